@@ -1,0 +1,83 @@
+//! `paceline apply` and `paceline plan`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CommandError;
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, RolloutArgs};
+use super::rollout::{self, Request};
+use super::terminal::Environment;
+
+/// Roll out a playbook
+#[derive(Args, Debug)]
+pub(super) struct ApplyArgs {
+    /// The playbook (several run one after the other)
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    playbooks: Vec<PathBuf>,
+    #[command(flatten)]
+    inventory: InventoryArgs,
+    #[command(flatten)]
+    rollout: RolloutArgs,
+    /// Change nothing, tell what would change
+    #[arg(short = 'C', long, help_heading = "Look first")]
+    check: bool,
+    /// Show differences
+    #[arg(short = 'D', long, help_heading = "Look first")]
+    diff: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    r#become: BecomeArgs,
+}
+
+/// Show what would change, per host, with diffs; changes nothing
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    /// The playbook (several are looked at one after the other)
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    playbooks: Vec<PathBuf>,
+    #[command(flatten)]
+    inventory: InventoryArgs,
+    #[command(flatten)]
+    rollout: RolloutArgs,
+    /// Exit with 2 when something would change
+    #[arg(long, help_heading = "Look first")]
+    exit_code: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    r#become: BecomeArgs,
+}
+
+pub(super) fn apply(args: ApplyArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
+    let request = Request {
+        command: "apply",
+        playbooks: &args.playbooks,
+        inventory: &args.inventory,
+        connection: &args.connection,
+        r#become: &args.r#become,
+        rollout: &args.rollout,
+        check: args.check,
+        diff: args.diff,
+        exit_code: false,
+        trusted: false,
+    };
+    rollout::run(&request, global, environment)
+}
+
+pub(super) fn plan(args: PlanArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
+    let request = Request {
+        command: "plan",
+        playbooks: &args.playbooks,
+        inventory: &args.inventory,
+        connection: &args.connection,
+        r#become: &args.r#become,
+        rollout: &args.rollout,
+        check: true,
+        diff: true,
+        exit_code: args.exit_code,
+        trusted: false,
+    };
+    rollout::run(&request, global, environment)
+}

@@ -1,0 +1,286 @@
+//! `paceline rollback`: restores what a run changed, newest first.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output};
+use super::load::{self, Loaded, Reach};
+use super::terminal::{self, Environment};
+use super::trust::inventory_variable;
+use super::{CommandError, show};
+use crate::executor::event::EventKind;
+use crate::executor::{Dispatcher, Restore, RestoreHost, cancellation, restore};
+use crate::hostlog::sanitize_line;
+use crate::inventory::HostName;
+use crate::journal::{self, NewRun, RunFolder, RunRecord};
+use crate::operation::Point;
+use crate::plan::Login;
+use crate::secrets;
+use crate::template::Engine;
+
+/// Commands whose effects nothing here can undo.
+const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
+
+/// Restore what a run changed, newest first
+#[derive(Args, Debug)]
+pub(super) struct RollbackArgs {
+    /// The run: its id, the start of it, or `latest` (the newest one that changed hosts)
+    run: String,
+    #[command(flatten)]
+    inventory: InventoryArgs,
+    /// Go back to this point only: restore it and the newer ones (needs `-l` with one host)
+    #[arg(long, value_name = "POINT")]
+    to: Option<u64>,
+    /// Show what would be restored, change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Hosts at work at once
+    #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    forks: u32,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    r#become: BecomeArgs,
+}
+
+/// What the journal tells about one host.
+#[derive(Default)]
+struct HostPoints {
+    points: Vec<(Option<String>, Point)>,
+    irreversible: Vec<String>,
+}
+
+pub(super) fn run(
+    mut args: RollbackArgs,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    let folder = find(&args.run, global)?;
+    if folder.is_running() {
+        return Err(CommandError::user(format!("run `{}` is still at work", folder.id()))
+            .hint("stop it with Ctrl-C first"));
+    }
+    let record = RunRecord::read(&folder.record()).unwrap_or_default();
+    as_recorded(&mut args, &record);
+    let saved = points(&folder)?;
+    let loaded = load::inventory(&args.inventory, None, global, environment)?;
+    loaded.check(environment)?;
+    let hosts: Vec<HostName> = loaded
+        .select(args.inventory.limit.as_deref(), environment)?
+        .into_iter()
+        .filter(|host| {
+            saved.get(&*host.0).is_some_and(|host| !host.points.is_empty() || !host.irreversible.is_empty())
+        })
+        .collect();
+    if args.to.is_some() && hosts.len() != 1 {
+        return Err(CommandError::user("`--to` names a point of one host")
+            .hint("select the host with `-l HOST`; `paceline runs show RUN --host HOST` lists its points"));
+    }
+    if hosts.is_empty() {
+        return Err(CommandError::user(format!(
+            "run `{}` left nothing to restore on the selected hosts",
+            folder.id()
+        ))
+        .hint(format!("`paceline runs show {}` tells what it did", journal::short_id(folder.id()))));
+    }
+    if args.plan {
+        return show_plan(&args, &folder, &saved, &hosts, global);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(roll_back(&args, &folder, saved, &hosts, &loaded, global, environment))
+}
+
+/// The run that is meant. `latest` passes over plans and rollbacks, which changed nothing by themselves.
+fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
+    if text != "latest" {
+        return journal::resolve(&global.state_dir, text).map_err(CommandError::user);
+    }
+    let runs = journal::runs(&global.state_dir).map_err(CommandError::user)?;
+    let changed = |run: &RunFolder| {
+        let rolled_out = RunRecord::read(&run.record())
+            .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check);
+        rolled_out && points(run).is_ok_and(|hosts| !hosts.is_empty())
+    };
+    runs.into_iter().find(changed).ok_or_else(|| {
+        CommandError::user(format!("no run in `{}` changed a host", global.state_dir.display()))
+            .hint("`--state-dir` names another state folder")
+    })
+}
+
+/// Prints what would be restored, from the journal alone.
+fn show_plan(
+    args: &RollbackArgs,
+    of: &RunFolder,
+    saved: &HashMap<String, HostPoints>,
+    hosts: &[HostName],
+    global: &Global,
+) -> Result<u8, CommandError> {
+    let mut out = std::io::stdout().lock();
+    let mut listed = Vec::new();
+    for host in hosts {
+        let Some(HostPoints { points, irreversible }) = saved.get(&*host.0) else { continue };
+        let points = points.iter().rev().filter(|(_, point)| args.to.is_none_or(|to| point.number >= to));
+        let points: Vec<&Point> = points.map(|(_, point)| point).collect();
+        listed.push(json!({
+            "host": &*host.0,
+            "points": points
+                .iter()
+                .map(|point| json!({"point": point.number, "covers": point.kind, "path": point.path}))
+                .collect::<Vec<_>>(),
+            "irreversible": irreversible,
+        }));
+        if global.output == Output::Human {
+            writeln!(out, "{}:", sanitize_line(&host.0))?;
+            for point in points {
+                let path = sanitize_line(&point.path);
+                writeln!(out, "  would restore point {}: {} {path}", point.number, point.kind)?;
+            }
+            for task in irreversible {
+                writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;
+            }
+        }
+    }
+    if global.output == Output::Json {
+        writeln!(out, "{}", json!({"run": of.id(), "hosts": listed}))?;
+    }
+    terminal::flush(out)?;
+    Ok(0)
+}
+
+/// Takes over what the run was asked with, unless it is said otherwise now.
+fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
+    if args.inventory.inventory.is_empty() {
+        args.inventory.inventory.clone_from(&record.inventories);
+    }
+    let connection = &mut args.connection;
+    if connection.user.is_none() {
+        connection.user.clone_from(&record.user);
+    }
+    if connection.private_key.is_none() {
+        connection.private_key.clone_from(&record.private_key);
+    }
+    if connection.known_hosts.is_empty() {
+        connection.known_hosts.clone_from(&record.known_hosts);
+    }
+}
+
+/// Reads the points of every host from the journal, oldest first.
+fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
+    let mut hosts: HashMap<String, HostPoints> = HashMap::new();
+    let mut modules: HashMap<(String, u64), String> = HashMap::new();
+    for event in journal::read(&folder.journal()).map_err(CommandError::user)? {
+        // A damaged line loses what it said; the points on the host are still there.
+        let Ok(event) = event else { continue };
+        let (Some(host), Some(step)) = (event.host, event.step) else { continue };
+        match event.kind {
+            EventKind::StepStarted { module, .. } => {
+                modules.insert((host, step), module);
+            }
+            EventKind::RollbackPoint { point, covers, path, become_user } => {
+                let point = Point { number: point, kind: covers, path };
+                hosts.entry(host).or_default().points.push((become_user, point));
+            }
+            EventKind::StepFinished { changed: true, .. } => {
+                let module = modules.get(&(host.clone(), step));
+                if module.is_some_and(|module| IRREVERSIBLE.contains(&module.as_str())) {
+                    let task = event.task.unwrap_or_default();
+                    let listed = &mut hosts.entry(host).or_default().irreversible;
+                    if !listed.contains(&task) {
+                        listed.push(task);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(hosts)
+}
+
+async fn roll_back(
+    args: &RollbackArgs,
+    of: &RunFolder,
+    mut saved: HashMap<String, HostPoints>,
+    hosts: &[HostName],
+    loaded: &Loaded,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    let ask = |asked: bool, text: &str| -> Result<Option<secrecy::SecretString>, CommandError> {
+        if asked { secrets::prompt(text).map(Some).map_err(CommandError::user) } else { Ok(None) }
+    };
+    let login_password = ask(args.connection.ask_pass, "SSH password: ")?;
+    let become_password = ask(args.r#become.ask_become_pass, "BECOME password: ")?;
+    let reach = Reach::new(&args.connection, &loaded.settings, login_password, environment)?;
+    let scope =
+        Arc::new(load::run_scope(&loaded.inventory, &[], load::magic(loaded, environment), environment)?);
+    let engine = Engine::new();
+    let restored: Vec<RestoreHost> = hosts
+        .iter()
+        .map(|host| {
+            let variable = |name: &str| inventory_variable(&scope, &engine, host, name);
+            let text = |name: &str| variable(name).and_then(|value| value.as_str().map(str::to_owned));
+            let HostPoints { points, irreversible } = saved.remove(&*host.0).unwrap_or_default();
+            let login = |user: Option<String>| match user {
+                None => Login::Plain,
+                Some(user) => {
+                    Login::Sudo { user, exe: text("ansible_become_exe"), flags: text("ansible_become_flags") }
+                }
+            };
+            let points = points.into_iter().rev();
+            RestoreHost {
+                name: host.clone(),
+                target: reach.target(host, &loaded.inventory, &variable),
+                base: text("paceline_base"),
+                points: points
+                    .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
+                    .map(|(user, point)| (login(user), point))
+                    .collect(),
+                password: text("ansible_become_password")
+                    .or_else(|| text("ansible_become_pass"))
+                    .map(secrecy::SecretString::from)
+                    .or_else(|| become_password.clone()),
+                irreversible,
+            }
+        })
+        .collect();
+    terminal::raise_file_limit();
+    let record = |id: &str| RunRecord {
+        run: id.to_owned(),
+        started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        command: "rollback".to_owned(),
+        inventories: args.inventory.inventory.clone(),
+        limit: args.inventory.limit.clone(),
+        targets: hosts.iter().map(ToString::to_string).collect(),
+        options: terminal::option_names(),
+        operator: terminal::operator(environment),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        incarnation: 1,
+        folder: environment.folder.clone(),
+        ..RunRecord::default()
+    };
+    let new = NewRun::create(&global.state_dir, record).map_err(CommandError::user)?;
+    let journal = new.journal().map_err(CommandError::user)?;
+    let (observer, screen) = show::reporter(global, environment, false)?;
+    let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
+    let (canceller, cancel) = cancellation();
+    let signals = tokio::spawn(show::watch_signals(canceller, emitter.clone()));
+    let context = Arc::new(Restore {
+        of: of.id().to_owned(),
+        forks: args.forks as usize,
+        emitter,
+        cancel,
+        folder: new.folder.clone(),
+    });
+    let verdict = restore(context, restored).await;
+    signals.abort();
+    let _ = signals.await;
+    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
+    screen.join()?;
+    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    new.finish();
+    Ok(verdict.exit_code())
+}

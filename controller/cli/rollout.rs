@@ -1,0 +1,374 @@
+//! What `apply`, `plan` and `lab run` have in common: load everything, ask, run, show.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::load::{self, Loaded, Reach};
+use super::terminal::{self, Environment};
+use super::trust::inventory_variable;
+use super::{CommandError, show};
+use crate::executor::{
+    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, Verdict, cancellation, execute, prepare,
+};
+use crate::inventory::InventorySource;
+use crate::journal::{NewRun, RunRecord, digests};
+use crate::plan::{BecomeDefaults, RunScope};
+use crate::playbook::{self, Playbook};
+use crate::secrets::{self, Masks};
+use crate::settings::Gathering;
+use crate::source::{Diagnostic, Severity};
+use crate::template::Engine;
+
+/// Hosts of a whole-fleet target from which on a confirmation is asked.
+const FLEET: usize = 20;
+
+/// A rollout that was asked for.
+pub(super) struct Request<'a> {
+    /// `apply`, `plan`, `lab run`.
+    pub command: &'a str,
+    pub playbooks: &'a [PathBuf],
+    pub inventory: &'a InventoryArgs,
+    pub connection: &'a ConnectionArgs,
+    pub r#become: &'a BecomeArgs,
+    pub rollout: &'a RolloutArgs,
+    pub check: bool,
+    pub diff: bool,
+    /// Whether to exit with 2 when something would change (`plan --exit-code`).
+    pub exit_code: bool,
+    /// Never asks (`lab`).
+    pub trusted: bool,
+}
+
+/// Runs a rollout and returns the exit code.
+pub(super) fn run(
+    request: &Request<'_>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    let prepared = prepare_all(request, global, environment)?;
+    if let Some(listing) = listing(request, &prepared) {
+        std::io::stdout().write_all(listing.as_bytes())?;
+        return Ok(0);
+    }
+    confirm(request, &prepared, environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
+        .enable_all()
+        .build()?;
+    runtime.block_on(roll_out(request, prepared, global, environment))
+}
+
+/// Everything that is known before a host is touched.
+struct Prepared {
+    loaded: Loaded,
+    playbooks: Vec<Playbook>,
+    scope: Arc<RunScope>,
+    engine: Engine,
+    plays: Vec<PreparedPlay>,
+}
+
+fn prepare_all(
+    request: &Request<'_>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<Prepared, CommandError> {
+    let directory = request.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
+    let mut loaded = load::inventory(request.inventory, directory.as_deref(), global, environment)?;
+    let options = playbook::LoadOptions { roles_path: loaded.settings.roles_path.clone() };
+    let mut playbooks = Vec::new();
+    for path in request.playbooks {
+        let (playbook, diagnostics) = playbook::load(path, &options);
+        loaded.diagnostics.extend(diagnostics);
+        playbooks.extend(playbook);
+    }
+    let mut magic = load::magic(&loaded, environment);
+    let args = request.rollout;
+    let mut set = |name: &str, value: Value| magic.insert(name.to_owned(), Arc::new(value));
+    set("ansible_check_mode", json!(request.check));
+    set("ansible_diff_mode", json!(request.diff));
+    set("ansible_forks", json!(forks(args, &loaded)));
+    set("ansible_verbosity", json!(global.verbose));
+    set(
+        "ansible_run_tags",
+        json!(if args.tags.is_empty() { vec!["all".to_owned()] } else { args.tags.clone() }),
+    );
+    set("ansible_skip_tags", json!(args.skip_tags));
+    if let Some(limit) = &request.inventory.limit {
+        set("ansible_limit", json!(limit));
+    }
+    let engine =
+        Engine::new_with(Box::new(super::lookups::LocalLookups { folder: directory.unwrap_or_default() }));
+    let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
+    let limit = load::parse_limit(request.inventory.limit.as_deref(), environment)?;
+    let limited = limit.is_some();
+    if limited {
+        // A part of the limit that matches nothing is about the command line, not about a play.
+        loaded.select(request.inventory.limit.as_deref(), environment)?;
+    }
+    if loaded.settings.vault_password_file.is_some() {
+        let message = "`vault_password_file` has no effect: encrypted values are not supported yet";
+        loaded.diagnostics.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::bare(message) });
+    }
+    let selection = Selection {
+        limit,
+        tags: args.tags.clone(),
+        skip_tags: args.skip_tags.clone(),
+        serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
+        gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
+        force_handlers: args.force_handlers || loaded.settings.force_handlers == Some(true),
+    };
+    let complete = playbooks.len() == request.playbooks.len();
+    let mut plays = Vec::new();
+    if complete && !loaded.diagnostics.has_errors() {
+        let (prepared, diagnostics) = prepare(&playbooks, &scope, &engine, &selection);
+        loaded.diagnostics.extend(diagnostics);
+        plays = prepared;
+    }
+    loaded.check(environment)?;
+    if request.rollout.syntax_check {
+        return Ok(Prepared { loaded, playbooks, scope, engine, plays });
+    }
+    if plays.iter().all(|play| play.waves.is_empty()) {
+        let what = if limited { "`hosts` and `--limit` together select" } else { "`hosts` selects" };
+        return Err(CommandError::user(format!("no hosts to target: {what} none"))
+            .hint("`paceline inventory list` shows what there is"));
+    }
+    Ok(Prepared { loaded, playbooks, scope, engine, plays })
+}
+
+fn forks(args: &RolloutArgs, loaded: &Loaded) -> usize {
+    args.forks.map(|forks| forks as usize).or(loaded.settings.forks).unwrap_or(50)
+}
+
+/// Returns what `--list-*` and `--syntax-check` print.
+fn listing(request: &Request<'_>, prepared: &Prepared) -> Option<String> {
+    let args = request.rollout;
+    if args.syntax_check {
+        return Some(
+            request.playbooks.iter().map(|path| format!("\nplaybook: {}\n", path.display())).collect(),
+        );
+    }
+    if !(args.list_hosts || args.list_tasks || args.list_tags) {
+        return None;
+    }
+    let mut plays = prepared.plays.iter();
+    let mut text = String::new();
+    for playbook in &prepared.playbooks {
+        let hosts: Vec<Vec<String>> = plays
+            .by_ref()
+            .take(playbook.plays.len())
+            .map(|play| play.waves.iter().flatten().map(ToString::to_string).collect())
+            .collect();
+        text.push_str(&playbook::list(
+            playbook,
+            &playbook::Listing {
+                tasks: args.list_tasks,
+                tags: args.list_tags,
+                hosts: args.list_hosts.then_some(&hosts),
+                only: &args.tags,
+                skip: &args.skip_tags,
+            },
+        ));
+    }
+    Some(text)
+}
+
+/// Refuses too many hosts; asks before a whole fleet is changed.
+fn confirm(
+    request: &Request<'_>,
+    prepared: &Prepared,
+    environment: &Environment,
+) -> Result<(), CommandError> {
+    let targets = targets(&prepared.plays);
+    if let Some(limit) = request.rollout.max_hosts.filter(|limit| targets.len() > *limit) {
+        return Err(CommandError::user(format!(
+            "{} hosts are targeted, more than `--max-hosts {limit}`",
+            targets.len()
+        ))
+        .hint("`--list-hosts` lists them, `-l` selects some of them"));
+    }
+    let whole = prepared
+        .playbooks
+        .iter()
+        .flat_map(|playbook| &playbook.plays)
+        .any(|play| play.hosts.as_str().is_some_and(|hosts| matches!(hosts.trim(), "all" | "*")));
+    let fleet = whole && request.inventory.limit.is_none() && targets.len() > FLEET;
+    if request.check || request.trusted || request.rollout.yes || !fleet {
+        return Ok(());
+    }
+    let question = format!("This changes all {} hosts of the inventory. Go on?", targets.len());
+    if !environment.can_ask {
+        return Err(CommandError::user(format!(
+            "all {} hosts are targeted, and nobody can be asked",
+            targets.len()
+        ))
+        .hint("say `--yes`, or select hosts with `-l`"));
+    }
+    match terminal::confirm(&question)? {
+        true => Ok(()),
+        false => Err(CommandError::user("not confirmed; nothing was touched")),
+    }
+}
+
+fn targets(plays: &[PreparedPlay]) -> Vec<String> {
+    let mut names: Vec<String> =
+        plays.iter().flat_map(|play| play.waves.iter().flatten()).map(ToString::to_string).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Asks for the passwords that the options want.
+fn passwords(
+    request: &Request<'_>,
+    loaded: &Loaded,
+) -> Result<(Option<SecretString>, Option<SecretString>), CommandError> {
+    let ask = |text: &str| secrets::prompt(text).map_err(CommandError::user);
+    let login = if request.connection.ask_pass { Some(ask("SSH password: ")?) } else { None };
+    let asks = request.r#become.ask_become_pass || loaded.settings.r#become.ask_password == Some(true);
+    let r#become = if asks { Some(ask("BECOME password: ")?) } else { None };
+    Ok((login, r#become))
+}
+
+async fn roll_out(
+    request: &Request<'_>,
+    prepared: Prepared,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    let Prepared { loaded, scope, engine, plays, .. } = prepared;
+    let (login_password, become_password) = passwords(request, &loaded)?;
+    let masks = masks(&login_password, &become_password, &scope, &engine, &plays);
+    let reach = Reach::new(request.connection, &loaded.settings, login_password, environment)?;
+    terminal::raise_file_limit();
+    let playbooks: Vec<String> = request.playbooks.iter().map(|path| path.display().to_string()).collect();
+    let new = NewRun::create(&global.state_dir, |id| record(id, request, &loaded, &plays, environment));
+    let new = new.map_err(CommandError::user)?;
+    let journal = new.journal().map_err(CommandError::user)?;
+    let folder = new.folder.clone();
+    let options = RunOptions {
+        check: request.check,
+        diff: request.diff,
+        forks: forks(request.rollout, &loaded),
+        verbosity: global.verbose,
+    };
+    let (observer, screen) = show::reporter(global, environment, request.diff)?;
+    let (emitter, dispatcher) = Dispatcher::start(folder.id().to_owned(), Some(journal), vec![observer]);
+    let (canceller, cancel) = cancellation();
+    let settings = &loaded.settings.r#become;
+    let inventory = loaded.inventory.clone();
+    let context = Arc::new(RunContext {
+        id: folder.id().to_owned(),
+        options,
+        scope,
+        engine,
+        files: Default::default(),
+        become_defaults: BecomeDefaults {
+            enabled: request.r#become.enabled || settings.enabled == Some(true),
+            user: request.r#become.become_user.clone().or_else(|| settings.user.clone()),
+            method: request.r#become.become_method.clone().or_else(|| settings.method.clone()),
+            exe: settings.exe.clone(),
+            flags: settings.flags.clone(),
+            password: become_password,
+        },
+        permits: Semaphore::new(options.forks),
+        emitter: emitter.clone(),
+        cancel,
+        folder: Some(folder.clone()),
+        masks: Arc::new(masks),
+        targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
+        ask: if environment.can_ask && global.output == Output::Human {
+            Some(Box::new(show::ask))
+        } else {
+            None
+        },
+    });
+    let signals = tokio::spawn(show::watch_signals(canceller, emitter));
+    let verdict = execute(context, request.command, playbooks, plays).await;
+    signals.abort();
+    let _ = signals.await;
+    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
+    screen.join()?;
+    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    new.finish();
+    Ok(exit_code(request, verdict))
+}
+
+/// Turns the verdict into an exit code; `plan --exit-code` tells whether something would change.
+fn exit_code(request: &Request<'_>, verdict: Verdict) -> u8 {
+    let code = verdict.exit_code();
+    if code == 0 && request.exit_code && verdict.changed > 0 { 2 } else { code }
+}
+
+/// Values that must not appear anywhere: prompted passwords, and those that the inventory holds.
+fn masks(
+    login: &Option<SecretString>,
+    r#become: &Option<SecretString>,
+    scope: &Arc<RunScope>,
+    engine: &Engine,
+    plays: &[PreparedPlay],
+) -> Masks {
+    use secrecy::ExposeSecret;
+    const SECRETS: [&str; 9] = [
+        "ansible_password",
+        "ansible_ssh_pass",
+        "ansible_ssh_password",
+        "ansible_become_password",
+        "ansible_become_pass",
+        "ansible_sudo_pass",
+        "ansible_sudo_password",
+        "ansible_ssh_private_key_passphrase",
+        "ansible_private_key_passphrase",
+    ];
+    let mut values: BTreeSet<String> =
+        login.iter().chain(r#become).map(|secret| secret.expose_secret().to_owned()).collect();
+    let hosts: BTreeSet<_> = plays.iter().flat_map(|play| play.waves.iter().flatten()).collect();
+    for host in hosts {
+        let found = SECRETS.iter().filter_map(|name| inventory_variable(scope, engine, host, name));
+        values.extend(found.map(|value| crate::module::to_text(&value)));
+    }
+    Masks::new(values.iter().map(String::as_str))
+}
+
+/// What `run.json` says: what was asked, without any secret.
+fn record(
+    id: &str,
+    request: &Request<'_>,
+    loaded: &Loaded,
+    plays: &[PreparedPlay],
+    environment: &Environment,
+) -> RunRecord {
+    let files = loaded.sources.iter().filter_map(|source| match source {
+        InventorySource::Path(path) => Some(path.clone()),
+        InventorySource::List(_) => None,
+    });
+    let absolute = |path: &PathBuf| environment.folder.join(path);
+    RunRecord {
+        run: id.to_owned(),
+        started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        command: request.command.to_owned(),
+        playbooks: request.playbooks.iter().map(|path| path.display().to_string()).collect(),
+        inventories: loaded.sources.iter().map(|source| terminal::source_text(source, environment)).collect(),
+        limit: request.inventory.limit.clone(),
+        targets: targets(plays),
+        options: terminal::option_names(),
+        digests: digests(request.playbooks.iter().cloned().chain(files)),
+        operator: terminal::operator(environment),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        incarnation: 1,
+        folder: environment.folder.clone(),
+        user: request.connection.user.clone(),
+        private_key: request.connection.private_key.as_ref().map(absolute),
+        known_hosts: request.connection.known_hosts.iter().map(absolute).collect(),
+        check: request.check,
+        r#become: request.r#become.enabled,
+        become_user: request.r#become.become_user.clone(),
+    }
+}

@@ -1,0 +1,123 @@
+//! `paceline runs`: what the state folder tells about runs.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use crate::journal::resolve;
+use crate::report::{self, ReportError};
+use crate::ui::OutputFormat;
+
+/// Lists runs, tells their story and prints the logs of their hosts.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum RunsCommand {
+    /// All runs, newest first (what `paceline runs` alone does)
+    List,
+    /// The story of a run: waves, tasks, failures, rollback points, recap
+    Show {
+        /// The run: any unique prefix of its id, or `latest`
+        run: String,
+        /// One host instead: every step
+        #[arg(long)]
+        host: Option<String>,
+    },
+    /// The log of a host: every step with its output
+    Logs {
+        /// The run: any unique prefix of its id, or `latest`
+        run: String,
+        /// The host, as the inventory names it
+        host: String,
+        /// Go on until the run ends
+        #[arg(short, long)]
+        follow: bool,
+    },
+}
+
+/// Runs the subcommand and returns the exit code. An `out` that was closed (`| head`) is no error.
+pub(super) fn run(
+    args: &RunsArgs,
+    state_dir: &Path,
+    output: OutputFormat,
+    out: &mut dyn Write,
+) -> Result<u8, ReportError> {
+    let result = match args.command.as_ref().unwrap_or(&RunsCommand::List) {
+        RunsCommand::List => report::list(state_dir, output, out),
+        RunsCommand::Show { run, host: None } => report::show(&resolve(state_dir, run)?, output, out),
+        RunsCommand::Show { run, host: Some(host) } => {
+            report::show_host(&resolve(state_dir, run)?, host, output, out)
+        }
+        RunsCommand::Logs { run, host, follow } => {
+            report::logs(&resolve(state_dir, run)?, host, *follow, output, out)
+        }
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        Err(ReportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        result => result.map(|()| 0),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        runs: RunsArgs,
+    }
+
+    fn answer(args: &[&str], state_dir: &Path) -> Result<(u8, String), String> {
+        let program =
+            Program::try_parse_from([&["runs"], args].concat()).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        let code = run(&program.runs, state_dir, OutputFormat::Human, &mut out)
+            .map_err(|error| error.to_string())?;
+        Ok((code, String::from_utf8(out).unwrap()))
+    }
+
+    #[test]
+    fn lists_by_default() {
+        let state = tempfile::tempdir().unwrap();
+        let expected = Ok((0, format!("no runs in {}\n", state.path().display())));
+        assert_eq!(answer(&[], state.path()), expected);
+        assert_eq!(answer(&["list"], state.path()), expected);
+    }
+
+    #[test]
+    fn resolves_runs_before_anything_else() {
+        let state = tempfile::tempdir().unwrap();
+        for args in
+            [&["show", "latest"][..], &["show", "latest", "--host", "a"], &["logs", "latest", "a", "-f"]]
+        {
+            assert!(answer(args, state.path()).unwrap_err().starts_with("there are no runs in `"));
+        }
+    }
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        let args = RunsArgs { command: None };
+        assert_eq!(run(&args, Path::new("/nowhere"), OutputFormat::Human, &mut Closed).unwrap(), 0);
+    }
+}

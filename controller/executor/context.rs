@@ -1,0 +1,97 @@
+//! What workers share: of the run, and of the play.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::cancel::Cancel;
+use super::dispatcher::Emitter;
+use crate::inventory::HostName;
+use crate::journal::RunFolder;
+use crate::plan::{BecomeDefaults, CompiledPlay, FileCache, PlayScope, RunScope};
+use crate::playbook::Task;
+use crate::secrets::Masks;
+use crate::source::Node;
+use crate::template::Engine;
+use crate::transport::{Target, TransportError};
+
+/// How a run acts.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Change nothing, tell what would change.
+    pub check: bool,
+    /// Show differences.
+    pub diff: bool,
+    /// Hosts at work at once.
+    pub forks: usize,
+    /// How many `-v` were given.
+    pub verbosity: u8,
+}
+
+/// Finds out how to reach a host from its variables.
+pub type Targets = dyn Fn(&HostName, &dyn Fn(&str) -> Option<serde_json::Value>) -> Result<Target, TransportError>
+    + Send
+    + Sync;
+
+/// Asks the person at the terminal, if there is one, and returns what was typed.
+pub type Ask = dyn Fn(String) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;
+
+/// What all workers of a run share.
+pub struct RunContext {
+    /// Id of the run.
+    pub id: String,
+    /// Options.
+    pub options: RunOptions,
+    /// Variables that are the same for all hosts.
+    pub scope: Arc<RunScope>,
+    /// The template engine.
+    pub engine: Engine,
+    /// Local files that were read.
+    pub files: FileCache,
+    /// `become` as command line and `ansible.cfg` have it.
+    pub become_defaults: BecomeDefaults,
+    /// Where events go.
+    pub emitter: Emitter,
+    /// How far the run has been cancelled.
+    pub cancel: Cancel,
+    /// One permit for each host at work.
+    pub permits: Semaphore,
+    /// The run's folder, if it has one.
+    pub folder: Option<RunFolder>,
+    /// Values that are masked in host logs.
+    pub masks: Arc<Masks>,
+    /// How to reach hosts.
+    pub targets: Box<Targets>,
+    /// How to ask the person at the terminal (`pause`); nothing without one.
+    pub ask: Option<Box<Ask>>,
+}
+
+/// What all workers of a play share.
+pub struct PlayContext {
+    /// Name of the play.
+    pub name: String,
+    /// Folder of the playbook.
+    pub directory: PathBuf,
+    /// Variables of the play.
+    pub scope: PlayScope,
+    /// The tasks.
+    pub compiled: CompiledPlay,
+    /// Rendered names of the handlers.
+    pub handler_names: Vec<Option<String>>,
+    /// The handlers.
+    pub handler_tasks: Vec<Arc<Task>>,
+    /// Run handlers on hosts that failed.
+    pub force_handlers: bool,
+    /// Connection variables that the play sets.
+    pub connection: Vec<(&'static str, Arc<Node>)>,
+}
+
+impl PlayContext {
+    /// Returns the handlers that are called `name` or listen to it, by their index.
+    pub fn handlers_called(&self, name: &str) -> Vec<usize> {
+        crate::playbook::notified(&self.handler_tasks, &self.handler_names, name)
+    }
+}

@@ -1,0 +1,233 @@
+//! Orders the events of a run and hands each one to the journal and to whoever shows it.
+//!
+//! One thread takes events from a bounded channel, numbers them, and writes them to the journal.
+//! Workers that are about to change a host ask for a commit first: all commits that wait are answered
+//! by one write and one `fdatasync`, so the cost does not grow with the number of hosts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::event::{Event, EventKind};
+use super::fold::RecapFold;
+use crate::journal::JournalWriter;
+
+/// Events that wait for the dispatcher before senders have to wait.
+const QUEUE: usize = 4096;
+
+/// Takes every event of a run, in order.
+pub trait Observer: Send {
+    /// Takes one event.
+    fn event(&mut self, event: &Arc<Event>);
+    /// The last event has been taken.
+    fn finish(&mut self) {}
+}
+
+/// Returns the time as events have it: RFC 3339, UTC, microseconds.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+/// The journal cannot be written; no further step may start.
+#[derive(Clone, Debug, Error)]
+#[error("the journal cannot be written: {reason}")]
+pub struct JournalFailed {
+    /// What the system said.
+    pub reason: String,
+}
+
+/// An event before it has a number.
+#[derive(Debug)]
+pub struct Draft {
+    /// The host, where one is concerned.
+    pub host: Option<Arc<str>>,
+    /// Name of the task, where one is concerned.
+    pub task: Option<Arc<str>>,
+    /// Number of the step.
+    pub step: Option<u64>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+enum Message {
+    Emit(Box<Draft>),
+    Commit(oneshot::Sender<Result<(), JournalFailed>>),
+}
+
+/// Hands events to the dispatcher.
+#[derive(Clone, Debug)]
+pub struct Emitter {
+    sender: mpsc::Sender<Message>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Emit(draft) => draft.fmt(f),
+            Self::Commit(_) => f.write_str("Commit"),
+        }
+    }
+}
+
+impl Emitter {
+    /// Emits an event that concerns no host.
+    pub async fn emit(&self, kind: EventKind) {
+        self.draft(Draft { host: None, task: None, step: None, kind }).await;
+    }
+
+    /// Emits an event of a host.
+    pub async fn host(&self, host: &Arc<str>, kind: EventKind) {
+        self.draft(Draft { host: Some(host.clone()), task: None, step: None, kind }).await;
+    }
+
+    /// Emits an event.
+    pub async fn draft(&self, draft: Draft) {
+        // The dispatcher outlives every emitter; after a crash of its thread there is nobody to tell.
+        let _ = self.sender.send(Message::Emit(Box::new(draft))).await;
+    }
+
+    /// Waits until everything emitted so far is durable.
+    ///
+    /// # Errors
+    /// The journal could not be written, now or earlier.
+    pub async fn commit(&self) -> Result<(), JournalFailed> {
+        let (sender, receiver) = oneshot::channel();
+        let gone = || JournalFailed { reason: "the dispatcher ended".to_owned() };
+        self.sender.send(Message::Commit(sender)).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())?
+    }
+}
+
+/// The dispatcher's thread.
+#[derive(Debug)]
+pub struct Dispatcher {
+    thread: JoinHandle<Result<(), JournalFailed>>,
+    syncs: Arc<AtomicU64>,
+}
+
+impl Dispatcher {
+    /// Starts the dispatcher of a run. Without a journal (`inventory`-only runs, tests) commits are free.
+    pub fn start(
+        run: String,
+        journal: Option<JournalWriter>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> (Emitter, Self) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let syncs = Arc::new(AtomicU64::new(0));
+        let state = State {
+            run,
+            seq: 0,
+            journal,
+            observers,
+            failed: None,
+            syncs: syncs.clone(),
+            unwritten: false,
+            recap: RecapFold::default(),
+        };
+        let thread = std::thread::spawn(move || state.run(receiver));
+        (Emitter { sender }, Self { thread, syncs })
+    }
+
+    /// Waits for the end, after the last [`Emitter`] is gone.
+    ///
+    /// # Errors
+    /// The journal could not be written.
+    pub fn finish(self) -> Result<(), JournalFailed> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(JournalFailed { reason: "the dispatcher crashed".to_owned() }),
+        }
+    }
+
+    /// Counts the `fdatasync` calls so far.
+    pub fn syncs(&self) -> Arc<AtomicU64> {
+        self.syncs.clone()
+    }
+}
+
+struct State {
+    run: String,
+    seq: u64,
+    journal: Option<JournalWriter>,
+    observers: Vec<Box<dyn Observer>>,
+    failed: Option<JournalFailed>,
+    syncs: Arc<AtomicU64>,
+    unwritten: bool,
+    recap: RecapFold,
+}
+
+impl State {
+    fn run(mut self, mut receiver: mpsc::Receiver<Message>) -> Result<(), JournalFailed> {
+        let mut commits = Vec::new();
+        while let Some(message) = receiver.blocking_recv() {
+            self.take(message, &mut commits);
+            while let Ok(message) = receiver.try_recv() {
+                self.take(message, &mut commits);
+            }
+            self.settle(!commits.is_empty());
+            for commit in commits.drain(..) {
+                let _ = commit.send(self.failed.clone().map_or(Ok(()), Err));
+            }
+        }
+        self.settle(true);
+        for observer in &mut self.observers {
+            observer.finish();
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, message: Message, commits: &mut Vec<oneshot::Sender<Result<(), JournalFailed>>>) {
+        match message {
+            Message::Emit(draft) => self.emit(*draft),
+            Message::Commit(reply) => commits.push(reply),
+        }
+    }
+
+    fn emit(&mut self, mut draft: Draft) {
+        self.seq += 1;
+        if let Some(host) = &draft.host {
+            self.recap.host_event(host, &draft.kind);
+        }
+        if let EventKind::RunFinished { hosts, .. } = &mut draft.kind {
+            *hosts = self.recap.hosts();
+        }
+        let event = Event {
+            seq: self.seq,
+            at: now(),
+            run: self.run.clone(),
+            host: draft.host.as_deref().map(str::to_owned),
+            task: draft.task.as_deref().map(str::to_owned),
+            step: draft.step,
+            kind: draft.kind,
+        };
+        if let Some(journal) = &mut self.journal {
+            self.unwritten = true;
+            if let Err(error) = journal.append(&event) {
+                self.failed.get_or_insert(JournalFailed { reason: error.to_string() });
+            }
+        }
+        let event = Arc::new(event);
+        for observer in &mut self.observers {
+            observer.event(&event);
+        }
+    }
+
+    /// Writes what was appended; with `durable`, makes it survive a loss of power.
+    fn settle(&mut self, durable: bool) {
+        let Some(journal) = &mut self.journal else { return };
+        if !self.unwritten && !durable {
+            return;
+        }
+        if durable {
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        let result = if durable { journal.sync() } else { journal.flush() };
+        if let Err(error) = result {
+            self.failed.get_or_insert(JournalFailed { reason: error.to_string() });
+        }
+        self.unwritten = false;
+    }
+}

@@ -1,0 +1,467 @@
+//! What a task means on one host right now: its condition, its items, its options, as whom it runs.
+//!
+//! Everything here is a pure function of the host's variables. A value that is still on its way makes
+//! the evaluation fail with [`EvaluateError::Pending`]; the worker then waits and evaluates again.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use super::context::{PlayContext, RunContext};
+use super::worker::HostState;
+use crate::inventory::HostName;
+use crate::module::{self, ModuleContext, ModuleError, Work};
+use crate::operation::Mode;
+use crate::plan::{
+    CompiledTask, HostScope, HostValues, LocalFiles, Login, LoginError, LoopScope, TaskScope, resolve_login,
+    truth,
+};
+use crate::playbook::Loop;
+use crate::shell;
+use crate::source::{Node, NodeValue};
+use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
+
+/// Why an evaluation has no value.
+#[derive(Debug, Error)]
+pub(super) enum EvaluateError {
+    /// A value is still on its way.
+    #[error("a value is still on its way")]
+    Pending,
+    /// The task fails with this message.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<TemplateError> for EvaluateError {
+    fn from(error: TemplateError) -> Self {
+        match error {
+            TemplateError::Pending { .. } => Self::Pending,
+            other => {
+                let diagnostic = other.into_diagnostic();
+                let place = diagnostic.span.as_ref().map(|span| format!(" (at {})", span.place()));
+                let hint = diagnostic.hint.as_ref().map(|hint| format!("; hint: {hint}"));
+                let [place, hint] = [place, hint].map(Option::unwrap_or_default);
+                Self::Failed(format!("{}{place}{hint}", diagnostic.message))
+            }
+        }
+    }
+}
+
+impl From<ModuleError> for EvaluateError {
+    fn from(error: ModuleError) -> Self {
+        if error.pending { Self::Pending } else { Self::Failed(error.message) }
+    }
+}
+
+impl From<LoginError> for EvaluateError {
+    fn from(error: LoginError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Keywords of a task that are settled before its first item.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    pub name: Arc<str>,
+    pub ignore_errors: bool,
+    pub ignore_unreachable: bool,
+    pub any_errors_fatal: bool,
+    pub no_log: bool,
+    pub check: bool,
+    pub diff: bool,
+    pub timeout: Option<Duration>,
+    pub login: Login,
+    pub password: Option<SecretString>,
+    pub exports: String,
+}
+
+/// One item of a task's loop, or the task itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Item {
+    /// Values that the loop sets.
+    pub values: Vec<(String, Arc<Value>)>,
+    /// The item itself, for the result.
+    pub item: Option<Arc<Value>>,
+}
+
+/// Evaluates tasks of one host.
+pub(super) struct Evaluator<'a> {
+    pub run: &'a RunContext,
+    pub play: &'a PlayContext,
+    pub host: &'a HostName,
+    pub learned: &'a RwLock<HostValues>,
+    /// Values for the rescue of a block: `ansible_failed_task`, `ansible_failed_result`.
+    pub failure: &'a [(String, Binding)],
+}
+
+impl<'a> Evaluator<'a> {
+    /// Evaluates for a host outside any task.
+    pub(super) fn bare(run: &'a RunContext, play: &'a PlayContext, host: &'a HostState) -> Self {
+        Self { run, play, host: &host.name, learned: &host.learned, failure: &[] }
+    }
+
+    /// Returns a variable that decides how the host is reached, rendered; the play's own come first.
+    /// What cannot be rendered counts as not given: the task that needs it will say why.
+    pub(super) fn connection_variable(&self, name: &str) -> Option<Value> {
+        let scope = HostScope {
+            run: &self.run.scope,
+            play: Some(&self.play.scope),
+            host: self.host,
+            learned: self.learned,
+            task: TaskScope::default(),
+            item: LoopScope::default(),
+        };
+        let engine = &self.run.engine;
+        match scope.lookup(name) {
+            Some(Binding::Data(value)) => Some((*value).clone()),
+            Some(Binding::Source(node)) => engine.render(&node, &scope).ok(),
+            Some(Binding::Pending | Binding::Scopes(_)) => None,
+            None => {
+                let (_, node) = self.play.connection.iter().find(|(key, _)| *key == name)?;
+                engine.render(node, &scope).ok()
+            }
+        }
+    }
+
+    /// Returns the variables of a task and item; `local` values come on top.
+    pub(super) fn scope<'b>(
+        &'b self,
+        task: &'b CompiledTask,
+        item: &Item,
+        local: &[(String, Binding)],
+    ) -> HostScope<'b> {
+        HostScope {
+            run: &self.run.scope,
+            play: Some(&self.play.scope),
+            host: self.host,
+            learned: self.learned,
+            task: TaskScope {
+                vars: &task.directives.vars,
+                role: task.role.as_deref(),
+                local: self.failure.iter().chain(local).cloned().collect(),
+            },
+            item: LoopScope { values: item.values.clone() },
+        }
+    }
+
+    fn boolean(&self, task: &CompiledTask, node: Option<&Node>, name: &str) -> Result<bool, EvaluateError> {
+        let Some(node) = node else { return Ok(false) };
+        let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
+        truth(&value).ok_or_else(|| EvaluateError::Failed(format!("`{name}` must be a boolean, not {value}")))
+    }
+
+    /// Returns the name to show: `ROLE : NAME`. A name that cannot be rendered is shown as it stands.
+    pub(super) fn name(&self, task: &CompiledTask) -> Arc<str> {
+        if task.gathering {
+            return "Gathering Facts".into();
+        }
+        let name = match task.name() {
+            Ok(node) => self
+                .run
+                .engine
+                .render_string(node, &self.scope(task, &Item::default(), &[]))
+                .unwrap_or_else(|_| node.as_str().unwrap_or_default().to_owned()),
+            Err(module) => module.to_owned(),
+        };
+        match &task.role {
+            Some(role) => format!("{} : {name}", role.name).into(),
+            None => name.into(),
+        }
+    }
+
+    /// Settles the keywords of a task.
+    pub(super) fn settle(&self, task: &CompiledTask) -> Result<Settled, EvaluateError> {
+        let directives = &task.directives;
+        let engine = &self.run.engine;
+        let scope = self.scope(task, &Item::default(), &[]);
+        let check = match &directives.check_mode {
+            Some(node) => self.boolean(task, Some(node), "check_mode")?,
+            None => self.run.options.check,
+        };
+        let diff = match &directives.diff {
+            Some(node) => self.boolean(task, Some(node), "diff")?,
+            None => self.run.options.diff,
+        };
+        let timeout = match &directives.timeout {
+            None => None,
+            Some(node) => match crate::module::to_int(&engine.render(node, &scope)?) {
+                Ok(seconds) => {
+                    u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+                }
+                Err(problem) => return Err(EvaluateError::Failed(format!("`timeout`: {problem}"))),
+            },
+        };
+        let variable = |name: &str| match scope.lookup(name) {
+            None => Ok(None),
+            Some(Binding::Pending) => Err(EvaluateError::Pending),
+            Some(Binding::Data(value)) => Ok(Some((*value).clone())),
+            Some(Binding::Source(node)) => Ok(Some(engine.render(&node, &scope)?)),
+            Some(Binding::Scopes(_)) => Ok(None),
+        };
+        let keyword = |node: &Node| Ok(engine.render(node, &scope)?);
+        let (login, password) =
+            resolve_login(&directives.r#become, &self.run.become_defaults, &variable, &keyword)?;
+        Ok(Settled {
+            name: self.name(task),
+            ignore_errors: self.boolean(task, directives.ignore_errors.as_ref(), "ignore_errors")?,
+            ignore_unreachable: self.boolean(
+                task,
+                directives.ignore_unreachable.as_ref(),
+                "ignore_unreachable",
+            )?,
+            any_errors_fatal: self.boolean(task, directives.any_errors_fatal.as_ref(), "any_errors_fatal")?,
+            no_log: self.boolean(task, directives.no_log.as_ref(), "no_log")?,
+            check,
+            diff,
+            timeout,
+            login,
+            password,
+            exports: self.exports(task)?,
+        })
+    }
+
+    /// Merges `environment` from the outside in and returns the statements that export it.
+    fn exports(&self, task: &CompiledTask) -> Result<String, EvaluateError> {
+        let mut merged = Map::new();
+        for node in &task.directives.environment {
+            let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
+            let maps = match value {
+                Value::Array(list) => list,
+                other => vec![other],
+            };
+            for map in maps {
+                match map {
+                    Value::Object(map) => merged.extend(map),
+                    Value::Null => {}
+                    other => {
+                        let message = format!("`environment` must be a mapping, not {other}");
+                        return Err(EvaluateError::Failed(message));
+                    }
+                }
+            }
+        }
+        let mut pairs = Vec::new();
+        for (name, value) in merged {
+            pairs.push((name, crate::module::to_text(&value)));
+        }
+        shell::exports(&pairs).map_err(EvaluateError::Failed)
+    }
+
+    /// Tells whether all of `conditions` hold; the text of the first one that does not.
+    pub(super) fn all_hold(
+        &self,
+        task: &CompiledTask,
+        conditions: &[Node],
+        item: &Item,
+        local: &[(String, Binding)],
+    ) -> Result<Result<(), String>, EvaluateError> {
+        let scope = self.scope(task, item, local);
+        for condition in conditions {
+            if !self.run.engine.condition(condition, &scope)? {
+                let text = condition.as_str().map_or_else(|| condition.to_json().to_string(), str::to_owned);
+                return Ok(Err(text));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Returns the items of a loop with the variables that each one sets.
+    pub(super) fn items(&self, task: &CompiledTask, looping: &Loop) -> Result<Vec<Item>, EvaluateError> {
+        let rendered = self.run.engine.render(&looping.items, &self.scope(task, &Item::default(), &[]))?;
+        let list = match rendered {
+            Value::Array(list) if looping.flatten => list
+                .into_iter()
+                .flat_map(|item| if let Value::Array(inner) = item { inner } else { vec![item] })
+                .collect(),
+            Value::Array(list) => list,
+            other if looping.flatten => vec![other],
+            other => {
+                let hint = "write a list, or use `dict2items` for a mapping";
+                let message = format!("`loop` needs a list, not {}; hint: {hint}", kind(&other));
+                return Err(EvaluateError::Failed(message));
+            }
+        };
+        let items: Vec<Arc<Value>> = list.into_iter().map(Arc::new).collect();
+        Ok(items.iter().enumerate().map(|(index, item)| loop_item(looping, &items, index, item)).collect())
+    }
+
+    /// Returns the label that is shown for an item.
+    pub(super) fn label(
+        &self,
+        task: &CompiledTask,
+        looping: &Loop,
+        item: &Item,
+    ) -> Result<String, EvaluateError> {
+        match &looping.label {
+            Some(label) => Ok(self.run.engine.render_string(label, &self.scope(task, item, &[]))?),
+            None => Ok(item.item.as_ref().map_or_else(String::new, |item| crate::module::to_text(item))),
+        }
+    }
+
+    /// Renders the options and asks the module what is to be done.
+    pub(super) fn work(&self, task: &CompiledTask, item: &Item) -> Result<Work, EvaluateError> {
+        let module = module::lookup(task.task.module).ok_or_else(|| {
+            EvaluateError::Failed(format!("no module is called `{}`", task.task.module_as_written))
+        })?;
+        let spec = module.spec();
+        let scope = self.scope(task, item, &[]);
+        let engine = &self.run.engine;
+        let mut rendered = Map::new();
+        if let Some(template) = &task.task.options_template {
+            match engine.render(template, &scope)? {
+                Value::Object(map) => rendered.extend(map),
+                other => {
+                    let message = format!("the options must be a mapping, not {}", kind(&other));
+                    return Err(EvaluateError::Failed(message));
+                }
+            }
+        }
+        for (name, node) in &task.task.options {
+            if spec.raw_options.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(value) = engine.render_option(node, &scope)? {
+                rendered.insert(name.clone(), value);
+            }
+        }
+        let options = module::convert(spec, rendered)?;
+        let role = task.role.as_ref().map(|role| role.path.as_path());
+        let folder = task.task.span.file.path().parent();
+        let files = LocalFiles { playbook: &self.play.directory, role, task: folder, cache: &self.run.files };
+        let render = |file: &Arc<crate::source::SourceFile>, options: &module::Options| {
+            let text_options = text_options(options);
+            engine.text(file, &text_options, &self.template_scope(task, item, file.path())).map_err(to_module)
+        };
+        let condition = |node: &Node| engine.condition(node, &scope).map_err(to_module);
+        let variable = |node: &Node| {
+            let text = node.as_str().map(|text| ["{{ ", text, " }}"].concat());
+            let value = text.map_or_else(|| node.value.clone(), NodeValue::String);
+            engine.render(&Node::new(node.span.clone(), value), &scope).map_err(to_module)
+        };
+        let context = ModuleContext {
+            host: &self.host.0,
+            files: &files,
+            render: &render,
+            raw: &task.task.options,
+            condition: &condition,
+            variable: &variable,
+            verbosity: self.run.options.verbosity,
+        };
+        Ok(module.plan(&options, &context)?)
+    }
+
+    /// The variables of a template file: those of the task and `ansible_managed`, `template_path`, ...
+    fn template_scope<'b>(&'b self, task: &'b CompiledTask, item: &Item, path: &Path) -> HostScope<'b> {
+        let text = |value: String| Binding::Data(Arc::new(Value::String(value)));
+        let local = [
+            ("ansible_managed".to_owned(), text("Ansible managed".to_owned())),
+            ("template_path".to_owned(), text(path.display().to_string())),
+            ("template_fullpath".to_owned(), text(path.display().to_string())),
+        ];
+        self.scope(task, item, &local)
+    }
+
+    /// How the operations of a task act.
+    pub(super) fn mode(settled: &Settled, eager: bool) -> Mode {
+        Mode { check: settled.check, diff: settled.diff, eager }
+    }
+
+    /// Returns the keys of `handlers` that `notify` names, or the first name that no handler has.
+    pub(super) fn notified(&self, task: &CompiledTask, item: &Item) -> Result<Vec<usize>, EvaluateError> {
+        let mut found = Vec::new();
+        for node in &task.task.notify {
+            let rendered = self.run.engine.render(node, &self.scope(task, item, &[]))?;
+            let names = match rendered {
+                Value::Array(names) => names.iter().map(crate::module::to_text).collect(),
+                other => vec![crate::module::to_text(&other)],
+            };
+            for name in names {
+                let matching = self.play.handlers_called(&name);
+                if matching.is_empty() {
+                    let message = format!("no handler is called `{name}` or listens to it");
+                    return Err(EvaluateError::Failed(message));
+                }
+                found.extend(matching);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds what a task learned to the host's variables.
+    pub(super) fn learn(&self, name: &str, value: Value) {
+        let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
+        learned.values.insert(name.to_owned(), Binding::Data(Arc::new(value)));
+    }
+}
+
+fn to_module(error: TemplateError) -> ModuleError {
+    match EvaluateError::from(error) {
+        EvaluateError::Pending => {
+            ModuleError { message: "a value is still on its way".to_owned(), pending: true }
+        }
+        EvaluateError::Failed(message) => ModuleError::new(message),
+    }
+}
+
+/// Reads the options of `template` that decide how its text is read.
+fn text_options(options: &module::Options) -> TextOptions {
+    let mut read = TextOptions::default();
+    let flag = |name: &str| options.get(name).and_then(Value::as_bool);
+    read.trim_blocks = flag("trim_blocks").unwrap_or(read.trim_blocks);
+    read.lstrip_blocks = flag("lstrip_blocks").unwrap_or(read.lstrip_blocks);
+    for (name, place) in [
+        ("newline_sequence", &mut read.newline_sequence),
+        ("block_start_string", &mut read.block_start_string),
+        ("block_end_string", &mut read.block_end_string),
+        ("variable_start_string", &mut read.variable_start_string),
+        ("variable_end_string", &mut read.variable_end_string),
+        ("comment_start_string", &mut read.comment_start_string),
+        ("comment_end_string", &mut read.comment_end_string),
+    ] {
+        if let Some(text) = options.get(name).and_then(Value::as_str) {
+            *place = text.to_owned();
+        }
+    }
+    read
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+fn loop_item(looping: &Loop, items: &[Arc<Value>], index: usize, item: &Arc<Value>) -> Item {
+    let mut values = vec![
+        (looping.variable.clone(), item.clone()),
+        ("ansible_loop_var".to_owned(), Arc::new(json!(looping.variable))),
+    ];
+    if let Some(name) = &looping.index {
+        values.push((name.clone(), Arc::new(json!(index))));
+        values.push(("ansible_index_var".to_owned(), Arc::new(json!(name))));
+    }
+    if looping.extended {
+        let mut extended = json!({
+            "allitems": items, "index": index + 1, "index0": index, "length": items.len(),
+            "first": index == 0, "last": index + 1 == items.len(),
+            "revindex": items.len() - index, "revindex0": items.len() - index - 1,
+        });
+        if index > 0 {
+            extended["previtem"] = (*items[index - 1]).clone();
+        }
+        if let Some(next) = items.get(index + 1) {
+            extended["nextitem"] = (**next).clone();
+        }
+        values.push(("ansible_loop".to_owned(), Arc::new(extended)));
+    }
+    Item { values, item: Some(item.clone()) }
+}

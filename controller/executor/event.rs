@@ -1,0 +1,315 @@
+//! The events of a run: the only truth. Journal, progress, JSON output, recap, reports, resume and
+//! rollback are folds over them. The format is a contract: fields are added, never changed.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::secrets::Masks;
+
+/// One event, one line of `journal.jsonl` and of `--output json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Event {
+    /// Number within the run, from 1, without gaps.
+    pub seq: u64,
+    /// When the dispatcher took it: RFC 3339, UTC, microseconds.
+    pub at: String,
+    /// The run.
+    pub run: String,
+    /// The host, where one is concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Name of the task as Ansible shows it (`ROLE : NAME`), where one is concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Number of the step within its host and run, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// First event.
+    RunStarted {
+        /// `apply`, `plan`, `rollback`, `lab run`.
+        command: String,
+        /// Playbooks, as given.
+        playbooks: Vec<String>,
+        /// All targets of all plays, in inventory order.
+        hosts: Vec<String>,
+        /// Whether nothing is changed (`plan`, `--check`).
+        check: bool,
+        /// Hosts at work at once.
+        forks: usize,
+    },
+    /// A play starts.
+    PlayStarted {
+        /// Its name.
+        play: String,
+        /// Its targets.
+        hosts: Vec<String>,
+        /// Tasks written in it, for the progress bar (blocks flattened, handlers left out).
+        tasks: usize,
+    },
+    /// A wave (a `serial` batch) starts.
+    WaveStarted {
+        /// Number within the play, from 1.
+        wave: usize,
+        /// Number of waves.
+        waves: usize,
+        /// Its hosts.
+        hosts: Vec<String>,
+    },
+    /// A host's connection is open.
+    HostConnected {
+        /// Milliseconds it took.
+        duration_ms: u64,
+    },
+    /// A step is handed to its host. Durable in the journal before the host gets it.
+    StepStarted {
+        /// Loop item or other label, shown as Ansible shows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<String>,
+        /// The module.
+        module: String,
+    },
+    /// The host saved a rollback point before it changed something.
+    RollbackPoint {
+        /// Its number within host and run.
+        point: u64,
+        /// What it covers: `file`, `absent`, `directory`, `link`, `mode`, ...
+        covers: String,
+        /// The path it covers.
+        path: String,
+        /// The user that the step became; the point lies where that user keeps points.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        become_user: Option<String>,
+    },
+    /// A rollback point was restored.
+    PointRestored {
+        /// Its number within host and run.
+        point: u64,
+        /// What it covers.
+        covers: String,
+        /// The path it covers.
+        path: String,
+    },
+    /// Output of a step reached the host log: place, length and digest; never the bytes.
+    StepOutput {
+        /// `stdout` or `stderr`.
+        stream: String,
+        /// Offset of the first byte within the stream of this step.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+        /// SHA-256 of these bytes, hexadecimal; taken after secrets were masked.
+        sha256: String,
+        /// Bytes after these that were over a limit: drained, counted, not kept.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        dropped: u64,
+    },
+    /// A step is over.
+    StepFinished {
+        /// Its status.
+        status: Status,
+        /// Whether it changed the host.
+        changed: bool,
+        /// Exit status of a user's command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rc: Option<i64>,
+        /// Milliseconds between being sent and being over.
+        duration_ms: u64,
+        /// Loop item or other label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<String>,
+        /// Why it failed, in one line or a few.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Unified diff, if asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        diff: Option<String>,
+    },
+    /// A task is over on a host; the recap counts these.
+    TaskFinished {
+        /// Its status.
+        status: Status,
+        /// Whether a step of it changed the host.
+        changed: bool,
+        /// Why it failed or was skipped, or what `debug` says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Last lines of the output of a failed task, for the terminal.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        output_tail: Vec<String>,
+        /// Whether it is a handler.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        handler: bool,
+        /// Place of the task in its file: `FILE:LINE:COLUMN`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
+    },
+    /// A host has nothing more to do in this run, or in this play when it failed.
+    HostFinished {
+        /// How it ended.
+        status: HostStatus,
+        /// Why, when it did not end well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// What to do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// The failure budget is spent: no further wave starts.
+    BudgetExceeded {
+        /// Hosts of the wave that failed or were unreachable.
+        failed: Vec<String>,
+        /// Hosts of the wave.
+        of: usize,
+        /// The limit: `max_fail_percentage: 30`, `any_errors_fatal`, `all hosts failed`.
+        limit: String,
+    },
+    /// A person or a signal stopped the run.
+    RunCancelled {
+        /// 1: the steps in hand are finished; 2: sessions are closed.
+        level: u8,
+    },
+    /// Something that a person should read; also shown at once.
+    Warning {
+        /// The text.
+        message: String,
+    },
+    /// Last event.
+    RunFinished {
+        /// The recap.
+        hosts: IndexMap<String, Recap>,
+        /// Exit code of the program.
+        exit_code: u8,
+        /// Milliseconds of the whole run.
+        duration_ms: u64,
+    },
+    /// An event of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a step or task ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As it should be, nothing changed.
+    Ok,
+    /// Something was changed.
+    Changed,
+    /// Not run: its condition was false, or check mode cannot run it.
+    Skipped,
+    /// Failed.
+    Failed,
+    /// Failed, but `ignore_errors`.
+    Ignored,
+    /// Failed, and a `rescue` took over.
+    Rescued,
+}
+
+impl Status {
+    /// The word for people; the same as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Changed => "changed",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Ignored => "ignored",
+            Self::Rescued => "rescued",
+        }
+    }
+}
+
+/// How a host ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostStatus {
+    /// All tasks ran.
+    Ok,
+    /// A task failed.
+    Failed,
+    /// It could not be reached, or the connection was lost for good.
+    Unreachable,
+    /// Stopped before its end: Ctrl-C, or the failure budget of others.
+    Cancelled,
+    /// Restored after a failure.
+    RolledBack,
+    /// Could not be restored.
+    RollbackFailed,
+}
+
+impl HostStatus {
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ok => "done",
+            Self::Failed => "failed",
+            Self::Unreachable => "unreachable",
+            Self::Cancelled => "stopped before its end",
+            Self::RolledBack => "rolled back",
+            Self::RollbackFailed => "rollback failed",
+        }
+    }
+}
+
+/// Counts of one host, as Ansible's recap has them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Recap {
+    /// Tasks that ran without failing (changed ones included).
+    pub ok: u64,
+    /// Tasks that changed the host.
+    pub changed: u64,
+    /// 1 if the host was unreachable.
+    pub unreachable: u64,
+    /// Tasks that failed.
+    pub failed: u64,
+    /// Tasks that were skipped.
+    pub skipped: u64,
+    /// Blocks that were rescued.
+    pub rescued: u64,
+    /// Failures that were ignored.
+    pub ignored: u64,
+    /// Rollback points that were restored.
+    pub rolled_back: u64,
+}
+
+/// A count that is left out of the line when it is nothing.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl EventKind {
+    /// Replaces secret values in every text that came from a host or a task.
+    pub fn mask(&mut self, masks: &Masks) {
+        if masks.is_empty() {
+            return;
+        }
+        let replace = |text: &mut String| {
+            if let std::borrow::Cow::Owned(masked) = masks.mask(text) {
+                *text = masked;
+            }
+        };
+        match self {
+            Self::StepStarted { item, .. } => item.iter_mut().for_each(replace),
+            Self::StepFinished { item, message, diff, .. } => {
+                [item, message, diff].into_iter().flatten().for_each(replace);
+            }
+            Self::TaskFinished { message, output_tail, .. } => {
+                message.iter_mut().chain(output_tail).for_each(replace);
+            }
+            Self::HostFinished { message, hint, .. } => {
+                [message, hint].into_iter().flatten().for_each(replace);
+            }
+            Self::Warning { message } => replace(message),
+            _ => {}
+        }
+    }
+}

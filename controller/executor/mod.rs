@@ -1,0 +1,34 @@
+//! Runs a playbook on many hosts and emits one ordered stream of events.
+//!
+//! `run` takes plays and waves in order; each host of a wave has a `worker` that interprets tasks
+//! (`steps`, `evaluate`), sends their steps ahead through a `pipeline` over its `link`, and meets the
+//! others in the `wave`. Everything that happens becomes an `event`; the `dispatcher` orders events
+//! and hands them to the journal and to observers. Nothing here prints or reads the environment.
+
+mod cancel;
+mod context;
+mod diff;
+mod dispatcher;
+mod evaluate;
+pub mod event;
+mod fetch;
+mod fold;
+mod link;
+mod outside;
+mod pipeline;
+mod prepare;
+mod restore;
+mod run;
+mod sink;
+mod slot;
+mod steps;
+mod wave;
+mod worker;
+
+pub use cancel::{Cancel, Canceller, cancellation};
+pub use context::{Ask, PlayContext, RunContext, RunOptions, Targets};
+pub use dispatcher::{Dispatcher, Emitter, JournalFailed, Observer};
+pub use fold::RecapFold;
+pub use prepare::{PreparedPlay, Selection, groups_value, prepare};
+pub use restore::{Restore, RestoreHost, restore};
+pub use run::{Verdict, execute};

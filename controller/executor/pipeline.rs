@@ -1,0 +1,481 @@
+//! Steps sent ahead of their results to one remote shell.
+//!
+//! Steps go out in order and land in order. When one does not end well, or its operation has more to
+//! say ([`Progress::Again`]), the host holds back the later ones of the same epoch; here they are
+//! marked as unsent, and go out again under the next epoch unless the worker discards them first.
+//! Nothing is sent while a result waits to be looked at, so a failure is always seen before more work.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use paceline_remote::{Group, ShellEvent, Step};
+
+use super::link::{LinkError, OpenShell};
+use super::sink::{Sink, StepLabel};
+use crate::operation::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, probe_ahead};
+use crate::shell;
+
+/// Steps that may be ahead of their results.
+const STEPS_AHEAD: usize = 64;
+/// Bytes that may be ahead of their results.
+const BYTES_AHEAD: usize = 256 * 1024;
+/// Output of one step that is kept in memory: a little more than may be registered, so that a value that
+/// is too large is seen to be.
+const OUTPUT_KEPT: usize = 17 * 1024 * 1024;
+/// Exit status of a step about which the controller decides.
+const DECIDE: i32 = 75;
+/// Time that a step may take beyond its own limit before the controller intervenes.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Which item of which task a step belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ticket {
+    /// Number of the task within its host.
+    pub slot: u64,
+    /// Index of the loop item.
+    pub item: usize,
+}
+
+/// A step on its way.
+pub(super) struct Flight {
+    pub ticket: Ticket,
+    pub step: u64,
+    pub label: StepLabel,
+    pub operation: Box<dyn Operation>,
+    pub mode: Mode,
+    pub group: Group,
+    /// Statements that export `environment`; empty for none.
+    pub exports: String,
+    task_limit: Option<Duration>,
+    program: Program,
+    reply: Reply,
+    wire: Option<u64>,
+    epoch: u64,
+    announced: bool,
+    sent: Option<Instant>,
+    begun: Option<Instant>,
+    content_sent: bool,
+    /// Whether the operation had more to say than its first program.
+    asked: bool,
+}
+
+/// What comes next out of a pipeline.
+pub(super) enum Next {
+    /// A step is over.
+    Landed(Box<Landed>),
+    /// A program that does not run in the remote shell is due: the worker runs it and hands the
+    /// reply to [`Pipeline::resume`].
+    Outside(Box<Flight>),
+}
+
+/// A step that is over.
+pub(super) struct Landed {
+    pub ticket: Ticket,
+    pub step: u64,
+    pub outcome: Outcome,
+    pub rc: Option<i32>,
+    pub duration_ms: u64,
+    /// Last lines of the output of the user's command.
+    pub tail: Vec<String>,
+    /// Whether the host asked for content that was not sent with the step.
+    pub wanted_content: bool,
+}
+
+impl Landed {
+    /// A step that could not be sent.
+    pub(super) fn failed(message: String) -> Self {
+        let mut outcome = Outcome { failed: true, ..Outcome::default() };
+        outcome.result.insert("msg".into(), message.into());
+        Self {
+            ticket: Ticket { slot: 0, item: usize::MAX },
+            step: 0,
+            outcome,
+            rc: None,
+            duration_ms: 0,
+            tail: Vec::new(),
+            wanted_content: false,
+        }
+    }
+}
+
+impl Flight {
+    pub(super) fn new(
+        ticket: Ticket,
+        step: u64,
+        label: StepLabel,
+        mut operation: Box<dyn Operation>,
+        mode: Mode,
+        group: Group,
+        exports: String,
+    ) -> Self {
+        let program = operation.first(mode);
+        Self {
+            ticket,
+            step,
+            label,
+            operation,
+            mode,
+            group,
+            exports,
+            task_limit: None,
+            program,
+            reply: Reply::default(),
+            wire: None,
+            epoch: 0,
+            announced: false,
+            sent: None,
+            begun: None,
+            content_sent: false,
+            asked: false,
+        }
+    }
+
+    /// Ends the step after `timeout`, unless its program has a shorter limit of its own.
+    pub(super) fn limit(&mut self, timeout: Option<Duration>) {
+        self.task_limit = timeout;
+        self.program.timeout = match (self.program.timeout, timeout) {
+            (Some(own), Some(task)) => Some(own.min(task)),
+            (own, task) => own.or(task),
+        };
+    }
+
+    /// Announces the step, once.
+    pub(super) async fn announce(&mut self, sink: &mut Sink) {
+        if !std::mem::replace(&mut self.announced, true) {
+            sink.step_started(self.step, &self.label).await;
+        }
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Tells whether the program runs outside the remote shell.
+    fn is_outside(&self) -> bool {
+        self.program.raw || self.program.tcp.is_some()
+    }
+
+    fn bytes(&self) -> usize {
+        self.program.text.len() + self.program.payload.as_ref().map_or(0, |payload| payload.bytes().len())
+    }
+}
+
+/// The steps of one host on their way to one shell.
+#[derive(Default)]
+pub(super) struct Pipeline {
+    flights: VecDeque<Flight>,
+    landed: VecDeque<Landed>,
+    wires: u64,
+    epoch: u64,
+    item_failed: bool,
+    stopping: bool,
+}
+
+impl Pipeline {
+    pub(super) fn push(&mut self, flight: Flight) {
+        self.flights.push_back(flight);
+    }
+
+    /// Tells whether nothing is on its way and nothing waits to be looked at.
+    pub(super) fn is_idle(&self) -> bool {
+        self.flights.is_empty() && self.landed.is_empty()
+    }
+
+    /// Tells whether a result waits to be looked at.
+    pub(super) fn has_landed(&self) -> bool {
+        !self.landed.is_empty()
+    }
+
+    /// Tells whether enough is ahead.
+    pub(super) fn is_full(&self) -> bool {
+        self.flights.len() >= STEPS_AHEAD
+            || self.flights.iter().map(Flight::bytes).sum::<usize>() >= BYTES_AHEAD
+    }
+
+    /// Forgets the steps of this task and of all later ones; the host does not run them.
+    pub(super) fn discard_from(&mut self, slot: u64) {
+        self.flights.retain(|flight| flight.ticket.slot < slot);
+        self.landed.retain(|landed| landed.ticket.slot < slot);
+    }
+
+    /// Forgets everything after a lost shell and returns the steps that may have been running.
+    pub(super) fn abandon(&mut self) -> Vec<(Ticket, u64, bool)> {
+        self.landed.clear();
+        self.wires = 0;
+        self.epoch = 0;
+        self.item_failed = false;
+        self.flights.drain(..).map(|flight| (flight.ticket, flight.step, flight.begun.is_some())).collect()
+    }
+
+    /// Sends what is unsent. Intents are durable in the journal before the host gets a step.
+    pub(super) async fn flush(&mut self, shell: &mut OpenShell, sink: &mut Sink) -> Result<(), LinkError> {
+        loop {
+            let sendable = self.sendable();
+            let unsent = self.flights.iter().take(sendable).any(|flight| flight.wire.is_none());
+            if !unsent || !self.landed.is_empty() {
+                return Ok(());
+            }
+            let mut steps = Vec::new();
+            let mut changes = false;
+            let mut looks = self.looks(sendable).into_iter();
+            for flight in self.flights.iter_mut().take(sendable).filter(|flight| flight.wire.is_none()) {
+                self.wires += 1;
+                flight.wire = Some(self.wires);
+                flight.epoch = self.epoch;
+                changes |= !flight.mode.check;
+                flight.announce(sink).await;
+                flight.sent = Some(Instant::now());
+                flight.content_sent |= flight.program.content;
+                let mut text = looks.next().unwrap_or_default();
+                text.push_str(&shell::with_environment(&flight.exports, &flight.program.text));
+                steps.push(Step {
+                    id: self.wires,
+                    epoch: self.epoch + 1,
+                    text,
+                    payload: flight.program.payload.clone().map(shared_bytes),
+                    timeout: flight.program.timeout,
+                    group: flight.group,
+                });
+            }
+            if changes {
+                sink.commit().await?;
+            }
+            let handle = shell.handle.clone();
+            let mut send = std::pin::pin!(handle.send_all(steps));
+            loop {
+                tokio::select! {
+                    biased;
+                    sent = &mut send => break sent.map_err(|_| LinkError::Closed)?,
+                    event = shell.events.recv() => self.take(event.ok_or(LinkError::Closed)?, sink).await?,
+                }
+            }
+        }
+    }
+
+    /// For each unsent step, the text in front of it that reads ahead what it and the steps behind it look at.
+    /// Steps that will probably write are not worth it: what was read holds only until something changes.
+    fn looks(&self, sendable: usize) -> Vec<String> {
+        let unsent = self.flights.iter().take(sendable).filter(|flight| flight.wire.is_none());
+        let paths: Vec<Vec<String>> = unsent
+            .map(
+                |flight| {
+                    if flight.mode.eager || flight.asked { Vec::new() } else { flight.operation.looks_at() }
+                },
+            )
+            .collect();
+        let mut looks = Vec::with_capacity(paths.len());
+        for row in paths.chunk_by(|one, next| one.is_empty() == next.is_empty()) {
+            looks.push(probe_ahead(row).map_or_else(String::new, |text| text + "\n"));
+            looks.resize(looks.len() + row.len() - 1, String::new());
+        }
+        looks
+    }
+
+    /// Sends nothing more; steps that the host holds back are forgotten.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        self.flights.retain(|flight| flight.wire.is_some());
+    }
+
+    /// How many of the steps may be on the host now: those in front of the first one that runs outside
+    /// the shell, and behind a failed item only the rest of its loop.
+    fn sendable(&self) -> usize {
+        if self.stopping {
+            return 0;
+        }
+        let inside = self.flights.iter().take_while(|flight| !flight.is_outside()).count();
+        let last = self.flights.iter().position(|flight| flight.group == Group::LastItem);
+        match last {
+            Some(last) if self.item_failed => inside.min(last + 1),
+            _ => inside,
+        }
+    }
+
+    /// Returns what comes next. Sends what is unsent first.
+    pub(super) async fn next(
+        &mut self,
+        shell: &mut OpenShell,
+        sink: &mut Sink,
+    ) -> Result<Option<Next>, LinkError> {
+        loop {
+            if let Some(landed) = self.landed.pop_front() {
+                return Ok(Some(Next::Landed(Box::new(landed))));
+            }
+            match self.flights.front() {
+                None => return Ok(None),
+                Some(front) if front.is_outside() => {
+                    return Ok(self.flights.pop_front().map(|flight| Next::Outside(Box::new(flight))));
+                }
+                Some(_) => {}
+            }
+            self.flush(shell, sink).await?;
+            if self.landed.is_empty() {
+                let limit = self.intervene_at();
+                let event = tokio::select! {
+                    event = shell.events.recv() => event.ok_or(LinkError::Closed)?,
+                    () = sleep_until(limit) => return Err(LinkError::TimedOut),
+                };
+                self.take(event, sink).await?;
+            }
+        }
+    }
+
+    /// When the step in front has outlived its own time limit by so much that the host's watcher
+    /// cannot be trusted any more.
+    fn intervene_at(&self) -> Option<Instant> {
+        let front = self.flights.front()?;
+        Some(front.begun? + front.program.timeout? + GRACE)
+    }
+
+    async fn take(&mut self, event: ShellEvent, sink: &mut Sink) -> Result<(), LinkError> {
+        let wire = match &event {
+            ShellEvent::Closed(reason) => return Err(LinkError::Lost(reason.to_string())),
+            ShellEvent::Started { step }
+            | ShellEvent::Value { step, .. }
+            | ShellEvent::Blob { step, .. }
+            | ShellEvent::Output { step, .. }
+            | ShellEvent::CommandEnded { step, .. }
+            | ShellEvent::Finished { step, .. }
+            | ShellEvent::Skipped { step } => *step,
+        };
+        let Some(index) = self.flights.iter().position(|flight| flight.wire == Some(wire)) else {
+            return Ok(());
+        };
+        let flight = &mut self.flights[index];
+        match event {
+            ShellEvent::Started { .. } => flight.begun = Some(Instant::now()),
+            ShellEvent::Value { name, text, .. } => flight.reply.values.push((name, text)),
+            ShellEvent::Blob { name, bytes, .. } => flight.reply.blobs.push((name, bytes)),
+            ShellEvent::Output { stderr, bytes, .. } => {
+                let kept = if stderr { &mut flight.reply.stderr } else { &mut flight.reply.stdout };
+                let room = (OUTPUT_KEPT + 1).saturating_sub(kept.len());
+                kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                sink.output(&flight.label, stderr, &bytes).await;
+            }
+            ShellEvent::CommandEnded { rc, timed_out, dropped, .. } => {
+                flight.reply.rc = Some(rc);
+                flight.reply.timed_out = timed_out;
+                flight.reply.dropped += dropped;
+            }
+            ShellEvent::Finished { status, .. } => self.finished(index, status, sink).await,
+            ShellEvent::Skipped { .. } if self.stopping => {
+                self.flights.remove(index);
+            }
+            ShellEvent::Skipped { .. } => {
+                // Held back although its epoch was thought to be good: only a new one helps.
+                if flight.epoch == self.epoch {
+                    self.epoch += 1;
+                }
+                flight.wire = None;
+            }
+            ShellEvent::Closed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the reply to a program that the worker ran outside the shell.
+    pub(super) async fn resume(&mut self, flight: Flight, mut reply: Reply, sink: &mut Sink) {
+        let status = reply.status;
+        self.flights.push_front(flight);
+        if let Some(flight) = self.flights.front_mut() {
+            std::mem::swap(&mut flight.reply, &mut reply);
+        }
+        self.finished(0, status, sink).await;
+    }
+
+    async fn finished(&mut self, index: usize, status: i32, sink: &mut Sink) {
+        let flight = &mut self.flights[index];
+        let mut reply = std::mem::take(&mut flight.reply);
+        reply.status = status;
+        if let Some(since) = flight.begun.or(flight.sent) {
+            reply.duration_ms = since.elapsed().as_millis() as u64;
+        }
+        sink.output_ended(flight.step, &flight.label).await;
+        let (rc, duration_ms) = (reply.rc, reply.duration_ms);
+        let tail = tail(&reply);
+        match flight.operation.next(reply, flight.mode) {
+            Progress::Again(program) => {
+                let wanted = program.content && !flight.mode.eager;
+                flight.program = program;
+                flight.asked = true;
+                flight.limit(flight.task_limit);
+                self.next_epoch(index);
+                if wanted {
+                    self.expect_missing(index + 1);
+                }
+            }
+            Progress::Done(outcome) => {
+                let Some(flight) = self.flights.remove(index) else { return };
+                match flight.group {
+                    Group::Alone => {
+                        if status != 0 {
+                            self.next_epoch(index);
+                        }
+                    }
+                    // The host holds back the rest of the loop too when the controller had to decide.
+                    Group::Item if status == DECIDE => self.next_epoch(index),
+                    Group::Item => self.item_failed |= status != 0,
+                    Group::LastItem => {
+                        if status != 0 || std::mem::take(&mut self.item_failed) {
+                            self.next_epoch(index);
+                        }
+                    }
+                }
+                self.landed.push_back(Landed {
+                    ticket: flight.ticket,
+                    step: flight.step,
+                    outcome,
+                    rc,
+                    duration_ms,
+                    tail,
+                    wanted_content: flight.content_sent && !flight.mode.eager,
+                });
+            }
+        }
+    }
+
+    /// Content was missing on the host: what comes behind is probably missing too, and small content
+    /// goes out with its step instead of being asked for.
+    fn expect_missing(&mut self, from: usize) {
+        for flight in self.flights.iter_mut().skip(from).filter(|flight| !flight.asked && !flight.mode.eager)
+        {
+            flight.mode.eager = true;
+            flight.program = flight.operation.first(flight.mode);
+            flight.limit(flight.task_limit);
+        }
+    }
+
+    /// The host holds back everything from `index` on: it has to be sent again.
+    fn next_epoch(&mut self, index: usize) {
+        self.epoch += 1;
+        for flight in self.flights.iter_mut().skip(index) {
+            flight.wire = None;
+            flight.begun = None;
+        }
+    }
+}
+
+async fn sleep_until(limit: Option<Instant>) {
+    match limit {
+        Some(limit) => tokio::time::sleep_until(limit.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes the last lines of a command's output: standard error if there is any, else standard output.
+fn tail(reply: &Reply) -> Vec<String> {
+    const LINES: usize = 10;
+    const BYTES: usize = 4096;
+    let bytes = if reply.stderr.is_empty() { &reply.stdout } else { &reply.stderr };
+    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(BYTES)..]).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn shared_bytes(payload: Payload) -> Arc<dyn AsRef<[u8]> + Send + Sync> {
+    match payload {
+        Payload::Content(content) => content,
+        Payload::Bytes(bytes) => Arc::new(bytes),
+    }
+}

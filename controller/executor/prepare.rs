@@ -1,0 +1,295 @@
+//! From parsed playbooks to plays that can run: targets, waves, files of variables, compiled tasks.
+//!
+//! Everything that needs no host is done here, for all plays, so that a mistake in the last play is
+//! found before the first host is touched.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::context::PlayContext;
+use super::wave::Budget;
+use crate::inventory::{HostName, Inventory};
+use crate::pattern::{self, Limit, Pattern};
+use crate::plan::{self, HostlessScope, Named, PlayScope, RunScope};
+use crate::playbook::{self, Order, Play, Playbook, Strategy, Task};
+use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
+use crate::template::{Engine, TemplateError};
+
+/// A play that can run.
+pub struct PreparedPlay {
+    /// What its workers share.
+    pub context: PlayContext,
+    /// Its targets, cut into waves.
+    pub waves: Vec<Vec<HostName>>,
+    /// Whether its hosts start every task together.
+    pub lockstep: bool,
+    /// When it gives up.
+    pub budget: Budget,
+}
+
+/// What command line and `ansible.cfg` choose.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// `--limit`.
+    pub limit: Option<Limit>,
+    /// `--tags`.
+    pub tags: Vec<String>,
+    /// `--skip-tags`.
+    pub skip_tags: Vec<String>,
+    /// `--serial`, for plays without one of their own.
+    pub serial: Option<Value>,
+    /// `gathering = explicit`: facts only where a play asks for them.
+    pub gather_explicitly: bool,
+    /// `--force-handlers`.
+    pub force_handlers: bool,
+}
+
+/// Prepares all plays of the playbooks. The diagnostics hold warnings too; with an error among them
+/// the plays must not run.
+pub fn prepare(
+    playbooks: &[Playbook],
+    scope: &RunScope,
+    engine: &Engine,
+    selection: &Selection,
+) -> (Vec<PreparedPlay>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let mut plays = Vec::new();
+    for playbook in playbooks {
+        for play in &playbook.plays {
+            let preparing = Preparing { play, scope, engine, selection, diagnostics: &mut diagnostics };
+            plays.extend(preparing.prepare());
+        }
+    }
+    (plays, diagnostics)
+}
+
+struct Preparing<'a> {
+    play: &'a Play,
+    scope: &'a RunScope,
+    engine: &'a Engine,
+    selection: &'a Selection,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Preparing<'_> {
+    fn prepare(mut self) -> Option<PreparedPlay> {
+        let play = self.play;
+        let vars: Named = play.vars.iter().cloned().collect();
+        let vars_files = self.vars_files(&vars);
+        let render = |node: &Node| -> Result<Value, TemplateError> {
+            let scope = HostlessScope { run: self.scope, vars: &vars, vars_files: &vars_files };
+            self.engine.render(node, &scope)
+        };
+        let mut problems = Vec::new();
+        let mut setting = |node: Option<&Node>| match node.map(&render) {
+            None => None,
+            Some(Ok(value)) => Some(value),
+            Some(Err(error)) => {
+                problems.push(error.into_diagnostic());
+                None
+            }
+        };
+        let hosts = setting(Some(&play.hosts)).unwrap_or_default();
+        let name = setting(Some(&play.name)).unwrap_or_default();
+        let serial = setting(play.serial.as_ref()).or_else(|| self.selection.serial.clone());
+        let max_fail = setting(play.max_fail_percentage.as_ref());
+        let fatal = setting(play.any_errors_fatal.as_ref());
+        let force = setting(play.force_handlers.as_ref());
+        let gather = setting(play.gather_facts.as_ref());
+        for problem in problems {
+            self.diagnostics.push(problem);
+        }
+        let flag = |value: &Option<Value>| value.as_ref().and_then(plan::truth);
+        let budget = Budget {
+            max_fail_percentage: max_fail.as_ref().and_then(percentage),
+            any_errors_fatal: flag(&fatal).unwrap_or(false),
+        };
+        if let (Some(value), None, Some(node)) =
+            (&max_fail, budget.max_fail_percentage, &play.max_fail_percentage)
+        {
+            self.error(node, format!("`max_fail_percentage` must be a number, not `{value}`"));
+        }
+        let targets = self.targets(&hosts);
+        let waves = match plan::waves(&targets, serial.as_ref()) {
+            Ok(waves) => waves,
+            Err(error) => {
+                self.error(play.serial.as_ref().unwrap_or(&play.hosts), error.to_string());
+                Vec::new()
+            }
+        };
+        let name = match name {
+            Value::String(name) => name,
+            other => crate::module::to_text(&other),
+        };
+        let wants_facts = flag(&gather).unwrap_or(!self.selection.gather_explicitly);
+        let gathering = wants_facts.then(|| gathering_task(play));
+        let compiled = plan::compile(play, gathering, &self.selection.tags, &self.selection.skip_tags);
+        let handler_names = play.handlers.iter().map(|handler| {
+            let node = handler.name.as_ref()?;
+            render(node)
+                .ok()
+                .map(|value| crate::module::to_text(&value))
+                .or_else(|| node.as_str().map(str::to_owned))
+        });
+        let lockstep = play.strategy == Some(Strategy::Linear)
+            || budget.any_errors_fatal
+            || budget.max_fail_percentage.is_some();
+        let magic = [
+            ("ansible_play_name", json!(name)),
+            ("ansible_play_hosts_all", json!(names(&targets))),
+            ("ansible_play_hosts", json!(names(&targets))),
+            ("play_hosts", json!(names(&targets))),
+            ("playbook_dir", json!(self.play.directory)),
+            ("ansible_role_names", json!(role_names(play))),
+            ("role_names", json!(role_names(play))),
+        ];
+        let magic = magic.into_iter().map(|(name, value)| (name.to_owned(), Arc::new(value))).collect();
+        let handler_names = handler_names.collect();
+        let scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic };
+        Some(PreparedPlay {
+            context: PlayContext {
+                name,
+                directory: self.play.directory.clone(),
+                scope,
+                compiled,
+                handler_names,
+                handler_tasks: play.handlers.clone(),
+                force_handlers: flag(&force).unwrap_or(self.selection.force_handlers),
+                connection: play.connection.clone(),
+            },
+            waves,
+            lockstep,
+            budget,
+        })
+    }
+
+    fn error(&mut self, node: &Node, message: String) {
+        self.diagnostics.push(Diagnostic::error(&node.span, message));
+    }
+
+    /// Selects the targets of the play in its order.
+    fn targets(&mut self, hosts: &Value) -> Vec<HostName> {
+        let text = match hosts {
+            Value::Array(patterns) => {
+                patterns.iter().map(crate::module::to_text).collect::<Vec<_>>().join(",")
+            }
+            other => crate::module::to_text(other),
+        };
+        let selected = Pattern::parse(&text).and_then(|pattern| {
+            pattern::select(&self.scope.inventory, &pattern, self.selection.limit.as_ref())
+        });
+        let selection = match selected {
+            Ok(selection) => selection,
+            Err(error) => {
+                let hint = error.hint();
+                let diagnostic =
+                    Diagnostic { hint, ..Diagnostic::error(&self.play.hosts.span, error.to_string()) };
+                self.diagnostics.push(diagnostic);
+                return Vec::new();
+            }
+        };
+        for unmatched in selection.unmatched {
+            let message = format!("`{}` matches no host or group", unmatched.part);
+            let hint = unmatched.suggestion.map(|name| format!("did you mean `{name}`?"));
+            self.diagnostics.push(Diagnostic { hint, ..Diagnostic::warning(&self.play.hosts.span, message) });
+        }
+        ordered(selection.hosts, self.play.order)
+    }
+
+    /// Loads `vars_files`; of a list, the first file that exists.
+    fn vars_files(&mut self, vars: &Named) -> Named {
+        let mut loaded = Named::new();
+        for entry in &self.play.vars_files {
+            let candidates = match &entry.value {
+                NodeValue::Sequence(nodes) => nodes.iter().collect(),
+                _ => vec![entry],
+            };
+            let mut names = Vec::new();
+            for node in candidates {
+                let scope = HostlessScope { run: self.scope, vars, vars_files: &loaded };
+                match self.engine.render_string(node, &scope) {
+                    Ok(name) => names.push(name),
+                    Err(error) => {
+                        let hint = "`vars_files` are read once for all hosts: only `-e` and `vars` of the play can be used";
+                        self.diagnostics.push(error.into_diagnostic().hint(hint));
+                    }
+                }
+            }
+            let found = names.iter().find_map(|name| playbook::find_vars_file(&self.play.directory, name));
+            match found {
+                Some(path) => {
+                    let (variables, diagnostics) = playbook::read_vars_file(&path);
+                    self.diagnostics.extend(diagnostics);
+                    loaded.extend(variables);
+                }
+                None if names.is_empty() => {}
+                None => self.error(entry, format!("there is no file `{}`", names.join("`, `"))),
+            }
+        }
+        loaded
+    }
+}
+
+fn percentage(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().trim_end_matches('%').parse().ok(),
+        _ => None,
+    }
+}
+
+fn names(hosts: &[HostName]) -> Vec<&str> {
+    hosts.iter().map(|host| &*host.0).collect()
+}
+
+fn role_names(play: &Play) -> Vec<&str> {
+    play.roles.iter().map(|role| role.name.as_str()).collect()
+}
+
+fn ordered(mut hosts: Vec<HostName>, order: Order) -> Vec<HostName> {
+    match order {
+        Order::Inventory => {}
+        Order::ReverseInventory => hosts.reverse(),
+        Order::Sorted => hosts.sort(),
+        Order::ReverseSorted => hosts.sort_by(|a, b| b.cmp(a)),
+        Order::Shuffle => {
+            let seed = std::hash::RandomState::new();
+            hosts.sort_by_cached_key(|host| seed.hash_one(&*host.0));
+        }
+    }
+    hosts
+}
+
+/// The task that gathers facts at the start of a play.
+fn gathering_task(play: &Play) -> Arc<Task> {
+    Arc::new(Task {
+        span: play.span.clone(),
+        name: None,
+        module: "setup",
+        module_as_written: "Gathering Facts".to_owned(),
+        module_span: play.span.clone(),
+        options: Vec::new(),
+        options_template: None,
+        directives: playbook::Directives { tags: vec!["always".to_owned()], ..Default::default() },
+        looping: None,
+        register: None,
+        notify: Vec::new(),
+        listen: Vec::new(),
+        changed_when: None,
+        failed_when: None,
+        retry: None,
+        role: None,
+    })
+}
+
+/// `groups`: every group with its hosts, in the order of the inventory.
+pub fn groups_value(inventory: &Inventory) -> Value {
+    let groups: BTreeMap<&str, Value> =
+        inventory.groups.keys().map(|group| (&*group.0, json!(names(&inventory.hosts_of(group))))).collect();
+    let ordered: IndexMap<&str, Value> = groups.into_iter().collect();
+    json!(ordered)
+}

@@ -1,0 +1,203 @@
+//! Restores the rollback points of a run on many hosts, newest first.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use paceline_remote::Group;
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::cancel::Cancel;
+use super::dispatcher::Emitter;
+use super::event::{EventKind, HostStatus, Status};
+use super::link::{Link, LinkError, PointsPlace};
+use super::pipeline::{Flight, Next, Pipeline, Ticket};
+use super::run::Verdict;
+use super::sink::{Sink, StepLabel};
+use crate::hostlog::percent_encode_host;
+use crate::inventory::HostName;
+use crate::journal::RunFolder;
+use crate::operation::{Mode, Point};
+use crate::plan::Login;
+use crate::rollback::RestorePoint;
+use crate::secrets::Masks;
+use crate::transport::{Target, TransportError};
+
+/// A host to restore.
+pub struct RestoreHost {
+    /// The host.
+    pub name: HostName,
+    /// How to reach it, or why that is not known.
+    pub target: Result<Target, TransportError>,
+    /// `paceline_base`, if the host has one.
+    pub base: Option<String>,
+    /// Its points, the newest first, each with the login that saved it.
+    pub points: Vec<(Login, Point)>,
+    /// Password of the logins that need one.
+    pub password: Option<SecretString>,
+    /// What ran on it that nothing can undo.
+    pub irreversible: Vec<String>,
+}
+
+/// What a restore needs besides its hosts.
+pub struct Restore {
+    /// The run whose points are restored.
+    pub of: String,
+    /// Hosts at work at once.
+    pub forks: usize,
+    /// Where events go.
+    pub emitter: Emitter,
+    /// How far the restore has been cancelled.
+    pub cancel: Cancel,
+    /// Folder of the restore's own run.
+    pub folder: RunFolder,
+}
+
+/// Restores; the last event is `run_finished`.
+pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict {
+    let start = Instant::now();
+    let emitter = &restore.emitter;
+    emitter
+        .emit(EventKind::RunStarted {
+            command: "rollback".to_owned(),
+            playbooks: vec![restore.of.clone()],
+            hosts: hosts.iter().map(|host| host.name.to_string()).collect(),
+            check: false,
+            forks: restore.forks,
+        })
+        .await;
+    let permits = Arc::new(Semaphore::new(restore.forks));
+    let mut workers = JoinSet::new();
+    for host in hosts {
+        let (restore, permits) = (restore.clone(), permits.clone());
+        workers.spawn(async move {
+            let _permit = permits.acquire().await;
+            if restore.cancel.level() > 0 {
+                return HostStatus::Cancelled;
+            }
+            one_host(&restore, host).await
+        });
+    }
+    let mut verdict = Verdict::default();
+    while let Some(joined) = workers.join_next().await {
+        match joined {
+            Ok(HostStatus::Unreachable) => verdict.unreachable += 1,
+            Ok(HostStatus::RollbackFailed) | Err(_) => verdict.failed += 1,
+            Ok(HostStatus::RolledBack) => verdict.changed += 1,
+            Ok(_) => {}
+        }
+    }
+    verdict.cancelled = restore.cancel.level() > 0;
+    emitter
+        .emit(EventKind::RunFinished {
+            hosts: IndexMap::new(),
+            exit_code: verdict.exit_code(),
+            duration_ms: start.elapsed().as_millis() as u64,
+        })
+        .await;
+    verdict
+}
+
+async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
+    let RestoreHost { name, target, base, points, password, irreversible } = host;
+    let mut sink =
+        Sink::new(restore.emitter.clone(), name.0.clone(), Some(restore.folder.hosts()), Masks::default());
+    for task in irreversible {
+        let message = format!("`{task}` ran something that nothing here can undo");
+        sink.host_event(EventKind::Warning { message }).await;
+    }
+    let restored = match target {
+        Err(error) => Err(error.into()),
+        Ok(target) => {
+            let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
+            let mut link = Link::new(target, place);
+            let work = restore_points(restore, &mut link, &mut sink, points, password.as_ref());
+            let restored = tokio::select! {
+                restored = work => Some(restored),
+                () = restore.cancel.reached(2) => None,
+            };
+            link.close().await;
+            match restored {
+                Some(restored) => restored,
+                None => return HostStatus::Cancelled,
+            }
+        }
+    };
+    let (status, message, hint) = match restored {
+        Ok(None) => (HostStatus::RolledBack, None, None),
+        Ok(Some(message)) => (HostStatus::RollbackFailed, Some(message), None),
+        Err(error) => (HostStatus::Unreachable, Some(error.to_string()), error.hint()),
+    };
+    sink.host_event(EventKind::HostFinished { status, message, hint }).await;
+    status
+}
+
+/// Restores the points one by one. Returns why it stopped at one of them: an older point must not be
+/// restored over one that is still in the way.
+async fn restore_points(
+    restore: &Restore,
+    link: &mut Link,
+    sink: &mut Sink,
+    points: Vec<(Login, Point)>,
+    password: Option<&SecretString>,
+) -> Result<Option<String>, LinkError> {
+    if let Some(duration_ms) = link.connect().await? {
+        sink.host_event(EventKind::HostConnected { duration_ms }).await;
+    }
+    let task: Arc<str> = "restore".into();
+    for (index, (login, point)) in points.into_iter().enumerate() {
+        if restore.cancel.level() > 0 {
+            return Ok(Some("cancelled in front of the remaining points".to_owned()));
+        }
+        let step = index as u64 + 1;
+        let label = StepLabel {
+            task: task.clone(),
+            module: "rollback".to_owned(),
+            item: Some(point.path.clone()),
+            hidden: false,
+        };
+        let ticket = Ticket { slot: step, item: 0 };
+        let mode = Mode::default();
+        let operation = Box::new(RestorePoint { point: point.clone() });
+        let mut pipeline = Pipeline::default();
+        pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
+        let shell = link.shell(&login, password).await?;
+        let landed = match pipeline.next(shell, sink).await? {
+            Some(Next::Landed(landed)) => *landed,
+            Some(Next::Outside(_)) | None => return Err(LinkError::Closed),
+        };
+        let failed = landed.outcome.failed;
+        let message = landed.outcome.result.get("msg").and_then(|msg| msg.as_str()).map(str::to_owned);
+        if !failed {
+            let (covers, path) = (point.kind.clone(), point.path.clone());
+            let event = EventKind::PointRestored { point: point.number, covers, path };
+            sink.step_event(step, &task, event).await;
+        }
+        let status = match (failed, landed.outcome.changed) {
+            (true, _) => Status::Failed,
+            (false, true) => Status::Changed,
+            (false, false) => Status::Ok,
+        };
+        sink.step_finished(
+            step,
+            &task,
+            EventKind::StepFinished {
+                status,
+                changed: landed.outcome.changed,
+                rc: None,
+                duration_ms: landed.duration_ms,
+                item: Some(point.path.clone()),
+                message: message.clone().filter(|_| failed),
+                diff: None,
+            },
+        )
+        .await;
+        if failed {
+            let reason = message.unwrap_or_else(|| "it could not be restored".to_owned());
+            return Ok(Some(format!("point {} (`{}`): {reason}", point.number, point.path)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,242 @@
+//! A whole run: plays in order, waves in order, hosts in parallel.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use tokio::task::JoinSet;
+
+use super::context::{PlayContext, RunContext};
+use super::event::{EventKind, HostStatus};
+use super::prepare::PreparedPlay;
+use super::sink::Sink;
+use super::wave::{Budget, Wave, WaveStop};
+use super::worker::{Condition, HostState, Worker};
+use crate::inventory::HostName;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Verdict {
+    /// Hosts that were changed, or would be.
+    pub changed: usize,
+    /// Hosts whose task failed.
+    pub failed: usize,
+    /// Hosts that could not be reached.
+    pub unreachable: usize,
+    /// Whether a person or a signal stopped it.
+    pub cancelled: bool,
+}
+
+impl Verdict {
+    /// Returns the exit code (DESIGN 3.1): the first rule that fits.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self { cancelled: true, .. } => 99,
+            Self { unreachable: 1.., .. } => 4,
+            Self { failed: 1.., .. } => 2,
+            _ => 0,
+        }
+    }
+}
+
+/// Rolls out `plays`; the last event is `run_finished`.
+pub async fn execute(
+    run: Arc<RunContext>,
+    command: &str,
+    playbooks: Vec<String>,
+    plays: Vec<PreparedPlay>,
+) -> Verdict {
+    let start = Instant::now();
+    let mut fleet = Fleet::of(&run, &plays);
+    run.emitter
+        .emit(EventKind::RunStarted {
+            command: command.to_owned(),
+            playbooks,
+            hosts: fleet.hosts.keys().map(|host| host.to_string()).collect(),
+            check: run.options.check,
+            forks: run.options.forks,
+        })
+        .await;
+    let last = plays.len().saturating_sub(1);
+    for (index, play) in plays.into_iter().enumerate() {
+        if run.cancel.level() > 0 || !fleet.play(&run, play, index, index == last).await {
+            break;
+        }
+    }
+    fleet.finish(&run, start).await
+}
+
+/// All hosts of a run.
+struct Fleet {
+    hosts: IndexMap<HostName, Option<HostState>>,
+    /// The last play of each host: its connection is closed behind it.
+    last_play: HashMap<HostName, usize>,
+}
+
+impl Fleet {
+    fn of(run: &RunContext, plays: &[PreparedPlay]) -> Self {
+        let mut last_play = HashMap::new();
+        let mut hosts = IndexMap::new();
+        let log_folder = run.folder.as_ref().map(|folder| folder.hosts());
+        for (index, play) in plays.iter().enumerate() {
+            for host in play.waves.iter().flatten() {
+                last_play.insert(host.clone(), index);
+                hosts.entry(host.clone()).or_insert_with(|| {
+                    let masks = (*run.masks).clone();
+                    let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks);
+                    Some(HostState {
+                        name: host.clone(),
+                        learned: run.scope.facts.of(host),
+                        link: None,
+                        sink,
+                        condition: Condition::Active,
+                        steps: 0,
+                        changed: false,
+                        eager: false,
+                    })
+                });
+            }
+        }
+        // Targets are listed in the order of the inventory, whatever the order of the plays.
+        let inventory = &run.scope.inventory.hosts;
+        hosts.sort_by_cached_key(|host: &HostName, _| inventory.get_index_of(host).unwrap_or(usize::MAX));
+        Self { hosts, last_play }
+    }
+
+    fn is_active(&self, host: &HostName) -> bool {
+        matches!(self.hosts.get(host), Some(Some(state)) if state.condition == Condition::Active)
+    }
+
+    /// Runs a play; tells whether the next one may start.
+    async fn play(&mut self, run: &Arc<RunContext>, play: PreparedPlay, index: usize, last: bool) -> bool {
+        let targets: Vec<String> = play
+            .waves
+            .iter()
+            .flatten()
+            .filter(|host| self.is_active(host))
+            .map(|host| host.to_string())
+            .collect();
+        if targets.is_empty() {
+            // Ansible: "NO MORE HOSTS LEFT" ends the playbook when all of them failed.
+            return !play.waves.iter().flatten().any(|host| self.hosts.contains_key(host));
+        }
+        run.emitter
+            .emit(EventKind::PlayStarted {
+                play: play.context.name.clone(),
+                hosts: targets,
+                tasks: play.context.compiled.tasks,
+            })
+            .await;
+        let context = Arc::new(play.context);
+        let waves = play.waves.len();
+        for (number, hosts) in play.waves.into_iter().enumerate() {
+            let hosts: Vec<HostName> = hosts.into_iter().filter(|host| self.is_active(host)).collect();
+            if hosts.is_empty() {
+                continue;
+            }
+            run.emitter
+                .emit(EventKind::WaveStarted {
+                    wave: number + 1,
+                    waves,
+                    hosts: hosts.iter().map(|host| host.to_string()).collect(),
+                })
+                .await;
+            let more = number + 1 < waves || !last;
+            let stop = self.wave(run, &context, hosts, (play.lockstep, play.budget), index, more).await;
+            match stop {
+                None | Some(WaveStop::EndBatch) => {}
+                Some(WaveStop::EndPlay) => break,
+                Some(WaveStop::Budget { .. }) => return false,
+            }
+            if run.cancel.level() > 0 {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn wave(
+        &mut self,
+        run: &Arc<RunContext>,
+        play: &Arc<PlayContext>,
+        hosts: Vec<HostName>,
+        (lockstep, budget): (bool, Budget),
+        index: usize,
+        more: bool,
+    ) -> Option<WaveStop> {
+        let order: Arc<Vec<Arc<str>>> = Arc::new(hosts.iter().map(|host| host.0.clone()).collect());
+        let wave = Arc::new(Wave::new(&order, lockstep, budget));
+        let mut workers = JoinSet::new();
+        for host in hosts {
+            let Some(state) = self.hosts.get_mut(&host).and_then(Option::take) else { continue };
+            let (run, play, wave, order) = (run.clone(), play.clone(), wave.clone(), order.clone());
+            let is_last = self.last_play.get(&host) == Some(&index);
+            workers.spawn(async move {
+                let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
+                if is_last || state.condition != Condition::Active {
+                    if let Some(mut link) = state.link.take() {
+                        link.close().await;
+                    }
+                    if state.condition == Condition::Active {
+                        let status = HostStatus::Ok;
+                        let event = EventKind::HostFinished { status, message: None, hint: None };
+                        state.sink.host_event(event).await;
+                    }
+                }
+                state.sink.rest();
+                state
+            });
+        }
+        while let Some(joined) = workers.join_next().await {
+            match joined {
+                Ok(state) => {
+                    let host = state.name.clone();
+                    self.hosts.insert(host, Some(state));
+                }
+                Err(error) => {
+                    let message = format!("internal error: a worker ended: {error}");
+                    run.emitter.emit(EventKind::Warning { message }).await;
+                }
+            }
+        }
+        let stopped = wave.stopped();
+        if stopped.is_none() && wave.failures() == order.len() {
+            let limit = "all hosts of the wave failed".to_owned();
+            if more {
+                let failed = order.iter().map(|host| host.to_string()).collect();
+                let event = EventKind::BudgetExceeded { failed, of: order.len(), limit: limit.clone() };
+                run.emitter.emit(event).await;
+            }
+            return Some(WaveStop::Budget { limit });
+        }
+        stopped
+    }
+
+    async fn finish(mut self, run: &RunContext, start: Instant) -> Verdict {
+        let mut verdict = Verdict { cancelled: run.cancel.level() > 0, ..Verdict::default() };
+        for state in self.hosts.values_mut().flatten() {
+            if let Some(mut link) = state.link.take() {
+                link.close().await;
+            }
+            verdict.changed += usize::from(state.changed);
+            match state.condition {
+                Condition::Failed => verdict.failed += 1,
+                Condition::Unreachable => verdict.unreachable += 1,
+                Condition::Cancelled => verdict.cancelled = true,
+                Condition::Active => {}
+            }
+        }
+        // A worker that crashed left no state behind: its host counts as failed.
+        verdict.failed += self.hosts.values().filter(|state| state.is_none()).count();
+        run.emitter
+            .emit(EventKind::RunFinished {
+                // The dispatcher fills in the recap, which is a fold over the events.
+                hosts: IndexMap::new(),
+                exit_code: verdict.exit_code(),
+                duration_ms: start.elapsed().as_millis() as u64,
+            })
+            .await;
+        verdict
+    }
+}

@@ -1,0 +1,191 @@
+//! A task on one host, from its first step to its registered result.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::evaluate::{Item, Settled};
+use super::event::Status;
+use crate::operation::{Diff, Outcome};
+use crate::plan::CompiledTask;
+
+/// The result of one item (or of a task without a loop), as it is registered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ItemResult {
+    pub value: Map<String, Value>,
+    pub changed: bool,
+    pub failed: bool,
+    pub skipped: bool,
+    /// Last lines of a command's output.
+    pub tail: Vec<String>,
+}
+
+/// A task that has started on a host and is not over.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub id: u64,
+    pub task: Arc<CompiledTask>,
+    pub settled: Settled,
+    pub looped: bool,
+    pub items: Vec<Item>,
+    pub labels: Vec<Option<String>>,
+    pub results: Vec<Option<ItemResult>>,
+    /// Whether items may still be added.
+    pub open: bool,
+    /// What the registered variable was before.
+    pub before: Option<crate::template::Binding>,
+}
+
+impl Slot {
+    /// Tells whether every item has a result.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.open && self.results.iter().all(Option::is_some)
+    }
+
+    /// Makes the result of the task from those of its items
+    /// (Ansible: Registering variables with a loop).
+    pub(super) fn result(&self) -> ItemResult {
+        let mut results: Vec<ItemResult> = self.results.iter().flatten().cloned().collect();
+        if !self.looped {
+            return results.pop().unwrap_or_default();
+        }
+        let changed = results.iter().any(|result| result.changed);
+        let failed = results.iter().any(|result| result.failed);
+        let skipped = results.iter().all(|result| result.skipped);
+        let tail = results.iter_mut().find(|result| result.failed).map(|result| result.tail.split_off(0));
+        let mut value = Map::new();
+        if results.is_empty() {
+            value.insert("skipped_reason".into(), json!("No items in the list"));
+        }
+        let message = match (failed, skipped) {
+            (true, _) => "One or more items failed",
+            (_, true) => "All items skipped",
+            _ => "All items completed",
+        };
+        value.insert(
+            "results".into(),
+            results.into_iter().map(|result| Value::Object(result.value)).collect(),
+        );
+        value.insert("msg".into(), json!(message));
+        value.insert("changed".into(), json!(changed));
+        if skipped {
+            value.insert("skipped".into(), json!(true));
+        }
+        if failed {
+            value.insert("failed".into(), json!(true));
+        }
+        ItemResult { value, changed, failed, skipped, tail: tail.unwrap_or_default() }
+    }
+
+    /// Says why the task failed, in a line or a few.
+    pub(super) fn failure_message(&self) -> Option<String> {
+        let failed: Vec<(usize, &ItemResult)> = self
+            .results
+            .iter()
+            .enumerate()
+            .filter_map(|(index, result)| Some((index, result.as_ref()?)))
+            .filter(|(_, result)| result.failed)
+            .collect();
+        let (index, first) = failed.first()?;
+        if self.settled.no_log {
+            return Some("the result is hidden because of `no_log`".to_owned());
+        }
+        let message = first.message().unwrap_or_else(|| "failed".to_owned());
+        let item = self.labels.get(*index).and_then(Option::as_ref);
+        let more = match failed.len() {
+            1 => String::new(),
+            count => format!(" (and {} more of {} items)", count - 1, self.results.len()),
+        };
+        Some(match item {
+            Some(item) => format!("item `{item}`: {message}{more}"),
+            None => format!("{message}{more}"),
+        })
+    }
+}
+
+impl ItemResult {
+    /// Makes the result of an operation.
+    pub(super) fn of_outcome(outcome: &Outcome, tail: Vec<String>) -> Self {
+        let mut value = outcome.result.clone();
+        value.insert("changed".into(), json!(outcome.changed));
+        value.insert("failed".into(), json!(outcome.failed));
+        if outcome.skipped {
+            value.insert("skipped".into(), json!(true));
+        }
+        if !outcome.facts.is_empty() {
+            value.insert("ansible_facts".into(), Value::Object(outcome.facts.clone()));
+        }
+        if !outcome.diff.is_empty() {
+            value.insert("diff".into(), outcome.diff.iter().map(diff_value).collect());
+        }
+        Self { value, changed: outcome.changed, failed: outcome.failed, skipped: outcome.skipped, tail }
+    }
+
+    /// Makes a failure with a message.
+    pub(super) fn failure(message: impl Into<String>) -> Self {
+        let mut value = Map::new();
+        value.insert("changed".into(), json!(false));
+        value.insert("failed".into(), json!(true));
+        value.insert("msg".into(), json!(message.into()));
+        Self { value, failed: true, ..Self::default() }
+    }
+
+    /// Makes the result of a condition that does not hold.
+    pub(super) fn skip(condition: &str) -> Self {
+        let mut value = Map::new();
+        value.insert("changed".into(), json!(false));
+        value.insert("skipped".into(), json!(true));
+        value.insert("skip_reason".into(), json!("Conditional result was False"));
+        value.insert("false_condition".into(), json!(condition));
+        Self { value, skipped: true, ..Self::default() }
+    }
+
+    /// Takes over what a module returned as a whole.
+    pub(super) fn of_map(value: Map<String, Value>) -> Self {
+        let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let (changed, failed, skipped) = (flag("changed"), flag("failed"), flag("skipped"));
+        let mut value = value;
+        value.entry("changed").or_insert(json!(false));
+        value.entry("failed").or_insert(json!(false));
+        Self { value, changed, failed, skipped, tail: Vec::new() }
+    }
+
+    /// Sets the verdict of `changed_when` or `failed_when`.
+    pub(super) fn judge(&mut self, name: &str, verdict: bool) {
+        self.value.insert(name.to_owned(), json!(verdict));
+        if name == "failed" {
+            self.failed = verdict;
+            self.value.insert("failed_when_result".into(), json!(verdict));
+        } else {
+            self.changed = verdict;
+        }
+    }
+
+    /// Returns the status of a step with this result.
+    pub(super) fn status(&self, ignored: bool) -> Status {
+        match self {
+            Self { failed: true, .. } if ignored => Status::Ignored,
+            Self { failed: true, .. } => Status::Failed,
+            Self { skipped: true, .. } => Status::Skipped,
+            Self { changed: true, .. } => Status::Changed,
+            _ => Status::Ok,
+        }
+    }
+
+    /// Returns `msg` as text.
+    pub(super) fn message(&self) -> Option<String> {
+        match self.value.get("msg")? {
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }
+    }
+}
+
+fn diff_value(diff: &Diff) -> Value {
+    json!({
+        "before_header": diff.before_header, "after_header": diff.after_header,
+        "before": diff.before, "after": diff.after,
+    })
+}

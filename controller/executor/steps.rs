@@ -1,0 +1,638 @@
+//! One task on one host: its condition, its items, their steps and results.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
+use super::event::EventKind;
+use super::pipeline::{Flight, Landed, Ticket};
+use super::slot::{ItemResult, Slot};
+use super::worker::{Stop, Worker};
+use crate::module::{Control, Work};
+use crate::operation::Operation;
+use crate::plan::{CompiledTask, Login};
+use crate::source::{Node, NodeValue};
+use crate::template::Binding;
+use paceline_remote::Group;
+
+/// Largest value that may be registered (DESIGN section 7).
+const REGISTERED: usize = 16 * 1024 * 1024;
+
+impl Settled {
+    /// The keywords of a task whose own could not be evaluated.
+    pub(super) fn plain(name: Arc<str>) -> Self {
+        Self {
+            name,
+            ignore_errors: false,
+            ignore_unreachable: false,
+            any_errors_fatal: false,
+            no_log: false,
+            check: false,
+            diff: false,
+            timeout: None,
+            login: Login::Plain,
+            password: None,
+            exports: String::new(),
+        }
+    }
+}
+
+/// Evaluates, waiting for values that are still on their way.
+macro_rules! settled {
+    ($worker:ident, $evaluate:expr) => {
+        loop {
+            match $evaluate {
+                Err(EvaluateError::Pending) => $worker.drain().await?,
+                Err(EvaluateError::Failed(message)) => break Err(message),
+                Ok(value) => break Ok(value),
+            }
+        }
+    };
+}
+
+impl Worker<'_> {
+    /// Runs a task whose keywords are settled.
+    pub(super) async fn run_task(&mut self, task: &Arc<CompiledTask>, settled: Settled) -> Result<(), Stop> {
+        let items = match &task.task.looping {
+            None => None,
+            Some(looping) => Some(settled!(self, self.evaluator().items(task, looping))),
+        };
+        if let Some(Err(problem)) = &items {
+            // A loop over something undefined is no failure when the condition is false anyway.
+            let no_item = Item::default();
+            let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &no_item, &[]));
+            let result = match when {
+                Ok(Err(condition)) => ItemResult::skip(&condition),
+                _ => ItemResult::failure(problem.clone()),
+            };
+            self.open_slot(task, settled, None);
+            self.add(Item::default(), None, Some(result));
+            self.close_slot();
+            return self.drain().await;
+        }
+        let waits = Self::waits_for_verdict(task, &settled);
+        let looped = items.is_some();
+        let items = items.and_then(Result::ok).unwrap_or_else(|| vec![Item::default()]);
+        let count = items.len();
+        self.open_slot(task, settled.clone(), looped.then_some(count));
+        let mut unfinished_group = false;
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.pause_between(task, &item).await?;
+            }
+            let group = match (looped, index + 1 == count) {
+                (false, _) => Group::Alone,
+                (true, false) => Group::Item,
+                (true, true) => Group::LastItem,
+            };
+            let on_its_way = self.item(task, &settled, item, group).await?;
+            // The host ends a loop at its last item; when that one is no step, the loop ends here.
+            unfinished_group = looped && (unfinished_group || on_its_way);
+            unfinished_group &= !(on_its_way && group == Group::LastItem);
+            if self.run.cancel.level() > 0 {
+                break;
+            }
+        }
+        self.close_slot();
+        if waits || unfinished_group { self.drain().await } else { self.relieve().await }
+    }
+
+    /// Tells whether the controller has a say in how the task ends.
+    fn waits_for_verdict(task: &CompiledTask, settled: &Settled) -> bool {
+        let literal = |conditions: &Option<Vec<Node>>| {
+            conditions.iter().flatten().all(|node| matches!(node.value, NodeValue::Bool(_)))
+        };
+        settled.ignore_errors
+            || settled.ignore_unreachable
+            || task.task.failed_when.is_some()
+            || !literal(&task.task.changed_when)
+            || task.task.retry.is_some()
+    }
+
+    async fn pause_between(&mut self, task: &CompiledTask, item: &Item) -> Result<(), Stop> {
+        let Some(pause) = task.task.looping.as_ref().and_then(|looping| looping.pause.as_ref()) else {
+            return Ok(());
+        };
+        self.drain().await?;
+        let rendered = self.run.engine.render(pause, &self.evaluator().scope(task, item, &[]));
+        let seconds = rendered.ok().and_then(|value| crate::module::to_text(&value).parse::<f64>().ok());
+        self.sleep(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()).await
+    }
+
+    async fn sleep(&self, time: Duration) -> Result<(), Stop> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
+        }
+    }
+
+    fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
+        if let Some(slot) = self.slots.back_mut() {
+            slot.items.push(item);
+            slot.labels.push(label);
+            slot.results.push(result);
+        }
+    }
+
+    /// Runs one item, or sends its step; tells whether a step is on its way.
+    async fn item(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        item: Item,
+        group: Group,
+    ) -> Result<bool, Stop> {
+        let label = match &task.task.looping {
+            None => None,
+            Some(looping) => {
+                let label = settled!(self, self.evaluator().label(task, looping, &item));
+                Some(label.unwrap_or_default())
+            }
+        };
+        let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &item, &[]));
+        match when {
+            Ok(Ok(())) => {}
+            Ok(Err(condition)) => {
+                self.add(item, label, Some(ItemResult::skip(&condition)));
+                return Ok(false);
+            }
+            Err(problem) => {
+                let problem = format!("the condition cannot be evaluated: {problem}");
+                self.add(item, label, Some(ItemResult::failure(problem)));
+                return Ok(false);
+            }
+        }
+        if task.task.retry.is_some() {
+            return self.retried(task, settled, item, label).await.map(|()| false);
+        }
+        let work = settled!(self, self.evaluator().work(task, &item));
+        match work {
+            Err(problem) => {
+                self.add(item, label, Some(ItemResult::failure(problem)));
+                Ok(false)
+            }
+            Ok(Work::Host(operation)) => {
+                let judged = operation.judged_here();
+                self.send(task, settled, operation, group, item, label).await?;
+                if judged {
+                    self.drain().await?;
+                }
+                Ok(!judged)
+            }
+            Ok(Work::Control(control)) => {
+                self.drain().await?;
+                let result = self.control(task, settled, control, &item, label.as_deref()).await?;
+                self.add(item, label, Some(result));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Hands an operation to the pipeline.
+    async fn send(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        operation: Box<dyn Operation>,
+        group: Group,
+        item: Item,
+        label: Option<String>,
+    ) -> Result<(), Stop> {
+        if let Some(problem) = self.ready(settled).await? {
+            self.add(item, label, Some(ItemResult::failure(problem)));
+            return Ok(());
+        }
+        let ticket = self.ticket();
+        let step = self.next_step();
+        let step_label = Self::step_label(settled, task.task.module, label.as_deref());
+        let mode = Evaluator::mode(settled, self.host.eager);
+        let mut flight =
+            Flight::new(ticket, step, step_label, operation, mode, group, settled.exports.clone());
+        flight.limit(settled.timeout);
+        self.add(item, label, None);
+        self.pipeline.push(flight);
+        self.relieve().await
+    }
+
+    /// Sees to it that the shell for this task is open; a change of user waits for all results.
+    /// Returns why the task fails when it cannot become its user.
+    async fn ready(&mut self, settled: &Settled) -> Result<Option<String>, Stop> {
+        if self.login != settled.login {
+            self.drain().await?;
+            self.login = settled.login.clone();
+        }
+        match self.open(settled).await {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_become() => {
+                self.login = Login::Plain;
+                Ok(Some(error.to_string()))
+            }
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    async fn open(&mut self, settled: &Settled) -> Result<(), super::link::LinkError> {
+        if self.host.link.is_none() {
+            self.host.link = Some(super::link::Link::of(self.run, self.play, &self.host)?);
+        }
+        let Some(link) = &mut self.host.link else { return Ok(()) };
+        if link.open(&settled.login).is_some() {
+            return Ok(());
+        }
+        let cancelled = self.run.cancel.reached(2);
+        let opening = async {
+            if let Some(duration_ms) = link.connect().await? {
+                self.host.sink.host_event(EventKind::HostConnected { duration_ms }).await;
+            }
+            for message in link.warnings.drain(..) {
+                self.host.sink.host_event(EventKind::Warning { message }).await;
+            }
+            link.shell(&settled.login, settled.password.as_ref()).await.map(drop)
+        };
+        tokio::select! {
+            opened = opening => opened,
+            () = cancelled => Err(super::link::LinkError::Closed),
+        }
+    }
+
+    /// `until`, `retries`, `delay`: one attempt after the other.
+    async fn retried(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        item: Item,
+        label: Option<String>,
+    ) -> Result<(), Stop> {
+        self.drain().await?;
+        let Some(retry) = &task.task.retry else { return Ok(()) };
+        let number = |node: &Option<Node>, default: f64| -> Result<f64, String> {
+            let Some(node) = node else { return Ok(default) };
+            let evaluator = self.evaluator();
+            let value = self.run.engine.render(node, &evaluator.scope(task, &item, &[]));
+            let value = value.map_err(|error| EvaluateError::from(error).to_string())?;
+            crate::module::to_text(&value).parse().map_err(|_| format!("not a number: {value}"))
+        };
+        let (retries, delay) = match (number(&retry.retries, 3.0), number(&retry.delay, 5.0)) {
+            (Ok(retries), Ok(delay)) => (retries.max(0.0) as u64, delay.max(0.0)),
+            (Err(problem), _) | (_, Err(problem)) => {
+                self.add(item, label, Some(ItemResult::failure(problem)));
+                return Ok(());
+            }
+        };
+        let delay = Duration::try_from_secs_f64(delay).unwrap_or_default();
+        let mut attempt = 0;
+        self.add(item.clone(), label.clone(), None);
+        loop {
+            attempt += 1;
+            let mut result = self.attempt(task, settled, &item, label.as_deref()).await?;
+            result.value.insert("attempts".into(), json!(attempt));
+            let local = Self::registered(task, &result);
+            let done = if retry.until.is_empty() {
+                Ok(!result.failed)
+            } else {
+                self.evaluator()
+                    .all_hold(task, &retry.until, &item, &local)
+                    .map(|verdict| verdict.is_ok())
+                    .map_err(|error| error.to_string())
+            };
+            match done {
+                Ok(true) => {}
+                Ok(false) if attempt <= retries => {
+                    self.sleep(delay).await?;
+                    continue;
+                }
+                Ok(false) => {
+                    result.judge("failed", true);
+                    result.value.remove("failed_when_result");
+                    if result.message().is_none() {
+                        let message =
+                            format!("the condition of `until` did not hold after {attempt} attempts");
+                        result.value.insert("msg".into(), json!(message));
+                    }
+                }
+                Err(problem) => result = ItemResult::failure(problem),
+            }
+            if let Some(slot) = self.slots.back_mut()
+                && let Some(last) = slot.results.last_mut()
+            {
+                *last = Some(result);
+            }
+            return Ok(());
+        }
+    }
+
+    /// One attempt of a task with `until`.
+    async fn attempt(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        item: &Item,
+        label: Option<&str>,
+    ) -> Result<ItemResult, Stop> {
+        match settled!(self, self.evaluator().work(task, item)) {
+            Err(problem) => Ok(ItemResult::failure(problem)),
+            Ok(Work::Control(control)) => self.control(task, settled, control, item, label).await,
+            Ok(Work::Host(operation)) => {
+                let landed = self.at_once(task, settled, operation, label).await?;
+                Ok(self.judged(task, item, settled, landed, label).await)
+            }
+        }
+    }
+
+    /// Runs one operation and waits for it.
+    async fn at_once(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        operation: Box<dyn Operation>,
+        label: Option<&str>,
+    ) -> Result<Landed, Stop> {
+        if let Some(problem) = self.ready(settled).await? {
+            return Ok(Landed::failed(problem));
+        }
+        let slot = self.slots.back().map_or(0, |slot| slot.id);
+        let ticket = Ticket { slot, item: usize::MAX };
+        let step = self.next_step();
+        let step_label = Self::step_label(settled, task.task.module, label);
+        let mode = Evaluator::mode(settled, self.host.eager);
+        let exports = settled.exports.clone();
+        let mut flight = Flight::new(ticket, step, step_label, operation, mode, Group::Alone, exports);
+        flight.limit(settled.timeout);
+        self.pipeline.push(flight);
+        loop {
+            if let Some(landed) = self.fetch().await? {
+                return Ok(landed);
+            }
+        }
+    }
+
+    /// Takes the result of a step into its task.
+    pub(super) async fn conclude(&mut self, landed: Landed) {
+        let ticket = landed.ticket;
+        let Some(slot) = self.slots.iter().find(|slot| slot.id == ticket.slot) else { return };
+        let (task, settled) = (slot.task.clone(), slot.settled.clone());
+        let item = slot.items.get(ticket.item).cloned().unwrap_or_default();
+        let label = slot.labels.get(ticket.item).cloned().flatten();
+        let result = self.judged(&task, &item, &settled, landed, label.as_deref()).await;
+        let slot = self.slots.iter_mut().find(|slot| slot.id == ticket.slot);
+        if let Some(place) = slot.and_then(|slot| slot.results.get_mut(ticket.item)) {
+            *place = Some(result);
+        }
+    }
+
+    /// Turns the outcome of an operation into the result of an item, and emits its events.
+    async fn judged(
+        &mut self,
+        task: &CompiledTask,
+        item: &Item,
+        settled: &Settled,
+        landed: Landed,
+        label: Option<&str>,
+    ) -> ItemResult {
+        self.host.eager |= landed.wanted_content && landed.outcome.changed;
+        for point in &landed.outcome.points {
+            let event = EventKind::RollbackPoint {
+                point: point.number,
+                covers: point.kind.clone(),
+                path: point.path.clone(),
+                become_user: match &settled.login {
+                    Login::Plain => None,
+                    Login::Sudo { user, .. } => Some(user.clone()),
+                },
+            };
+            self.host.sink.step_event(landed.step, &settled.name, event).await;
+        }
+        let diff = super::diff::unified(&landed.outcome.diff);
+        let cut = landed.outcome.cut;
+        let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
+        if !landed.outcome.facts.is_empty() {
+            let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            learned.add_facts(landed.outcome.facts);
+        }
+        if task.task.register.is_some() && (cut || too_large(&result)) {
+            result =
+                ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
+        }
+        self.verdicts(task, item, &mut result);
+        let event = EventKind::StepFinished {
+            status: result.status(settled.ignore_errors),
+            changed: result.changed,
+            rc: landed.rc.map(i64::from),
+            duration_ms: landed.duration_ms,
+            item: label.filter(|_| !settled.no_log).map(str::to_owned),
+            message: if !result.failed {
+                None
+            } else if settled.no_log {
+                Some("the result is hidden because of `no_log`".to_owned())
+            } else {
+                result.message()
+            },
+            diff: diff.filter(|_| settled.diff && !settled.no_log),
+        };
+        self.host.sink.step_finished(landed.step, &settled.name, event).await;
+        add_loop_fields(task, item, &mut result);
+        result
+    }
+
+    /// Applies `changed_when` and `failed_when`.
+    fn verdicts(&self, task: &CompiledTask, item: &Item, result: &mut ItemResult) {
+        for (name, conditions) in [("changed", &task.task.changed_when), ("failed", &task.task.failed_when)] {
+            let Some(conditions) = conditions else { continue };
+            let local = Self::registered(task, result);
+            match self.evaluator().all_hold(task, conditions, item, &local) {
+                Ok(verdict) => result.judge(name, verdict.is_ok()),
+                Err(error) => {
+                    let message = format!("`{name}_when` cannot be evaluated: {error}");
+                    result.value.insert("msg".into(), json!(message));
+                    result.judge("failed", true);
+                    result.value.remove("failed_when_result");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The registered variable while its task is being judged.
+    fn registered(task: &CompiledTask, result: &ItemResult) -> Vec<(String, Binding)> {
+        let value = || Binding::Data(Arc::new(Value::Object(result.value.clone())));
+        task.task.register.iter().map(|name| (name.clone(), value())).collect()
+    }
+
+    /// Does what needs no step on the host.
+    async fn control(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: &Settled,
+        control: Control,
+        item: &Item,
+        label: Option<&str>,
+    ) -> Result<ItemResult, Stop> {
+        let mut result = match control {
+            Control::Result(value) => ItemResult::of_map(value),
+            Control::SetFacts(values) => {
+                for (name, value) in &values {
+                    self.evaluator().learn(name, value.clone());
+                }
+                ItemResult::of_map(
+                    [("ansible_facts".to_owned(), Value::Object(values))].into_iter().collect(),
+                )
+            }
+            Control::Meta(action) => return self.meta(&action).await,
+            Control::Pause { seconds, prompt, .. } => self.pause(seconds, prompt).await?,
+            Control::Fetch { operation, destination, fail_on_missing } => {
+                let landed = self.at_once(task, settled, operation, label).await?;
+                self.fetched(task, settled, item, landed, &destination, fail_on_missing).await
+            }
+        };
+        self.verdicts(task, item, &mut result);
+        add_loop_fields(task, item, &mut result);
+        Ok(result)
+    }
+}
+
+/// Adds the loop variable to the result of an item, as Ansible does.
+fn add_loop_fields(task: &CompiledTask, item: &Item, result: &mut ItemResult) {
+    if let (Some(looping), Some(value)) = (&task.task.looping, &item.item) {
+        result.value.insert(looping.variable.clone(), (**value).clone());
+        result.value.insert("ansible_loop_var".into(), json!(looping.variable));
+    }
+}
+
+/// Tells whether a text of the result is too large to keep.
+fn too_large(result: &ItemResult) -> bool {
+    result.value.values().any(|value| value.as_str().is_some_and(|text| text.len() > REGISTERED))
+}
+
+impl Slot {
+    /// What the terminal says about the end of a task.
+    pub(super) fn message(&self, result: &ItemResult) -> Option<String> {
+        if result.failed {
+            return self.failure_message();
+        }
+        if self.settled.no_log {
+            return None;
+        }
+        if result.skipped {
+            return result
+                .value
+                .get("skip_reason")
+                .or_else(|| result.value.get("skipped_reason"))
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+        }
+        matches!(self.task.task.module, "debug" | "assert" | "pause").then(|| shown(self)).flatten()
+    }
+}
+
+/// What `debug` says, one line for each item.
+fn shown(slot: &Slot) -> Option<String> {
+    let lines: Vec<String> = slot
+        .results
+        .iter()
+        .flatten()
+        .filter(|result| !result.skipped)
+        .filter_map(|result| {
+            result.message().or_else(|| {
+                const HIDDEN: [&str; 6] =
+                    ["changed", "failed", "_ansible_verbose_always", "ansible_loop_var", "skipped", "msg"];
+                let variable = slot.task.task.looping.as_ref().map(|looping| looping.variable.as_str());
+                let (name, value) = result
+                    .value
+                    .iter()
+                    .find(|(name, _)| !HIDDEN.contains(&name.as_str()) && Some(name.as_str()) != variable)?;
+                Some(format!("{name}: {}", serde_json::to_string_pretty(value).ok()?))
+            })
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+impl Worker<'_> {
+    /// `meta` actions.
+    async fn meta(&mut self, action: &str) -> Result<ItemResult, Stop> {
+        use super::wave::WaveStop;
+        match action {
+            "flush_handlers" => {
+                let slot = self.slots.pop_back();
+                let flush = slot.as_ref().map_or(0, |slot| slot.task.ordinal);
+                let result = Box::pin(self.flush_handlers(flush)).await;
+                self.slots.extend(slot);
+                result?;
+            }
+            "end_host" => return Err(Stop::EndHost),
+            "end_play" => {
+                self.end_wave(WaveStop::EndPlay);
+                return Err(Stop::Wave);
+            }
+            "end_batch" => {
+                self.end_wave(WaveStop::EndBatch);
+                return Err(Stop::Wave);
+            }
+            "clear_facts" => {
+                self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear_facts();
+            }
+            "reset_connection" => {
+                if let Some(mut link) = self.host.link.take() {
+                    link.close().await;
+                }
+            }
+            // `noop`; `clear_host_errors` has nothing to do on a host that is still here.
+            _ => {}
+        }
+        Ok(ItemResult::default())
+    }
+
+    /// Writes what was fetched to the local file that the controller chose.
+    async fn fetched(
+        &mut self,
+        task: &CompiledTask,
+        settled: &Settled,
+        item: &Item,
+        mut landed: Landed,
+        destination: &std::path::Path,
+        fail_on_missing: bool,
+    ) -> ItemResult {
+        let bytes = landed.outcome.bytes.take();
+        if let Some(bytes) = bytes {
+            match super::fetch::store(destination, &bytes, settled.check) {
+                Ok(changed) => landed.outcome.changed = changed,
+                Err(error) => {
+                    landed.outcome.failed = true;
+                    let message = format!("cannot write `{}`: {error}", destination.display());
+                    landed.outcome.result.insert("msg".into(), json!(message));
+                }
+            }
+        } else if !fail_on_missing {
+            landed.outcome.failed = false;
+        }
+        self.judged(task, item, settled, landed, None).await
+    }
+
+    /// `pause`: waits, or asks a person to go on.
+    async fn pause(&mut self, seconds: Option<u64>, prompt: Option<String>) -> Result<ItemResult, Stop> {
+        let start = std::time::Instant::now();
+        match (seconds, &self.run.ask) {
+            (Some(seconds), _) => self.sleep(Duration::from_secs(seconds)).await?,
+            (None, Some(ask)) => {
+                let question = prompt.unwrap_or_else(|| "press Enter to go on".to_owned());
+                let answer = ask(question);
+                tokio::select! {
+                    answer = answer => drop(answer),
+                    () = self.run.cancel.reached(1) => return Err(Stop::Cancelled),
+                }
+            }
+            (None, None) => {
+                let message = "`pause` without `seconds` needs a person at a terminal, and there is none";
+                return Ok(ItemResult::failure(message));
+            }
+        }
+        let delta = start.elapsed().as_secs();
+        let mut result = ItemResult::default();
+        result.value.insert("changed".into(), json!(false));
+        result.value.insert("delta".into(), json!(delta));
+        result.value.insert("msg".into(), json!(format!("paused for {delta} seconds")));
+        Ok(result)
+    }
+}

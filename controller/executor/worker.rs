@@ -1,0 +1,587 @@
+//! Takes one host through the tasks of a play.
+//!
+//! The worker interprets tasks in order and hands their steps to the [`Pipeline`] without waiting for
+//! results. It waits where it has to know: a registered value that is read, a verdict of
+//! `failed_when`, `until`, a block with `rescue`, another user, a barrier of the wave. Tasks are
+//! over, and their events are emitted, strictly in order; when one fails, the later ones that were
+//! already sent are forgotten (the host holds them back by itself).
+
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
+
+use super::context::{PlayContext, RunContext};
+use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
+use super::event::{EventKind, HostStatus, Status};
+use super::link::{Link, LinkError};
+use super::pipeline::{Landed, Next, Pipeline, Ticket};
+use super::sink::{Sink, StepLabel};
+use super::slot::{ItemResult, Slot};
+use super::wave::{Shared, Wave, WaveStop};
+use crate::inventory::HostName;
+use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
+use crate::template::Binding;
+
+/// Why a worker stops in front of the end of its play.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// A task failed; a rescue may take over.
+    Failed,
+    /// The host cannot be worked on.
+    Unreachable { message: String, hint: Option<String> },
+    /// `meta: end_host`.
+    EndHost,
+    /// The wave ends: failure budget, `end_play`, `end_batch`.
+    Wave,
+    /// The run is cancelled, or the journal cannot be written.
+    Cancelled,
+}
+
+/// How a host stands between plays.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Condition {
+    /// It takes part.
+    #[default]
+    Active,
+    /// A task failed.
+    Failed,
+    /// It cannot be reached.
+    Unreachable,
+    /// It was stopped in front of its end.
+    Cancelled,
+}
+
+/// What outlives a play.
+pub(super) struct HostState {
+    pub name: HostName,
+    pub learned: Arc<RwLock<HostValues>>,
+    pub link: Option<Link>,
+    pub sink: Sink,
+    pub condition: Condition,
+    pub steps: u64,
+    /// Whether a task changed it, or would.
+    pub changed: bool,
+    /// Whether small content is sent without asking for the digest first.
+    pub eager: bool,
+}
+
+pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Stop>> + Send + 'a>>;
+
+/// One host in one wave.
+pub(super) struct Worker<'a> {
+    pub(super) run: &'a RunContext,
+    pub(super) play: &'a PlayContext,
+    pub(super) wave: &'a Wave,
+    pub(super) order: &'a [Arc<str>],
+    pub(super) host: HostState,
+    pub(super) pipeline: Pipeline,
+    pub(super) slots: VecDeque<Slot>,
+    pub(super) next_slot: u64,
+    pub(super) login: Login,
+    pub(super) notified: BTreeSet<usize>,
+    pub(super) failure: Vec<(String, Binding)>,
+    pub(super) rescue_depth: usize,
+    pub(super) in_handlers: bool,
+    pub(super) permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        run: &'a RunContext,
+        play: &'a PlayContext,
+        wave: &'a Wave,
+        order: &'a [Arc<str>],
+        host: HostState,
+    ) -> Self {
+        Self {
+            run,
+            play,
+            wave,
+            order,
+            host,
+            pipeline: Pipeline::default(),
+            slots: VecDeque::new(),
+            next_slot: 0,
+            login: Login::Plain,
+            notified: BTreeSet::new(),
+            failure: Vec::new(),
+            rescue_depth: 0,
+            in_handlers: false,
+            permit: None,
+        }
+    }
+
+    pub(super) fn key(&self) -> &Arc<str> {
+        &self.host.name.0
+    }
+
+    pub(super) fn evaluator(&self) -> Evaluator<'_> {
+        Evaluator {
+            run: self.run,
+            play: self.play,
+            host: &self.host.name,
+            learned: &self.host.learned,
+            failure: &self.failure,
+        }
+    }
+
+    /// Takes the host through the play.
+    pub(super) async fn run(mut self) -> HostState {
+        let mut result = self.acquire().await;
+        if result.is_ok() {
+            result = self.sections().await;
+        }
+        if matches!(result, Err(Stop::Failed)) && self.play.force_handlers {
+            let flush = self.play.compiled.sections.last().map_or(0, |section| section.flush);
+            if let Err(stop) = self.flush_handlers(flush).await {
+                result = Err(stop);
+            }
+        }
+        self.end(result).await;
+        self.wave.leave(&self.host.name.0);
+        self.host
+    }
+
+    async fn sections(&mut self) -> Result<(), Stop> {
+        for section in &self.play.compiled.sections {
+            self.entries(&section.entries).await?;
+            self.drain().await?;
+            self.flush_handlers(section.flush).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles how the host stands after the play.
+    async fn end(&mut self, result: Result<(), Stop>) {
+        let (condition, event) = match result {
+            Ok(()) | Err(Stop::EndHost | Stop::Wave) => return,
+            Err(Stop::Failed) => (
+                Condition::Failed,
+                EventKind::HostFinished { status: HostStatus::Failed, message: None, hint: None },
+            ),
+            Err(Stop::Unreachable { message, hint }) => {
+                let message = Some(message);
+                (
+                    Condition::Unreachable,
+                    EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
+                )
+            }
+            Err(Stop::Cancelled) => {
+                self.abandon();
+                let status = HostStatus::Cancelled;
+                (Condition::Cancelled, EventKind::HostFinished { status, message: None, hint: None })
+            }
+        };
+        self.host.condition = condition;
+        self.host.sink.host_event(event).await;
+        if condition != Condition::Cancelled
+            && let Some((failed, of, limit)) = self.wave.failed(self.key(), false)
+        {
+            self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
+        }
+    }
+
+    /// Waits until this host may be at work.
+    async fn acquire(&mut self) -> Result<(), Stop> {
+        if self.permit.is_none() {
+            let run = self.run;
+            self.permit = tokio::select! {
+                permit = run.permits.acquire() => permit.ok(),
+                () = run.cancel.reached(1) => return Err(Stop::Cancelled),
+            };
+        }
+        self.may_go_on()
+    }
+
+    /// Checks whether another task may start.
+    fn may_go_on(&self) -> Result<(), Stop> {
+        if self.run.cancel.level() > 0 {
+            return Err(Stop::Cancelled);
+        }
+        if self.wave.stopped().is_some() {
+            return Err(Stop::Wave);
+        }
+        Ok(())
+    }
+
+    pub(super) fn entries<'s>(&'s mut self, entries: &'s [CompiledEntry]) -> Work<'s, ()> {
+        Box::pin(async move {
+            for entry in entries {
+                match entry {
+                    CompiledEntry::Task(task) => self.task(task).await?,
+                    CompiledEntry::Block(block) => self.block(block).await?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a block with `rescue` or `always`.
+    async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
+        self.drain().await?;
+        let rescuing = usize::from(!block.rescue.is_empty());
+        self.rescue_depth += rescuing;
+        let mut result = self.entries(&block.entries).await;
+        if result.is_ok() {
+            result = self.drain().await;
+        }
+        self.rescue_depth -= rescuing;
+        if matches!(result, Err(Stop::Failed)) && rescuing == 1 {
+            result = self.entries(&block.rescue).await;
+            if result.is_ok() {
+                result = self.drain().await;
+            }
+            if result.is_ok() {
+                self.failure.clear();
+            }
+        }
+        if matches!(result, Ok(()) | Err(Stop::Failed)) {
+            self.entries(&block.always).await?;
+            self.drain().await?;
+        }
+        result
+    }
+
+    /// Runs the handlers that were notified, in definition order; those that they notify too.
+    pub(super) async fn flush_handlers(&mut self, flush: usize) -> Result<(), Stop> {
+        self.drain().await?;
+        let handlers = &self.play.compiled.handlers;
+        let was_in_handlers = std::mem::replace(&mut self.in_handlers, true);
+        let mut result = Ok(());
+        while let Some(index) = self.notified.pop_first() {
+            result = self.start(&handlers[index], flush + 1 + index).await;
+            if result.is_ok() {
+                result = self.drain().await;
+            }
+            if result.is_err() {
+                break;
+            }
+        }
+        self.in_handlers = was_in_handlers;
+        result
+    }
+
+    /// Comes to a task: meets the other hosts if need be, then starts it.
+    async fn task(&mut self, task: &Arc<CompiledTask>) -> Result<(), Stop> {
+        self.start(task, task.ordinal).await
+    }
+
+    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: usize) -> Result<(), Stop> {
+        self.may_go_on()?;
+        if self.wave.lockstep || task.batch_barrier {
+            self.drain().await?;
+            self.wave.reach(self.key(), ordinal);
+            self.permit = None;
+            let (wave, run) = (self.wave, self.run);
+            tokio::select! {
+                () = wave.all_at(ordinal) => {}
+                () = run.cancel.reached(1) => return Err(Stop::Cancelled),
+            }
+            self.acquire().await?;
+        }
+        let settled = loop {
+            match self.evaluator().settle(task) {
+                Err(EvaluateError::Pending) => self.drain().await?,
+                other => break other,
+            }
+        };
+        let settled = match settled {
+            Ok(settled) => settled,
+            Err(error) => return self.fail_at_once(task, error.to_string()).await,
+        };
+        match self.once(task) {
+            Ok(true) => self.once_for_all(task, settled, ordinal).await,
+            Ok(false) => self.run_task(task, settled).await,
+            Err(error) => self.fail_at_once(task, error.to_string()).await,
+        }
+    }
+
+    fn once(&self, task: &CompiledTask) -> Result<bool, EvaluateError> {
+        let Some(node) = &task.directives.run_once else { return Ok(false) };
+        let evaluator = self.evaluator();
+        let value = self.run.engine.render(node, &evaluator.scope(task, &Item::default(), &[]))?;
+        crate::plan::truth(&value)
+            .ok_or_else(|| EvaluateError::Failed(format!("`run_once` must be a boolean, not {value}")))
+    }
+
+    /// `run_once`: the first host of the wave runs the task, all of them have its result.
+    async fn once_for_all(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: Settled,
+        ordinal: usize,
+    ) -> Result<(), Stop> {
+        if self.wave.elects(self.key(), ordinal, self.order) {
+            let known = self.values();
+            let result = self.run_task(task, settled).await;
+            let result = match result {
+                Ok(()) => self.drain().await,
+                other => other,
+            };
+            let new = self.values().into_iter().filter(|(name, value)| known.get(name) != Some(value));
+            let failed = result.is_err();
+            self.wave.share(ordinal, Shared { values: new.collect(), failed });
+            return result;
+        }
+        self.permit = None;
+        let (wave, run) = (self.wave, self.run);
+        let shared = tokio::select! {
+            shared = wave.shared(ordinal) => shared,
+            () = run.cancel.reached(2) => return Err(Stop::Cancelled),
+        };
+        self.acquire().await?;
+        match shared {
+            Some(shared) if !shared.failed => {
+                for (name, value) in shared.values {
+                    self.evaluator().learn(&name, value);
+                }
+                Ok(())
+            }
+            _ => Err(Stop::Failed),
+        }
+    }
+
+    fn values(&self) -> std::collections::HashMap<String, Value> {
+        let learned = self.host.learned.read().unwrap_or_else(PoisonError::into_inner);
+        let data = learned.values.iter().filter_map(|(name, binding)| match binding {
+            Binding::Data(value) => Some((name.clone(), (**value).clone())),
+            _ => None,
+        });
+        data.collect()
+    }
+
+    /// Opens a slot for a task that cannot even start, and fails it.
+    async fn fail_at_once(&mut self, task: &Arc<CompiledTask>, message: String) -> Result<(), Stop> {
+        let settled = Settled::plain(self.evaluator().name(task));
+        let slot = self.open_slot(task, settled, None);
+        slot.items.push(Item::default());
+        slot.labels.push(None);
+        slot.results.push(Some(ItemResult::failure(message)));
+        self.close_slot();
+        self.drain().await
+    }
+
+    pub(super) fn open_slot(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        settled: Settled,
+        looped: Option<usize>,
+    ) -> &mut Slot {
+        self.next_slot += 1;
+        self.slots.push_back(Slot {
+            id: self.next_slot,
+            task: task.clone(),
+            settled,
+            looped: looped.is_some(),
+            items: Vec::with_capacity(looped.unwrap_or(1)),
+            labels: Vec::new(),
+            results: Vec::new(),
+            open: true,
+            before: None,
+        });
+        let last = self.slots.len() - 1;
+        &mut self.slots[last]
+    }
+
+    /// No more items: from now on its registered result is awaited by readers.
+    pub(super) fn close_slot(&mut self) {
+        if let Some(slot) = self.slots.back_mut() {
+            slot.open = false;
+            if let Some(name) = &slot.task.task.register {
+                let mut learned = self.host.learned.write().unwrap_or_else(PoisonError::into_inner);
+                slot.before = learned.values.insert(name.clone(), Binding::Pending);
+            }
+        }
+    }
+
+    /// Waits until every step is over and every task in front of an open one has ended.
+    pub(super) async fn drain(&mut self) -> Result<(), Stop> {
+        loop {
+            self.commit().await?;
+            if self.pipeline.is_idle() {
+                return Ok(());
+            }
+            self.land().await?;
+        }
+    }
+
+    /// Sends what waits and looks at results as long as too much is ahead.
+    pub(super) async fn relieve(&mut self) -> Result<(), Stop> {
+        while self.pipeline.is_full() || self.pipeline.has_landed() {
+            self.land().await?;
+            self.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for one step and takes its result.
+    pub(super) async fn land(&mut self) -> Result<(), Stop> {
+        if let Some(landed) = self.fetch().await? {
+            self.conclude(landed).await;
+        }
+        Ok(())
+    }
+
+    /// Waits for one step.
+    pub(super) async fn fetch(&mut self) -> Result<Option<Landed>, Stop> {
+        let run = self.run;
+        let login = self.login.clone();
+        let next = {
+            let Some(link) = &mut self.host.link else { return Ok(None) };
+            let mut stopping = run.cancel.level() > 0;
+            loop {
+                let shell = match link.open(&login) {
+                    Some(shell) => shell,
+                    None => break Err(LinkError::Closed),
+                };
+                tokio::select! {
+                    next = self.pipeline.next(shell, &mut self.host.sink) => break next,
+                    () = run.cancel.reached(1), if !stopping => {
+                        stopping = true;
+                        self.pipeline.stop();
+                        let _ = link.hold(&login).await;
+                    }
+                    () = run.cancel.reached(2) => {
+                        let _ = link.interrupt(&login).await;
+                        return Err(Stop::Cancelled);
+                    }
+                }
+            }
+        };
+        match next {
+            Ok(Some(Next::Landed(landed))) => Ok(Some(*landed)),
+            Ok(Some(Next::Outside(flight))) => self.outside(*flight).await.map(|()| None),
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// The connection is of no use any more.
+    pub(super) fn lost(&mut self, error: LinkError) -> Stop {
+        self.abandon();
+        match error {
+            LinkError::Journal(_) => Stop::Cancelled,
+            error => Stop::Unreachable { message: error.to_string(), hint: error.hint() },
+        }
+    }
+
+    /// Drops connection and steps at once.
+    fn abandon(&mut self) {
+        self.pipeline.abandon();
+        self.slots.clear();
+        if let Some(mut link) = self.host.link.take() {
+            link.abort();
+        }
+    }
+
+    /// Ends the tasks that are complete, in order.
+    pub(super) async fn commit(&mut self) -> Result<(), Stop> {
+        while self.slots.front().is_some_and(Slot::is_complete) {
+            let Some(slot) = self.slots.pop_front() else { break };
+            self.finish(slot).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a task: registers its result, emits its event, notifies handlers.
+    async fn finish(&mut self, slot: Slot) -> Result<(), Stop> {
+        let result = slot.result();
+        let ignored = result.failed && slot.settled.ignore_errors;
+        self.host.changed |= result.changed;
+        if let Some(name) = &slot.task.task.register {
+            self.evaluator().learn(name, Value::Object(result.value.clone()));
+        }
+        let mut notify_problem = None;
+        if result.changed && !result.failed && !slot.task.task.notify.is_empty() {
+            match self.evaluator().notified(&slot.task, slot.items.first().unwrap_or(&Item::default())) {
+                Ok(handlers) => self.notified.extend(handlers),
+                Err(error) => notify_problem = Some(error.to_string()),
+            }
+        }
+        let failed = (result.failed && !ignored) || notify_problem.is_some();
+        let status = match result.status(ignored) {
+            _ if failed && self.rescue_depth > 0 => Status::Rescued,
+            _ if failed => Status::Failed,
+            status => status,
+        };
+        let message = notify_problem.or_else(|| slot.message(&result));
+        let is_meta = slot.task.task.module == "meta" && !failed;
+        if !is_meta {
+            let event = EventKind::TaskFinished {
+                status,
+                changed: result.changed,
+                message,
+                output_tail: if slot.settled.no_log || !result.failed {
+                    Vec::new()
+                } else {
+                    result.tail.clone()
+                },
+                handler: self.in_handlers,
+                place: failed.then(|| slot.task.task.span.place()),
+            };
+            self.host.sink.task_event(&slot.settled.name, event).await;
+        }
+        if !failed {
+            return Ok(());
+        }
+        self.discard_after(&slot);
+        self.failure = vec![
+            (
+                "ansible_failed_task".to_owned(),
+                Binding::Data(Arc::new(
+                    json!({"name": &*slot.settled.name, "action": slot.task.task.module_as_written}),
+                )),
+            ),
+            ("ansible_failed_result".to_owned(), Binding::Data(Arc::new(Value::Object(result.value)))),
+        ];
+        if slot.settled.any_errors_fatal
+            && self.rescue_depth == 0
+            && let Some((failed, of, limit)) = self.wave.failed(self.key(), true)
+        {
+            self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
+        }
+        Err(Stop::Failed)
+    }
+
+    /// Forgets tasks that were sent behind one that failed; their variables are as before.
+    fn discard_after(&mut self, failed: &Slot) {
+        self.pipeline.discard_from(failed.id + 1);
+        let mut learned = self.host.learned.write().unwrap_or_else(PoisonError::into_inner);
+        while let Some(slot) = self.slots.pop_back() {
+            let Some(name) = slot.task.task.register.as_ref().filter(|_| !slot.open) else { continue };
+            match slot.before {
+                Some(before) => learned.values.insert(name.clone(), before),
+                None => learned.values.shift_remove(name),
+            };
+        }
+    }
+
+    /// Counts the next step of the host.
+    pub(super) fn next_step(&mut self) -> u64 {
+        self.host.steps += 1;
+        self.host.steps
+    }
+
+    pub(super) fn ticket(&self) -> Ticket {
+        let slot = self.slots.back();
+        Ticket { slot: slot.map_or(0, |slot| slot.id), item: slot.map_or(0, |slot| slot.results.len()) }
+    }
+
+    pub(super) fn step_label(settled: &Settled, module: &str, label: Option<&str>) -> StepLabel {
+        StepLabel {
+            task: settled.name.clone(),
+            module: module.to_owned(),
+            item: label.filter(|_| !settled.no_log).map(str::to_owned),
+            hidden: settled.no_log,
+        }
+    }
+
+    /// Ends the wave for all its hosts.
+    pub(super) fn end_wave(&self, stop: WaveStop) {
+        self.wave.end(stop);
+    }
+}

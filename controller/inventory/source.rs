@@ -1,0 +1,160 @@
+//! Where an inventory comes from: files, folders, and lists of names on the command line.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::source::{Diagnostic, Diagnostics};
+
+/// One `-i`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum InventorySource {
+    /// A file or a folder.
+    Path(PathBuf),
+    /// Names, with commas between them.
+    List(String),
+}
+
+/// Endings that Ansible skips in an inventory folder (`inventory_ignore_extensions`).
+const SKIPPED_ENDINGS: &[&str] =
+    &[".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
+const SKIPPED_NAMES: &[&str] = &["host_vars", "group_vars", "vars_plugins"];
+
+impl InventorySource {
+    /// Reads the argument of `-i` as Ansible does: text with a comma that is no existing path is a list.
+    pub fn from_argument(argument: &str) -> Self {
+        if argument.contains(',') && !Path::new(argument).exists() {
+            Self::List(argument.to_owned())
+        } else {
+            Self::Path(PathBuf::from(argument))
+        }
+    }
+
+    /// Returns the folder beside whose content `group_vars` and `host_vars` are looked for.
+    pub(super) fn vars_root(&self) -> Option<PathBuf> {
+        match self {
+            Self::List(_) => None,
+            Self::Path(path) if path.is_dir() => Some(path.clone()),
+            Self::Path(path) => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
+        }
+    }
+}
+
+/// Finds the inventory files at `path`: itself, or what a folder holds, sorted by name.
+pub(super) fn files(path: &Path, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if !path.exists() {
+        let shown = path.display().to_string();
+        let mut error = Diagnostic::bare(format!("there is no inventory at `{shown}`"));
+        if !shown.contains('/') {
+            error = error
+                .hint(format!("for a list of host names write a comma behind the last one: `-i {shown},`"));
+        }
+        diagnostics.push(error);
+    } else if path.is_dir() {
+        walk(path, &mut found, diagnostics);
+        if found.is_empty() {
+            diagnostics
+                .push(Diagnostic::bare(format!("the folder `{}` holds no inventory file", path.display())));
+        }
+    } else {
+        found.push(path.to_owned());
+    }
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>, diagnostics: &mut Diagnostics) {
+    match sorted_entries(folder) {
+        Ok(entries) => {
+            for path in entries {
+                let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+                let skipped = name.starts_with('.')
+                    || SKIPPED_NAMES.contains(&name)
+                    || SKIPPED_ENDINGS.iter().any(|ending| name.ends_with(ending));
+                if skipped {
+                    continue;
+                }
+                if path.is_dir() {
+                    walk(&path, found, diagnostics);
+                } else {
+                    found.push(path);
+                }
+            }
+        }
+        Err(error) => {
+            diagnostics
+                .push(Diagnostic::bare(format!("cannot read the folder `{}`: {error}", folder.display())));
+        }
+    }
+}
+
+/// Lists a folder, sorted by name.
+pub(super) fn sorted_entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut entries =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// Refuses files that are no YAML inventory, by name or by how their text begins.
+pub(super) fn refuse_other_formats(path: &Path, text: &str) -> Option<Diagnostic> {
+    let shown = path.display();
+    let convert =
+        format!("convert it once: `ansible-inventory -i {shown} --list --yaml --export > hosts.yml`");
+    let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    let message = if text.starts_with("#!") {
+        format!("`{shown}` is a program; executable inventories are not supported")
+    } else if ending == "toml" {
+        format!("`{shown}` is a TOML inventory, which is not supported")
+    } else if ending == "ini" || (!is_yaml_ending(ending) && first.is_some_and(looks_like_ini)) {
+        format!("`{shown}` is an INI inventory, which is not supported yet")
+    } else if !is_yaml_ending(ending) && !ending.is_empty() {
+        format!("`{shown}` does not end in `.yml`, `.yaml` or `.json`")
+    } else {
+        return None;
+    };
+    Some(Diagnostic::bare(message).hint(convert))
+}
+
+fn is_yaml_ending(ending: &str) -> bool {
+    matches!(ending, "yml" | "yaml" | "json")
+}
+
+/// `[group]`, or a line that holds a host and its variables.
+fn looks_like_ini(line: &str) -> bool {
+    let section =
+        line.starts_with('[') && line.split(['#', ';']).next().is_some_and(|line| line.trim().ends_with(']'));
+    section || (!line.ends_with(':') && !line.contains(": ") && !line.starts_with(['{', '-', '%']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_lists_from_paths() {
+        assert_eq!(InventorySource::from_argument("a,"), InventorySource::List("a,".to_owned()));
+        assert_eq!(InventorySource::from_argument("a,b"), InventorySource::List("a,b".to_owned()));
+        assert_eq!(InventorySource::from_argument("hosts.yml"), InventorySource::Path("hosts.yml".into()));
+    }
+
+    #[test]
+    fn knows_other_formats() {
+        let refusal =
+            |name: &str, text: &str| refuse_other_formats(Path::new(name), text).map(|found| found.message);
+        assert_eq!(refusal("hosts", "all:\n  hosts:\n"), None);
+        assert_eq!(refusal("hosts", "{\"all\": {}}"), None);
+        assert_eq!(refusal("hosts.yml", "[x]\n"), None);
+        for text in ["[web]\nweb1\n", "# c\nweb1 ansible_host=10.0.0.1\n", "web1\nweb2\n"] {
+            assert!(refusal("hosts", text).is_some_and(|message| message.contains("INI")), "{text}");
+        }
+        assert!(refusal("hosts.ini", "x: 1").is_some_and(|message| message.contains("INI")));
+        assert!(
+            refusal("hosts.py", "#!/usr/bin/python3\n").is_some_and(|message| message.contains("program"))
+        );
+        assert!(refusal("hosts.toml", "").is_some_and(|message| message.contains("TOML")));
+        assert!(refusal("hosts.conf", "a: 1").is_some());
+    }
+}

@@ -1,0 +1,13 @@
+//! The state folder of a run: run.json, journal.jsonl, lock.
+
+mod create;
+mod folder;
+mod reader;
+mod record;
+mod writer;
+
+pub use create::{NewRun, StateError, digests};
+pub use folder::{FolderError, RunFolder, new_run_id, resolve, runs, short_id};
+pub use reader::{Events, JournalError, last, read};
+pub use record::RunRecord;
+pub use writer::JournalWriter;

@@ -1,0 +1,43 @@
+//! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
+
+mod assert;
+mod command;
+mod copy;
+mod debug;
+mod fail;
+mod fetch;
+mod file;
+mod lineinfile;
+mod meta;
+mod options;
+mod pause;
+mod ping;
+mod place;
+mod python;
+mod raw;
+mod registry;
+mod script;
+mod service;
+mod set_fact;
+mod setup;
+mod shell;
+mod slurp;
+mod spec;
+mod stat;
+mod template;
+mod uri;
+mod wait_for;
+mod words;
+mod work;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod testing;
+
+pub use options::{OptionValues, check_option, convert, to_bool, to_int};
+pub use python::text as to_text;
+pub use registry::{Module, lookup, names};
+pub use spec::{FreeForm, ModuleSpec, OptionKind, OptionSpec};
+pub use words::split as split_words;
+pub use work::{Control, Evaluate, Files, ModuleContext, ModuleError, Options, Render, Work};

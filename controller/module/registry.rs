@@ -1,0 +1,105 @@
+//! Finds a module by the name that a task uses.
+
+use super::{ModuleContext, ModuleError, ModuleSpec, Options, Work};
+
+/// A module.
+pub trait Module: Sync {
+    /// Returns its names and options.
+    fn spec(&self) -> &'static ModuleSpec;
+
+    /// Turns rendered options into work.
+    ///
+    /// # Errors
+    /// Options that contradict each other, a local file that is missing.
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError>;
+}
+
+static MODULES: &[&dyn Module] = &[
+    &super::assert::Assert,
+    &super::command::CommandModule,
+    &super::copy::CopyModule,
+    &super::debug::Debug,
+    &super::fail::Fail,
+    &super::fetch::FetchModule,
+    &super::file::FileModule,
+    &super::lineinfile::LineInFile,
+    &super::meta::Meta,
+    &super::pause::Pause,
+    &super::ping::PingModule,
+    &super::raw::RawModule,
+    &super::script::Script,
+    &super::service::Service,
+    &super::service::SystemdService,
+    &super::set_fact::SetFact,
+    &super::setup::Setup,
+    &super::shell::Shell,
+    &super::uri::Uri,
+    &super::wait_for::WaitFor,
+    &super::slurp::SlurpModule,
+    &super::stat::Stat,
+    &super::template::TemplateModule,
+];
+
+/// Finds a module by its short name, its `ansible.builtin.` name, or another full name.
+pub fn lookup(name: &str) -> Option<&'static dyn Module> {
+    let short = name
+        .strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+        .unwrap_or(name);
+    MODULES
+        .iter()
+        .find(|module| module.spec().name == short || module.spec().aliases.contains(&name))
+        .copied()
+}
+
+/// Lists the short names, for "did you mean".
+pub fn names() -> Vec<&'static str> {
+    MODULES.iter().map(|module| module.spec().name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::{FreeForm, OptionKind};
+
+    #[test]
+    fn names_are_unique_and_every_module_is_found() {
+        let mut seen = std::collections::HashSet::new();
+        for module in MODULES {
+            let spec = module.spec();
+            for name in std::iter::once(spec.name.to_owned())
+                .chain([format!("ansible.builtin.{}", spec.name), format!("ansible.legacy.{}", spec.name)])
+                .chain(spec.aliases.iter().map(|alias| (*alias).to_owned()))
+            {
+                assert!(seen.insert(name.clone()), "{name} is there twice");
+                let found = lookup(&name).map(|module| module.spec().name);
+                assert_eq!(found, Some(spec.name), "{name}");
+            }
+        }
+        assert!(lookup("ansible.windows.debug").is_none());
+        assert!(names().contains(&"debug"));
+    }
+
+    #[test]
+    fn specs_are_consistent() {
+        for module in MODULES {
+            let spec = module.spec();
+            let mut seen = std::collections::HashSet::new();
+            for option in spec.options {
+                for name in std::iter::once(&option.name).chain(option.aliases) {
+                    assert!(seen.insert(*name), "{}.{name} is there twice", spec.name);
+                }
+                assert!(!(option.required && option.refused.is_some()), "{}.{}", spec.name, option.name);
+                if let OptionKind::Choice(choices) = option.kind {
+                    assert!(!choices.is_empty(), "{}.{}", spec.name, option.name);
+                }
+            }
+            for raw in spec.raw_options {
+                assert!(spec.option(raw).is_some(), "{}.{raw}", spec.name);
+            }
+            if let FreeForm::Option(name) | FreeForm::Verbatim(name) = spec.free_form {
+                assert!(spec.option(name).is_some(), "{}.{name}", spec.name);
+            }
+        }
+    }
+}

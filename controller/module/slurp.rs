@@ -1,0 +1,24 @@
+//! `slurp`: the content of a file as base64.
+
+use super::place;
+use super::{Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
+use crate::operation::read::Slurp;
+
+/// The module.
+pub(super) struct SlurpModule;
+
+static SPEC: ModuleSpec = ModuleSpec {
+    name: "slurp",
+    options: &[OptionSpec::new("src", OptionKind::Path).required().aliases(&["path"])],
+    ..ModuleSpec::EMPTY
+};
+
+impl Module for SlurpModule {
+    fn spec(&self) -> &'static ModuleSpec {
+        &SPEC
+    }
+
+    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        Ok(Work::Host(Box::new(Slurp { path: place::path(options, "src")? })))
+    }
+}

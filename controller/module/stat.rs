@@ -1,0 +1,64 @@
+//! `stat`: what is known about a path.
+
+use super::place;
+use super::{
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+};
+use crate::operation::stat::StatPath;
+
+/// The module.
+pub(super) struct Stat;
+
+static SPEC: ModuleSpec = ModuleSpec {
+    name: "stat",
+    options: &[
+        OptionSpec::new("path", OptionKind::Path).required().aliases(&["dest", "name"]),
+        OptionSpec::new("follow", OptionKind::Bool),
+        OptionSpec::new("get_checksum", OptionKind::Bool),
+        OptionSpec::new(
+            "checksum_algorithm",
+            OptionKind::Choice(&["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]),
+        )
+        .aliases(&["checksum", "checksum_algo"]),
+        OptionSpec::new("get_mime", OptionKind::Bool).aliases(&["mime", "mime_type", "mime-type"]),
+        OptionSpec::new("get_attributes", OptionKind::Bool).aliases(&["attr", "attributes"]),
+    ],
+    ..ModuleSpec::EMPTY
+};
+
+impl Module for Stat {
+    fn spec(&self) -> &'static ModuleSpec {
+        &SPEC
+    }
+
+    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        for (name, program) in [("get_mime", "file"), ("get_attributes", "lsattr")] {
+            if options.flag(name, false) {
+                return Err(ModuleError::new(format!(
+                    "option `{name}: true` of `stat` is not supported\nhint: leave it out, or run `{program}` with `command`"
+                )));
+            }
+        }
+        let algorithm = options.text("checksum_algorithm").unwrap_or("sha1").to_owned();
+        Ok(Work::Host(Box::new(StatPath {
+            path: place::path(options, "path")?,
+            follow: options.flag("follow", false),
+            checksum: options.flag("get_checksum", true).then_some(algorithm),
+        })))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::super::testing::plan;
+    use serde_json::json;
+
+    #[test]
+    fn what_needs_other_programs_is_refused() {
+        assert!(plan("stat", json!({"path": "/x", "get_mime": false, "get_attributes": false})).is_ok());
+        let error = plan("stat", json!({"path": "/x", "mime": true})).unwrap_err().message;
+        assert!(error.contains("get_mime"), "{error}");
+        assert!(plan("stat", json!({"path": "/x", "checksum": "crc"})).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! `template`: a local template, rendered here, as the content of a file.
+
+use std::sync::Arc;
+
+use super::place::{self, CHATTR, SELINUX, UNSAFE};
+use super::{
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+};
+use crate::operation::Content;
+use crate::operation::put::{PutFile, PutOptions};
+
+/// The module.
+pub(super) struct TemplateModule;
+
+static SPEC: ModuleSpec = ModuleSpec {
+    name: "template",
+    options: &[
+        OptionSpec::new("src", OptionKind::Text).required(),
+        OptionSpec::new("dest", OptionKind::Path).required(),
+        OptionSpec::new("mode", OptionKind::Mode),
+        OptionSpec::new("owner", OptionKind::Text),
+        OptionSpec::new("group", OptionKind::Text),
+        OptionSpec::new("backup", OptionKind::Bool),
+        OptionSpec::new("force", OptionKind::Bool),
+        OptionSpec::new("follow", OptionKind::Bool),
+        OptionSpec::new("validate", OptionKind::Text),
+        OptionSpec::new(
+            "newline_sequence",
+            OptionKind::Choice(&["\n", "\r", "\r\n", "\\n", "\\r", "\\r\\n"]),
+        ),
+        OptionSpec::new("block_start_string", OptionKind::Text),
+        OptionSpec::new("block_end_string", OptionKind::Text),
+        OptionSpec::new("variable_start_string", OptionKind::Text),
+        OptionSpec::new("variable_end_string", OptionKind::Text),
+        OptionSpec::new("comment_start_string", OptionKind::Text),
+        OptionSpec::new("comment_end_string", OptionKind::Text),
+        OptionSpec::new("trim_blocks", OptionKind::Bool),
+        OptionSpec::new("lstrip_blocks", OptionKind::Bool),
+        OptionSpec::new("output_encoding", OptionKind::Text),
+        OptionSpec::new("attributes", OptionKind::Text).aliases(&["attr"]).refused(CHATTR),
+        OptionSpec::new("selevel", OptionKind::Text).refused(SELINUX),
+        OptionSpec::new("serole", OptionKind::Text).refused(SELINUX),
+        OptionSpec::new("setype", OptionKind::Text).refused(SELINUX),
+        OptionSpec::new("seuser", OptionKind::Text).refused(SELINUX),
+        OptionSpec::new("unsafe_writes", OptionKind::Bool).refused(UNSAFE),
+    ],
+    ..ModuleSpec::EMPTY
+};
+
+impl Module for TemplateModule {
+    fn spec(&self) -> &'static ModuleSpec {
+        &SPEC
+    }
+
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        let encoding = options.text("output_encoding").unwrap_or("utf-8").to_lowercase();
+        if !matches!(encoding.as_str(), "utf-8" | "utf8" | "utf_8") {
+            return Err(ModuleError::new(format!(
+                "option `output_encoding`: `{encoding}` is not supported\nhint: leave it out for `utf-8`"
+            )));
+        }
+        let source = context.files.find("templates", &place::path(options, "src")?)?;
+        let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
+        let mut attributes = place::attributes(options)?;
+        if options.text("mode") == Some("preserve") {
+            attributes.mode = Some(context.files.mode(&source)?);
+        }
+        let mut text = (context.render)(&context.files.source(&source)?, options)?;
+        // Ansible writes the line ends of the template so; here those of values follow them.
+        match options.text("newline_sequence").unwrap_or("\n") {
+            "\r" | "\\r" => text = text.replace("\r\n", "\n").replace('\n', "\r"),
+            "\r\n" | "\\r\\n" => text = text.replace("\r\n", "\n").replace('\n', "\r\n"),
+            _ => {}
+        }
+        let put = PutOptions {
+            attributes,
+            name,
+            make_parents: true,
+            follow: options.flag("follow", false),
+            keep: !options.flag("force", true),
+            backup: options.flag("backup", false),
+            validate: place::validate(options)?,
+            ..PutOptions::default()
+        };
+        let content = Arc::new(Content::new(text.into_bytes()));
+        let shown = Some(source.display().to_string());
+        Ok(Work::Host(Box::new(PutFile::new(place::path(options, "dest")?, content, put, shown))))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::super::testing::plan;
+    use serde_json::json;
+
+    #[test]
+    fn the_destination_may_be_a_folder() {
+        let crate::module::Work::Host(mut operation) =
+            plan("template", json!({"src": "a.j2", "dest": "/x/", "mode": "0600", "follow": true})).unwrap()
+        else {
+            panic!("not for the host")
+        };
+        let text = operation.first(crate::operation::Mode::default()).text;
+        assert!(text.contains("pf_put '/x' 'a.j2' 'e3b0c442"), "{text}");
+        assert!(text.contains(" '0' 'dsmf' "), "{text}");
+    }
+
+    #[test]
+    fn other_encodings_are_refused() {
+        let error = plan("template", json!({"src": "a.j2", "dest": "/x", "output_encoding": "latin-1"}));
+        assert!(error.unwrap_err().message.contains("latin-1"));
+        assert!(plan("template", json!({"src": "missing", "dest": "/x"})).is_err());
+    }
+}

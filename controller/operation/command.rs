@@ -1,0 +1,529 @@
+//! Runs a command of the user: an argument vector, a shell's command line, or a script that is sent along.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::library::call;
+use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply};
+
+/// Bytes of one output stream that a registered variable may hold.
+const REGISTERED: usize = 16 << 20;
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A program and its arguments.
+    Words {
+        /// The program, then its arguments.
+        argv: Vec<String>,
+        /// Whether `$NAME` and `~` in them are expanded on the host.
+        expand: bool,
+    },
+    /// A command line for a shell.
+    Shell {
+        /// The shell.
+        executable: String,
+        /// The command line.
+        text: String,
+    },
+    /// A local file that is sent, run and removed.
+    Script {
+        /// Its content.
+        content: Arc<Content>,
+        /// Its name, without folders.
+        name: String,
+        /// The command line; the path of the file on the host is `$0`.
+        text: String,
+    },
+}
+
+/// A command of the user.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What runs.
+    pub start: Start,
+    /// The folder to run it in.
+    pub chdir: Option<String>,
+    /// Nothing is done if this pattern matches a file.
+    pub creates: Option<String>,
+    /// Nothing is done unless this pattern matches a file.
+    pub removes: Option<String>,
+    /// Its standard input.
+    pub stdin: Option<Vec<u8>>,
+    /// Whether line ends at the end of its output are dropped.
+    pub strip: bool,
+}
+
+impl Command {
+    fn is_script(&self) -> bool {
+        matches!(self.start, Start::Script { .. })
+    }
+
+    fn has_guard(&self) -> bool {
+        self.creates.is_some() || self.removes.is_some()
+    }
+
+    /// What ran, as the registered variable tells it.
+    fn shown(&self) -> Value {
+        match &self.start {
+            Start::Words { argv, .. } => json!(argv),
+            Start::Shell { text, .. } | Start::Script { text, .. } => json!(text),
+        }
+    }
+
+    fn skipped_by_guard(&self, guard: &str, check: bool) -> Outcome {
+        let (path, state) = match guard {
+            "creates" => (self.creates.as_deref().unwrap_or_default(), "exists"),
+            _ => (self.removes.as_deref().unwrap_or_default(), "does not exist"),
+        };
+        if self.is_script() {
+            let mut result = Map::new();
+            result.insert("msg".to_owned(), format!("{path} {state}, matching {guard} option").into());
+            return Outcome { skipped: true, result, ..Outcome::default() };
+        }
+        let verb = if check { "Would" } else { "Did" };
+        let result = self.result(Some(0), &format!("skipped, since {path} {state}"), "");
+        let message = format!("{verb} not run command since '{path}' {state}");
+        self.finish(result, &message, Outcome::default())
+    }
+
+    fn in_check_mode(&self) -> Outcome {
+        if self.is_script() {
+            if self.has_guard() {
+                return Outcome { changed: true, ..Outcome::default() };
+            }
+            let mut result = Map::new();
+            result.insert("msg".to_owned(), "Check mode is not supported for this task.".into());
+            return Outcome { skipped: true, result, ..Outcome::default() };
+        }
+        let result = self.result(Some(0), "", "");
+        let outcome = Outcome { changed: self.has_guard(), skipped: !self.has_guard(), ..Outcome::default() };
+        self.finish(result, "Command would have run if not in check mode", outcome)
+    }
+
+    fn result(&self, rc: Option<i32>, stdout: &str, stderr: &str) -> Map<String, Value> {
+        let mut result = Map::new();
+        if !self.is_script() {
+            result.insert("cmd".to_owned(), self.shown());
+        }
+        output(&mut result, rc, stdout, stderr);
+        if !self.is_script() {
+            for name in ["start", "end", "delta"] {
+                result.insert(name.to_owned(), Value::Null);
+            }
+        }
+        result
+    }
+
+    fn finish(&self, mut result: Map<String, Value>, message: &str, outcome: Outcome) -> Outcome {
+        if !self.is_script() || outcome.failed {
+            result.insert("msg".to_owned(), message.into());
+        }
+        Outcome { result, ..outcome }
+    }
+
+    fn failed(&self, rc: Option<i32>, message: &str) -> Outcome {
+        let result = self.result(rc, "", "");
+        self.finish(result, message, Outcome { failed: true, ..Outcome::default() })
+    }
+}
+
+impl Operation for Command {
+    fn first(&mut self, mode: Mode) -> Program {
+        let how = if mode.check { "check" } else { "run" };
+        let path = |path: &Option<String>| path.clone().unwrap_or_default();
+        let flag = |flag: bool| if flag { "1" } else { "" };
+        let (chdir, creates, removes) = (path(&self.chdir), path(&self.creates), path(&self.removes));
+        let guard = [how, &chdir, &creates, &removes];
+        let (text, payload) = match &self.start {
+            _ if mode.check && !self.has_guard() => return Program::default(),
+            Start::Script { content, name, text } => {
+                let text = call("pl_script", guard.into_iter().chain([name.as_str(), text]));
+                let payload = (!mode.check).then(|| Payload::Content(Arc::clone(content)));
+                (text, payload)
+            }
+            Start::Words { argv, expand } => {
+                let expand = *expand && argv.iter().any(|word| word.contains('$') || word.starts_with('~'));
+                let head = guard.into_iter().chain([flag(expand), flag(self.stdin.is_some())]);
+                let text = call("pl_command", head.chain(argv.iter().map(String::as_str)));
+                (text, self.stdin.as_deref().map(|stdin| Payload::Bytes(stdin.into())))
+            }
+            Start::Shell { executable, text } => {
+                let head = guard.into_iter().chain(["", flag(self.stdin.is_some())]);
+                let text = call("pl_command", head.chain([executable.as_str(), "-c", text]));
+                (text, self.stdin.as_deref().map(|stdin| Payload::Bytes(stdin.into())))
+            }
+        };
+        Program { text, payload, user: !mode.check, ..Program::default() }
+    }
+
+    fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
+        if let Some(guard) = reply.value("skip") {
+            return Progress::Done(self.skipped_by_guard(guard, mode.check));
+        }
+        match reply.value("fault") {
+            Some("chdir") => {
+                let path = self.chdir.as_deref().unwrap_or_default();
+                let message = format!(
+                    "Unable to change directory before execution: `{path}` is not a directory, or not open to this user"
+                );
+                return Progress::Done(self.failed(None, &message));
+            }
+            Some(_) => {
+                return Progress::Done(self.failed(None, "the script could not be stored on the host"));
+            }
+            None => {}
+        }
+        if mode.check {
+            return Progress::Done(self.in_check_mode());
+        }
+        if let Some(errno) = reply.value("missing") {
+            let program = match &self.start {
+                Start::Words { argv, .. } => argv.first().map_or("", String::as_str),
+                Start::Shell { executable, .. } => executable,
+                Start::Script { .. } => "/bin/sh",
+            };
+            let reason = if errno == "2" { "was not found" } else { "is not a program that may be run" };
+            let message = format!("Error executing command: `{program}` {reason}");
+            return Progress::Done(self.failed(errno.parse().ok(), &message));
+        }
+        let (mut stdout, mut stderr) = (reply.stdout.as_slice(), reply.stderr.as_slice());
+        let cut = reply.dropped > 0 || stdout.len() > REGISTERED || stderr.len() > REGISTERED;
+        stdout = &stdout[..stdout.len().min(REGISTERED)];
+        stderr = &stderr[..stderr.len().min(REGISTERED)];
+        let (stdout, stderr) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
+        let strip = |text: &str| {
+            if self.strip { text.trim_end_matches(['\r', '\n']).to_owned() } else { text.to_owned() }
+        };
+        let mut result = self.result(reply.rc, &strip(&stdout), &strip(&stderr));
+        if !self.is_script() {
+            times(&mut result, Duration::from_millis(reply.duration_ms));
+        }
+        let failed = reply.rc != Some(0) || reply.timed_out;
+        let message = match reply.rc {
+            _ if reply.timed_out => "the command was ended: its time was up",
+            Some(0) => "",
+            Some(_) => "non-zero return code",
+            None => "the command ended without a status",
+        };
+        let outcome = Outcome { changed: true, failed, cut, ..Outcome::default() };
+        Progress::Done(self.finish(result, message, outcome))
+    }
+
+    fn irreversible(&self) -> bool {
+        true
+    }
+}
+
+/// A command line for the login shell, outside the session (`raw`).
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The command line as it stands.
+    pub text: String,
+}
+
+impl Operation for Raw {
+    fn first(&mut self, mode: Mode) -> Program {
+        if mode.check {
+            return Program::default();
+        }
+        Program { text: self.text.clone(), raw: true, user: true, ..Program::default() }
+    }
+
+    fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
+        if mode.check {
+            return Progress::Done(Outcome { skipped: true, ..Outcome::default() });
+        }
+        let cut = reply.dropped > 0 || reply.stdout.len() > REGISTERED || reply.stderr.len() > REGISTERED;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(REGISTERED)]).into_owned();
+        let mut result = Map::new();
+        output(&mut result, reply.rc, &text(&reply.stdout), &text(&reply.stderr));
+        let failed = reply.rc != Some(0) || reply.timed_out;
+        if reply.timed_out {
+            result.insert("msg".to_owned(), "the command was ended: its time was up".into());
+        } else if failed {
+            result.insert("msg".to_owned(), "non-zero return code".into());
+        }
+        Progress::Done(Outcome { changed: true, failed, cut, result, ..Outcome::default() })
+    }
+
+    fn irreversible(&self) -> bool {
+        true
+    }
+}
+
+fn output(result: &mut Map<String, Value>, rc: Option<i32>, stdout: &str, stderr: &str) {
+    result.insert("rc".to_owned(), json!(rc));
+    for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
+        result.insert(name.to_owned(), text.into());
+        result.insert(format!("{name}_lines"), lines(text).into());
+    }
+}
+
+/// Splits text into lines as Python's `splitlines` does, which Ansible uses for `stdout_lines`.
+fn lines(text: &str) -> Vec<&str> {
+    const ENDS: &[char] =
+        &['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let Some(at) = rest.find(ENDS) else {
+            lines.push(rest);
+            break;
+        };
+        lines.push(&rest[..at]);
+        let end = &rest[at..];
+        let width = if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(1, char::len_utf8) };
+        rest = &end[width..];
+    }
+    lines
+}
+
+/// Fills in when the command ran, by the controller's clock, in its time zone.
+fn times(result: &mut Map<String, Value>, took: Duration) {
+    let end = jiff::ZonedDateTime::now();
+    let start = end.checked_sub(took).unwrap_or_else(|_| end.clone());
+    let format = "%Y-%m-%d %H:%M:%S%.6f";
+    result.insert("start".to_owned(), start.strftime(format).to_string().into());
+    result.insert("end".to_owned(), end.strftime(format).to_string().into());
+    result.insert("delta".to_owned(), delta(took).into());
+}
+
+/// Writes a duration as Python does: `0:00:01.250000`, `2 days, 3:00:00.000000`.
+fn delta(took: Duration) -> String {
+    let seconds = took.as_secs();
+    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
+    let days = match days {
+        0 => String::new(),
+        1 => "1 day, ".to_owned(),
+        days => format!("{days} days, "),
+    };
+    format!("{days}{hours}:{minutes:02}:{:02}.{:06}", seconds % 60, took.subsec_micros())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::super::testing::{Rehearsal, SHELLS};
+    use super::*;
+
+    const CHECK: Mode = Mode { check: true, diff: false, eager: false };
+
+    fn words(argv: &[&str]) -> Command {
+        Command {
+            start: Start::Words { argv: argv.iter().map(|word| (*word).to_owned()).collect(), expand: true },
+            chdir: None,
+            creates: None,
+            removes: None,
+            stdin: None,
+            strip: true,
+        }
+    }
+
+    fn shell(text: &str) -> Command {
+        let start = Start::Shell { executable: "/bin/sh".to_owned(), text: text.to_owned() };
+        Command { start, ..words(&[]) }
+    }
+
+    fn script(text: &str, content: &str) -> Command {
+        let content = Arc::new(Content::new(content.as_bytes().to_vec()));
+        let start = Start::Script { content, name: "it's.sh".to_owned(), text: text.to_owned() };
+        Command { start, strip: false, ..words(&[]) }
+    }
+
+    /// Runs it in all shells and returns the outcome, which has to be the same in all of them.
+    fn run(command: &Command, mode: Mode, environment: &str) -> (Outcome, Value) {
+        let mut outcomes = SHELLS.iter().map(|name| {
+            let mut rehearsal = Rehearsal::new(name);
+            rehearsal.environment = environment.to_owned();
+            let mut outcome = rehearsal.run(&mut command.clone(), mode);
+            for name in ["start", "end"] {
+                outcome.result.remove(name);
+            }
+            let seen = format!("{outcome:?}");
+            (outcome, seen)
+        });
+        let (first, expected) = outcomes.next().unwrap();
+        for (_, seen) in outcomes {
+            assert_eq!(seen, expected, "{command:?}");
+        }
+        let result = Value::Object(first.result.clone());
+        (first, result)
+    }
+
+    #[test]
+    fn a_result_has_what_ansible_registers() {
+        let (outcome, result) =
+            run(&words(&["sh", "-c", "echo hi; echo; echo err >&2"]), Mode::default(), "");
+        assert!(outcome.changed && !outcome.failed);
+        assert_eq!(
+            result,
+            json!({"cmd": ["sh", "-c", "echo hi; echo; echo err >&2"], "rc": 0, "stdout": "hi", "stdout_lines": ["hi"],
+                "stderr": "err", "stderr_lines": ["err"], "delta": "0:00:01.500000", "msg": ""})
+        );
+        let (outcome, result) = run(&shell("echo out; exit 7"), Mode::default(), "");
+        assert!(outcome.changed && outcome.failed);
+        assert_eq!(result["rc"], 7);
+        assert_eq!(result["msg"], "non-zero return code");
+        assert_eq!(result["cmd"], "echo out; exit 7");
+    }
+
+    #[test]
+    fn words_are_expanded_from_exported_variables_only() {
+        let argv = [
+            "printf",
+            "%s\n",
+            "$FOO",
+            "${FOO}x",
+            "$NOSUCH",
+            "${NOSUCH}",
+            "$pl_d",
+            "$$",
+            "$",
+            "x$EMPTY.",
+            "a=~",
+            "*",
+            "~/x",
+            "~root",
+            "$(id)",
+            "`id`",
+            "${FOO:-x}",
+            "$TAIL",
+            "~nosuchuser/x",
+            "\\$FOO",
+        ];
+        let environment =
+            "export FOO='foo  $EMPTY*'\nexport EMPTY=''\nexport HOME='/home/me'\nexport TAIL='a\n\n'\n";
+        let command = Command { strip: false, ..words(&argv) };
+        let (_, result) = run(&command, Mode::default(), environment);
+        let expected = "foo  $EMPTY*\nfoo  $EMPTY*x\n$NOSUCH\n${NOSUCH}\n$pl_d\n$$\n$\nx.\na=~\n*\n/home/me/x\n/root\n$(id)\n`id`\n${FOO:-x}\na\n\n\n~nosuchuser/x\n\\foo  $EMPTY*\n";
+        assert_eq!(result["stdout"], expected);
+        let start =
+            Start::Words { argv: argv.iter().map(|word| (*word).to_owned()).collect(), expand: false };
+        let (_, result) = run(&Command { start, ..command }, Mode::default(), environment);
+        assert_eq!(result["stdout_lines"][0], "$FOO");
+    }
+
+    #[test]
+    fn any_text_arrives_as_it_is() {
+        let text = "it's \"quoted\" \\ back\\nslash\nnew line\t\u{1}\u{7f} é *?[ ]";
+        let mut command = words(&["printf", "%s", text]);
+        command.strip = false;
+        let (_, result) = run(&command, Mode::default(), "");
+        assert_eq!(result["stdout"], text);
+    }
+
+    #[test]
+    fn guards_look_at_patterns_and_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("file-1"), "").unwrap();
+        std::os::unix::fs::symlink("/nowhere", path.join("dangling")).unwrap();
+        let chdir = Some(path.to_str().unwrap().to_owned());
+        for (creates, removes, runs) in [
+            (Some("file-1"), None, false),
+            (Some("file-*"), None, false),
+            (Some("file-[1-9]"), None, false),
+            (Some("dangling"), None, false),
+            (Some("dang*"), None, false),
+            (Some("other*"), None, true),
+            (None, Some("file-?"), true),
+            (None, Some("file-2"), false),
+            (Some("/etc/passwd"), None, false),
+            (Some("$ROOT/etc/passwd"), None, false),
+        ] {
+            let command = Command {
+                chdir: chdir.clone(),
+                creates: creates.map(str::to_owned),
+                removes: removes.map(str::to_owned),
+                ..shell("pwd")
+            };
+            for mode in [Mode::default(), CHECK] {
+                let (outcome, result) = run(&command, mode, "export ROOT=''");
+                assert_eq!(outcome.changed, runs, "{creates:?} {removes:?} {result}");
+                assert!(!outcome.skipped && !outcome.failed);
+                assert_eq!(result["rc"], 0);
+                let ran = result["stdout"] == json!(chdir);
+                assert_eq!(ran, runs && !mode.check, "{result}");
+            }
+        }
+        let command = Command { creates: Some("/etc/pass*".to_owned()), ..shell("pwd") };
+        let (_, result) = run(&command, Mode::default(), "");
+        assert_eq!(result["stdout"], "skipped, since /etc/pass* exists");
+        assert_eq!(result["msg"], "Did not run command since '/etc/pass*' exists");
+    }
+
+    #[test]
+    fn check_mode_runs_nothing() {
+        let (outcome, result) = run(&shell("exit 1"), CHECK, "");
+        assert!(outcome.skipped && !outcome.changed && !outcome.failed);
+        assert_eq!(result["msg"], "Command would have run if not in check mode");
+        let (outcome, _) = run(&script("\"$0\"", "exit 1"), CHECK, "");
+        assert!(outcome.skipped && !outcome.changed);
+        let mut raw = Raw { text: "x".to_owned() };
+        assert!(raw.first(CHECK).text.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_told() {
+        for (command, rc) in [
+            (words(&["nosuchcommand", "x"]), json!(2)),
+            (words(&["/etc/passwd"]), json!(13)),
+            (words(&["/nosuch/command"]), json!(2)),
+            (Command { chdir: Some("/nosuch".to_owned()), ..words(&["true"]) }, Value::Null),
+        ] {
+            let (outcome, result) = run(&command, Mode::default(), "");
+            assert!(outcome.failed && !outcome.changed, "{result}");
+            assert_eq!(result["rc"], rc, "{result}");
+            assert_eq!(result["stderr"], "");
+        }
+        let (outcome, result) = run(&shell("exit 127"), Mode::default(), "");
+        assert!(outcome.failed && outcome.changed);
+        assert_eq!(result["rc"], 127);
+    }
+
+    #[test]
+    fn standard_input_is_given_or_empty() {
+        let bytes = b"a\n\\b %s".to_vec();
+        let command = Command { stdin: Some(bytes), strip: false, ..words(&["cat"]) };
+        assert_eq!(run(&command, Mode::default(), "").1["stdout"], "a\n\\b %s");
+        assert_eq!(run(&words(&["cat"]), Mode::default(), "").1["stdout"], "");
+    }
+
+    #[test]
+    fn a_script_runs_and_is_removed() {
+        let content = "#!/bin/sh\necho \"${0##*/}\" \"$#\" \"$@\"; pwd; [ \"$1\" != fail ]\n";
+        let command = Command { chdir: Some("/".to_owned()), ..script("\"$0\" a \"b c\" $FOO", content) };
+        let (outcome, result) = run(&command, Mode::default(), "export FOO='x y'");
+        assert_eq!(result["stdout"], "it's.sh 4 a b c x y\n/\n");
+        assert!(outcome.changed && result.get("cmd").is_none() && result.get("msg").is_none());
+        let (outcome, result) = run(&script("\"$0\" fail", content), Mode::default(), "");
+        assert!(outcome.failed);
+        assert_eq!(result["msg"], "non-zero return code");
+        let command = Command { creates: Some("/etc/passwd".to_owned()), ..script("\"$0\"", content) };
+        let (outcome, result) = run(&command, Mode::default(), "");
+        assert!(outcome.skipped);
+        assert_eq!(result, json!({"msg": "/etc/passwd exists, matching creates option"}));
+    }
+
+    #[test]
+    fn too_much_output_is_marked() {
+        let mut command = shell("x");
+        command.first(Mode::default());
+        let reply = Reply { rc: Some(0), stdout: vec![b'x'; REGISTERED + 1], ..Reply::default() };
+        let Progress::Done(outcome) = command.next(reply, Mode::default()) else { panic!() };
+        assert!(outcome.cut && !outcome.failed);
+        assert_eq!(outcome.result["stdout"].as_str().unwrap().len(), REGISTERED);
+    }
+
+    #[test]
+    fn lines_and_durations_are_those_of_python() {
+        assert_eq!(lines("a\r\nb\rc\n\nd\u{b}e\u{2028}f"), ["a", "b", "c", "", "d", "e", "f"]);
+        assert_eq!(lines(""), Vec::<&str>::new());
+        assert_eq!(delta(Duration::from_millis(3_725_001)), "1:02:05.001000");
+        assert_eq!(delta(Duration::from_secs(2 * 86400)), "2 days, 0:00:00.000000");
+    }
+}

@@ -1,0 +1,72 @@
+//! The shell functions that the operations call: static text, loaded once into every session.
+
+use std::sync::OnceLock;
+
+use crate::shell::quote;
+
+const PARTS: &[&str] = &[
+    include_str!("posix/command.sh"),
+    include_str!("posix/facts.sh"),
+    include_str!("posix/service.sh"),
+    include_str!("posix/uri.sh"),
+    include_str!("posix/wait_for.sh"),
+    include_str!("posix/state.sh"),
+    include_str!("posix/attributes.sh"),
+    include_str!("posix/point.sh"),
+    include_str!("posix/restore.sh"),
+    include_str!("posix/directory.sh"),
+    include_str!("posix/file.sh"),
+    include_str!("posix/remove.sh"),
+    include_str!("posix/link.sh"),
+    include_str!("posix/put.sh"),
+    include_str!("posix/tree.sh"),
+    include_str!("posix/read.sh"),
+    include_str!("posix/walk.sh"),
+];
+
+/// Returns the text of all functions, without the comment lines that start in the first column.
+pub fn library() -> &'static str {
+    static LIBRARY: OnceLock<String> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let lines = PARTS.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
+        lines.fold(String::new(), |mut text, line| {
+            text.push_str(line);
+            text.push('\n');
+            text
+        })
+    })
+}
+
+/// Returns the text that tells a session, once, where its rollback points go: `BASE/runs/RUN/HOST`.
+/// Without a `base` it is `/var/lib/paceline` for root and `~/.paceline` for everybody else.
+/// Nothing is made before the first point is saved. `host` is percent-encoded by the caller's
+/// rules for file names; neither it nor `run` may hold a slash.
+pub fn open_points(base: Option<&str>, run: &str, host: &str) -> String {
+    call("pf_points", [base.unwrap_or_default(), run, host])
+}
+
+/// Returns text to run in front of the first of several steps that follow each other in one body: it
+/// reads what these file operations look at with one `stat` and one `sha256sum`. Nothing is
+/// returned where that saves nothing. Each item is what [`super::Operation::looks_at`] gives for
+/// one step; a step without paths ends the row, and must not be counted in.
+///
+/// What was read is forgotten at the first change, failure or command of the user in the session,
+/// and after these steps. Steps that reach the host another way (`raw`, another user's session,
+/// `delegate_to`) must not lie between them.
+pub fn probe_ahead(steps: &[Vec<String>]) -> Option<String> {
+    let paths: Vec<&str> = steps.iter().flatten().map(String::as_str).collect();
+    if steps.len() < 2 || paths.len() < 2 || steps.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let count = steps.len().to_string();
+    Some(call("pf_probe_ahead", std::iter::once(count.as_str()).chain(paths)))
+}
+
+/// Returns the call of a function of the library, its arguments quoted.
+pub(super) fn call<'a>(function: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    arguments.into_iter().fold(function.to_owned(), |mut text, argument| {
+        text.push(' ');
+        text.push_str(&quote(argument));
+        text
+    })
+}

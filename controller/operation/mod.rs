@@ -1,0 +1,38 @@
+//! The primitive operations: the only code that knows how to probe, diff, save, apply and restore.
+//!
+//! An operation is a small state machine without input or output of its own. It hands out a
+//! [`Program`] for the host's remote shell, is given the [`Reply`], and either is over
+//! ([`Progress::Done`]) or has another program. Most are over after one program, so the executor
+//! sends many of them ahead; while one is not over, the later ones of its host are held back.
+
+mod answer;
+pub mod attributes;
+pub mod command;
+mod content;
+pub mod edit;
+pub mod facts;
+pub mod file;
+mod http;
+mod library;
+pub mod lines;
+mod outcome;
+pub mod ping;
+mod program;
+pub mod put;
+pub mod read;
+pub mod remote_copy;
+pub(crate) mod restored;
+mod script;
+pub mod service;
+pub mod stat;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tree;
+pub mod uri;
+pub mod wait_for;
+mod walk;
+
+pub use content::Content;
+pub use library::{library, open_points, probe_ahead};
+pub use outcome::{Diff, Outcome, Point};
+pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

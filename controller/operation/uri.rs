@@ -1,0 +1,666 @@
+//! Asks an HTTP server, from the host.
+//!
+//! The host's `curl` or GNU `wget` does it; a host without them lends the controller a TCP channel, which is
+//! enough for plain HTTP.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::{Map, Value};
+
+use super::http::{self, Address, Answer};
+use super::library::call;
+use super::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, Tcp};
+
+/// Bytes of content that a registered variable may hold.
+const REGISTERED: usize = 16 << 20;
+const REDIRECTS: usize = 10;
+
+/// A request. `Debug` shows nothing of what may be secret.
+#[derive(Clone)]
+pub struct Uri {
+    /// The address.
+    pub url: String,
+    /// The method, in upper case.
+    pub method: String,
+    /// Headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// Whether they are sent without being asked for.
+    pub force_login: bool,
+    /// Whether redirects are followed.
+    pub follow: bool,
+    /// Statuses that are right.
+    pub status: Vec<i64>,
+    /// Seconds without progress after which it is given up.
+    pub timeout: u64,
+    /// Whether the server's certificate is checked.
+    pub validate: bool,
+    /// Whether the content is returned.
+    pub content: bool,
+    /// Whether proxies of the environment are used.
+    pub proxy: bool,
+    /// Whether `~/.netrc` of the host is used.
+    pub netrc: bool,
+    /// Files of the host: authorities, client certificate, client key.
+    pub files: [Option<String>; 3],
+    /// Nothing is asked if this pattern matches a file.
+    pub creates: Option<String>,
+    /// Nothing is asked unless this pattern matches a file.
+    pub removes: Option<String>,
+    /// Addresses that were asked through a channel, the last one being the present one.
+    pub visited: Vec<String>,
+}
+
+impl std::fmt::Debug for Uri {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Uri({}, {} headers, {} bytes)", self.method, self.headers.len(), self.body.len())
+    }
+}
+
+/// Joins lines of `name = "value"` for curl.
+fn curl_line(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str(" = \"");
+    for char in value.chars() {
+        match char {
+            '"' | '\\' => text.extend(['\\', char]),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            char => text.push(char),
+        }
+    }
+    text.push_str("\"\n");
+}
+
+impl Uri {
+    fn curl(&self) -> String {
+        let mut text =
+            String::from("silent\nshow-error\nproto = \"=http,https\"\nproto-redir = \"=http,https\"\n");
+        let timeout = self.timeout.to_string();
+        let mut put = |name: &str, value: &str| curl_line(&mut text, name, value);
+        put("url", &self.url);
+        put("connect-timeout", &timeout);
+        put("speed-limit", "1");
+        put("speed-time", &timeout);
+        put("write-out", "%{url_effective}");
+        for (name, value) in &self.headers {
+            // A header without a value is written with a semicolon, or curl would drop it.
+            let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+            put("header", &header);
+        }
+        if !self.body.is_empty() {
+            put("header", "Expect:");
+        }
+        if let Some((user, password)) = &self.login {
+            put("user", &format!("{user}:{password}"));
+        }
+        for (name, file) in ["cacert", "cert", "key"].into_iter().zip(&self.files) {
+            if let Some(file) = file {
+                put(name, file);
+            }
+        }
+        let implied = if self.body.is_empty() { "GET" } else { "POST" };
+        if self.method != implied && self.method != "HEAD" {
+            put("request", &self.method);
+        }
+        if self.follow {
+            put("max-redirs", &REDIRECTS.to_string());
+            text.push_str("location\n");
+        }
+        for (flag, wanted) in [
+            ("head", self.method == "HEAD"),
+            ("anyauth", self.login.is_some() && !self.force_login),
+            ("insecure", !self.validate),
+            ("netrc-optional", self.netrc && self.login.is_none()),
+            ("noproxy = \"*\"", !self.proxy),
+        ] {
+            if wanted {
+                text.push_str(flag);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn wget(&self) -> String {
+        let mut text = String::new();
+        let mut put = |name: &str, value: &str| {
+            for part in [name, " = ", value, "\n"] {
+                text.push_str(part);
+            }
+        };
+        let on = |flag: bool| if flag { "on" } else { "off" };
+        put("method", &self.method);
+        put("content_on_error", "on");
+        put("server_response", "on");
+        put("tries", "1");
+        put("timeout", &self.timeout.to_string());
+        put("max_redirect", &if self.follow { REDIRECTS } else { 0 }.to_string());
+        put("check_certificate", on(self.validate));
+        put("use_proxy", on(self.proxy));
+        put("netrc", on(self.netrc));
+        for (name, value) in &self.headers {
+            put("header", &format!("{name}: {value}"));
+        }
+        if let Some((user, password)) = &self.login {
+            put("http_user", user);
+            put("http_password", password);
+            put("auth_no_challenge", on(self.force_login));
+        }
+        for (name, file) in ["ca_certificate", "certificate", "private_key"].into_iter().zip(&self.files) {
+            if let Some(file) = file {
+                put(name, file);
+            }
+        }
+        text
+    }
+
+    /// The same through a channel of the connection.
+    fn channel(&self, url: &str) -> Result<Program, String> {
+        const NEEDS: &str = "the host has neither curl nor GNU wget\nhint: install one of them";
+        let address = Address::parse(url).ok_or_else(|| format!("`{url}` is not an http address"))?;
+        if address.secure || self.files.iter().any(Option::is_some) {
+            return Err(format!("https cannot be spoken: {NEEDS}"));
+        }
+        let mut headers = self.headers.clone();
+        if let Some((user, password)) = &self.login {
+            let token = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
+        }
+        let tcp = Tcp {
+            send: http::request(&address, &self.method, &headers, &self.body),
+            host: address.host,
+            port: address.port,
+            delay: Duration::ZERO,
+            timeout: Duration::from_secs(self.timeout),
+            read: REGISTERED + (1 << 16),
+        };
+        Ok(Program { tcp: Some(tcp), ..Program::default() })
+    }
+
+    /// Takes the heads, the address it ended at and the rest from what wget says: heads are indented.
+    fn wget_heads(&self, said: &str) -> (String, String, String) {
+        let (mut heads, mut url, mut rest) = (String::new(), self.url.clone(), String::new());
+        for line in said.lines() {
+            let Some(line) = line.strip_prefix("  ") else {
+                rest.push_str(line);
+                rest.push('\n');
+                continue;
+            };
+            if line.starts_with("HTTP/") && !heads.is_empty() {
+                heads.push('\n');
+            }
+            if let Some((name, to)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("location")
+                && self.follow
+            {
+                url = http::join(&url, to.trim());
+            }
+            heads.push_str(line);
+            heads.push('\n');
+        }
+        if !heads.is_empty() {
+            heads.push('\n');
+        }
+        (heads, url, rest)
+    }
+
+    fn failed(&self, message: String, mut result: Map<String, Value>) -> Progress {
+        result.insert("msg".to_owned(), message.into());
+        Progress::Done(Outcome { failed: true, result, ..Outcome::default() })
+    }
+
+    fn unanswered(&self, url: &str, reason: &str, elapsed: u64) -> Progress {
+        let mut result = Map::new();
+        result.insert("redirected".to_owned(), false.into());
+        result.insert("url".to_owned(), url.into());
+        result.insert("status".to_owned(), (-1).into());
+        result.insert("elapsed".to_owned(), elapsed.into());
+        let reason = if reason.trim().is_empty() { "the client gave no reason" } else { reason.trim() };
+        let message = format!("Status code was -1 and not {}: Request failed: {reason}", self.expected());
+        if self.status.contains(&-1) {
+            result.insert("msg".to_owned(), message.into());
+            return Progress::Done(Outcome { result, ..Outcome::default() });
+        }
+        self.failed(message, result)
+    }
+
+    fn expected(&self) -> String {
+        let list: Vec<String> = self.status.iter().map(i64::to_string).collect();
+        format!("[{}]", list.join(", "))
+    }
+
+    fn answered(&self, answer: &Answer, url: &str, elapsed: u64, mut cut: bool) -> Progress {
+        let status = i64::from(answer.status);
+        let right = self.status.contains(&status);
+        let good = (200..300).contains(&status);
+        let mut result = Map::new();
+        let mut put = |name: &str, value: Value| {
+            result.insert(name.to_owned(), value);
+        };
+        put("redirected", (url != self.url).into());
+        put("url", url.into());
+        put("status", status.into());
+        put("elapsed", elapsed.into());
+        for (name, value) in headers(answer) {
+            let value = if name == "location" { http::join(url, &value) } else { value };
+            put(&name, value.into());
+        }
+        if good {
+            let cookies = cookies(answer);
+            let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            put("cookies_string", text.join("; ").into());
+            put(
+                "cookies",
+                Value::Object(cookies.into_iter().map(|(name, value)| (name, value.into())).collect()),
+            );
+        }
+        let message = if good {
+            format!("OK ({} bytes)", answer.header("content-length").unwrap_or("unknown"))
+        } else {
+            format!("HTTP Error {status}: {}", answer.reason)
+        };
+        let kind = answer.header("content-type").unwrap_or_default().to_lowercase();
+        let mut body = answer.body.as_slice();
+        if body.len() > REGISTERED {
+            body = &body[..REGISTERED];
+            cut = true;
+        }
+        let latin = kind.contains("charset=iso-8859-1") || kind.contains("charset=latin");
+        let text = if latin {
+            body.iter().map(|byte| char::from(*byte)).collect()
+        } else {
+            String::from_utf8_lossy(body).into_owned()
+        };
+        if (kind.contains("json") || kind.contains("javascript"))
+            && let Ok(json) = serde_json::from_str::<Value>(&text)
+        {
+            put("json", json);
+        }
+        if self.content {
+            put("content", text.into());
+        }
+        if right {
+            put("msg", message.into());
+            return Progress::Done(Outcome { result, cut, ..Outcome::default() });
+        }
+        self.failed(format!("Status code was {status} and not {}: {message}", self.expected()), result)
+    }
+}
+
+/// Header names as Ansible registers them; values of the same name are joined.
+fn headers(answer: &Answer) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in &answer.headers {
+        let name = name.replace('-', "_");
+        if matches!(name.as_str(), "transfer_encoding" | "connection") {
+            continue;
+        }
+        match headers.iter_mut().find(|(given, _)| *given == name) {
+            Some((_, values)) => {
+                values.push_str(", ");
+                values.push_str(value);
+            }
+            None => headers.push((name, value.clone())),
+        }
+    }
+    headers
+}
+
+fn cookies(answer: &Answer) -> Vec<(String, String)> {
+    answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "set-cookie")
+        .filter_map(|(_, value)| value.split(';').next()?.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+impl Operation for Uri {
+    fn judged_here(&self) -> bool {
+        true
+    }
+
+    fn first(&mut self, mode: Mode) -> Program {
+        if mode.check {
+            return Program::default();
+        }
+        self.visited = vec![self.url.clone()];
+        let (curl, wget) = (self.curl(), self.wget());
+        let lengths =
+            [curl.len(), wget.len(), self.url.len(), self.body.len()].map(|length| length.to_string());
+        let path = |path: &Option<String>| path.clone().unwrap_or_default();
+        let (creates, removes) = (path(&self.creates), path(&self.removes));
+        let always = if self.content { "1" } else { "" };
+        let head = [creates.as_str(), removes.as_str(), always];
+        let text = call("pl_uri", head.into_iter().chain(lengths.iter().map(String::as_str)));
+        let payload = [curl.as_bytes(), wget.as_bytes(), self.url.as_bytes(), &self.body].concat();
+        Program { text, payload: Some(Payload::Bytes(payload.into())), ..Program::default() }
+    }
+
+    fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
+        if mode.check {
+            let mut result = Map::new();
+            result.insert("msg".to_owned(), "This action (uri) does not support check mode.".into());
+            return Progress::Done(Outcome { skipped: true, result, ..Outcome::default() });
+        }
+        if let Some(guard) = reply.value("skip") {
+            let (path, state) = match guard {
+                "creates" => (self.creates.as_deref().unwrap_or_default(), "exists"),
+                _ => (self.removes.as_deref().unwrap_or_default(), "does not exist"),
+            };
+            let mut result = Map::new();
+            result.insert("stdout".to_owned(), format!("skipped, since '{path}' {state}").into());
+            return Progress::Done(Outcome { result, ..Outcome::default() });
+        }
+        let elapsed = reply.duration_ms / 1000;
+        let said = String::from_utf8_lossy(&reply.stderr).into_owned();
+        match reply.value("client") {
+            Some("none") => {
+                let url = self.url.clone();
+                match self.channel(&url) {
+                    Ok(program) => Progress::Again(program),
+                    Err(message) => self.failed(message, Map::new()),
+                }
+            }
+            Some("wget") => {
+                let (head, url, said) = self.wget_heads(&said);
+                let bytes = [head.as_bytes(), reply.blob("body").unwrap_or_default()].concat();
+                match Answer::read(&bytes) {
+                    Some(answer) => self.answered(&answer, &url, elapsed, reply.value("cut").is_some()),
+                    None => self.unanswered(&url, &said, elapsed),
+                }
+            }
+            Some(_) => {
+                let stdout = String::from_utf8_lossy(&reply.stdout);
+                let url = if stdout.trim().is_empty() { &self.url } else { stdout.trim() };
+                let blob = |name: &str| reply.blob(name).unwrap_or_default();
+                match Answer::read(&[blob("head"), blob("body")].concat()) {
+                    Some(answer) if reply.rc == Some(0) => {
+                        self.answered(&answer, url, elapsed, reply.value("cut").is_some())
+                    }
+                    _ => self.unanswered(url, &said, elapsed),
+                }
+            }
+            None => {
+                let url = self.visited.last().cloned().unwrap_or_default();
+                let Some(mut answer) = Answer::read(&reply.stdout).filter(|_| reply.status == 0) else {
+                    let reason = match reply.timed_out {
+                        true => "timed out",
+                        false if said.is_empty() => "the host did not make the connection",
+                        false => &said,
+                    };
+                    return self.unanswered(&url, reason, elapsed);
+                };
+                answer.dechunk();
+                let to = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
+                if let Some(to) = to
+                    && self.follow
+                    && self.visited.len() <= REDIRECTS
+                {
+                    let to = http::join(&url, to);
+                    // Passwords and headers that hold some stay with the server they are for.
+                    let origin = |url: &str| Address::parse(url).map(|address| (address.host, address.port));
+                    if origin(&to) != origin(&url) {
+                        self.login = None;
+                        self.headers.retain(|(name, _)| {
+                            !["authorization", "cookie"].contains(&name.to_lowercase().as_str())
+                        });
+                    }
+                    if matches!(answer.status, 301..=303) && !matches!(self.method.as_str(), "GET" | "HEAD") {
+                        self.method = "GET".to_owned();
+                        self.body.clear();
+                    }
+                    self.visited.push(to.clone());
+                    return match self.channel(&to) {
+                        Ok(program) => Progress::Again(program),
+                        Err(message) => self.failed(message, Map::new()),
+                    };
+                }
+                self.answered(&answer, &url, elapsed, reply.stdout.len() >= REGISTERED)
+            }
+        }
+    }
+
+    fn irreversible(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::testing::{Rehearsal, SHELLS, bare};
+    use super::*;
+
+    /// Serves `/echo` (the request as text), `/json`, `/redirect`, `/login`, `/fail` and `/cookies`.
+    fn serve() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || answer(stream));
+            }
+        });
+        address
+    }
+
+    fn answer(mut stream: TcpStream) {
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        let head = loop {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(count) => seen.extend_from_slice(&buffer[..count]),
+            }
+            if let Some(at) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+        };
+        let text = String::from_utf8_lossy(&seen[..head]).to_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        while seen.len() < head + length.unwrap_or(0) {
+            let count = stream.read(&mut buffer).unwrap();
+            seen.extend_from_slice(&buffer[..count]);
+        }
+        let first = text.lines().next().unwrap().to_owned();
+        let path = first.split(' ').nth(1).unwrap();
+        let (status, more, body) = match path {
+            "/json" => ("200 OK", "Content-Type: application/json\r\n", br#"{"a": [1]}"#.to_vec()),
+            "/redirect" => ("302 Found", "Location: /json\r\n", Vec::new()),
+            "/fail" => ("500 Broken", "Content-Type: text/plain\r\n", b"oops".to_vec()),
+            "/cookies" => (
+                "200 OK",
+                "X-Two: a\r\nX-Two: b\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n",
+                Vec::new(),
+            ),
+            "/login" if !text.contains("authorization: basic bwu6cciidxq=") => {
+                ("401 No", "WWW-Authenticate: Basic realm=\"x\"\r\n", Vec::new())
+            }
+            _ => ("200 OK", "Content-Type: text/plain\r\n", seen.clone()),
+        };
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 {status}\r\n{more}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+    }
+
+    fn get(url: String) -> Uri {
+        Uri {
+            url,
+            method: "GET".to_owned(),
+            headers: vec![("X-Odd".to_owned(), "it's \"\\ $x".to_owned())],
+            body: Vec::new(),
+            login: None,
+            force_login: false,
+            follow: true,
+            status: vec![200],
+            timeout: 5,
+            validate: true,
+            content: true,
+            proxy: false,
+            netrc: false,
+            files: [None, None, None],
+            creates: None,
+            removes: None,
+            visited: Vec::new(),
+        }
+    }
+
+    /// Plays the executor's part for an operation that asks for a channel.
+    fn over_channel(operation: &mut Uri, host: &Rehearsal) -> Outcome {
+        let mut program = operation.first(Mode::default());
+        loop {
+            let reply = match program.tcp {
+                None => host.program(&program),
+                Some(tcp) => match TcpStream::connect((tcp.host.as_str(), tcp.port)) {
+                    Err(error) => {
+                        Reply { status: 1, stderr: error.to_string().into_bytes(), ..Reply::default() }
+                    }
+                    Ok(mut stream) => {
+                        stream.write_all(&tcp.send).unwrap();
+                        let mut stdout = Vec::new();
+                        stream.read_to_end(&mut stdout).unwrap();
+                        Reply { stdout, ..Reply::default() }
+                    }
+                },
+            };
+            match operation.next(reply, Mode::default()) {
+                Progress::Again(next) => program = next,
+                Progress::Done(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// Asks in all the ways there are.
+    fn ask(operation: &Uri) -> Vec<(String, Outcome)> {
+        let mut outcomes: Vec<(String, Outcome)> = SHELLS[..2]
+            .iter()
+            .map(|shell| {
+                ((*shell).to_owned(), Rehearsal::new(shell).run(&mut operation.clone(), Mode::default()))
+            })
+            .collect();
+        for program in [Some("curl"), Some("wget"), None] {
+            let (host, _folder) = bare(program);
+            outcomes.push((format!("{program:?}"), over_channel(&mut operation.clone(), &host)));
+        }
+        outcomes
+    }
+
+    #[test]
+    fn a_request_arrives_as_it_was_meant() {
+        let server = serve();
+        let body = b"a\0b\n\"\\ '$x\xff".to_vec();
+        for (method, body) in
+            [("GET", Vec::new()), ("POST", body.clone()), ("PUT", body), ("DELETE", Vec::new())]
+        {
+            let request =
+                Uri { method: method.to_owned(), body: body.clone(), ..get(format!("{server}/echo")) };
+            for (way, outcome) in ask(&request) {
+                assert!(!outcome.failed, "{way}: {:?}", outcome.result);
+                let content = outcome.result["content"].as_str().unwrap();
+                assert!(content.starts_with(&format!("{method} /echo HTTP/1.1\r\n")), "{way}: {content}");
+                assert!(content.contains("X-Odd: it's \"\\ $x\r\n"), "{way}: {content}");
+                let end = format!("\r\n\r\n{}", String::from_utf8_lossy(&body));
+                assert!(content.ends_with(&end), "{way}: {content:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_become_results() {
+        let server = serve();
+        for (way, outcome) in ask(&Uri { content: false, ..get(format!("{server}/json")) }) {
+            assert_eq!(outcome.result["json"], serde_json::json!({"a": [1]}), "{way}");
+            assert_eq!(outcome.result["msg"], "OK (10 bytes)", "{way}");
+            assert_eq!(outcome.result["content_type"], "application/json", "{way}");
+            assert_eq!(outcome.result.get("content"), None, "{way}");
+        }
+        for (way, outcome) in ask(&get(format!("{server}/redirect"))) {
+            assert_eq!(outcome.result["status"], 200, "{way}");
+            assert_eq!(outcome.result["json"], serde_json::json!({"a": [1]}), "{way}");
+            assert_eq!(outcome.result["redirected"], true, "{way}");
+            assert_eq!(outcome.result["url"], format!("{server}/json"), "{way}");
+        }
+        for (way, outcome) in ask(&Uri { follow: false, ..get(format!("{server}/redirect")) }) {
+            assert!(outcome.failed, "{way}");
+            assert_eq!(outcome.result["location"], format!("{server}/json"), "{way}");
+            assert_eq!(
+                outcome.result["msg"], "Status code was 302 and not [200]: HTTP Error 302: Found",
+                "{way}"
+            );
+        }
+        for (way, outcome) in ask(&Uri { status: vec![200, 500], ..get(format!("{server}/fail")) }) {
+            assert!(!outcome.failed, "{way}: {:?}", outcome.result);
+            assert_eq!(outcome.result["content"], "oops", "{way}");
+            assert_eq!(outcome.result["msg"], "HTTP Error 500: Broken", "{way}");
+        }
+        for (way, outcome) in ask(&get(format!("{server}/cookies"))) {
+            assert_eq!(outcome.result["x_two"], "a, b", "{way}");
+            assert_eq!(outcome.result["cookies"], serde_json::json!({"a": "1", "b": "2"}), "{way}");
+            assert_eq!(outcome.result["cookies_string"], "a=1; b=2", "{way}");
+        }
+        for (way, outcome) in ask(&get("http://127.0.0.1:1/".to_owned())) {
+            assert!(outcome.failed, "{way}");
+            assert_eq!(outcome.result["status"], -1, "{way}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_sent_and_never_in_arguments() {
+        let server = serve();
+        for force_login in [false, true] {
+            let login = Some(("me".to_owned(), "p\"\"ut".to_owned()));
+            let request = Uri { login, force_login, ..get(format!("{server}/login")) };
+            for (way, outcome) in ask(&request) {
+                assert!(!outcome.failed, "{way}: {:?}", outcome.result);
+            }
+            let program = request.clone().first(Mode::default());
+            assert!(!program.text.contains("p\""), "{}", program.text);
+            assert!(!program.text.contains("login"), "{}", program.text);
+        }
+    }
+
+    #[test]
+    fn guards_and_check_mode_ask_nothing() {
+        let creates = Uri { creates: Some("/etc/pass*".to_owned()), ..get("http://127.0.0.1:1/".to_owned()) };
+        for (_, outcome) in ask(&creates) {
+            assert!(!outcome.failed);
+            assert_eq!(outcome.result["stdout"], "skipped, since '/etc/pass*' exists");
+        }
+        let check = Mode { check: true, ..Mode::default() };
+        let outcome = Rehearsal::new("dash").run(&mut get("http://127.0.0.1:1/".to_owned()), check);
+        assert!(outcome.skipped);
+    }
+
+    #[test]
+    fn a_channel_speaks_no_https_and_keeps_secrets_at_home() {
+        let (host, _folder) = bare(None);
+        let outcome = over_channel(&mut get("https://a.example/".to_owned()), &host);
+        assert!(outcome.failed);
+        assert!(outcome.result["msg"].as_str().unwrap().contains("curl"), "{:?}", outcome.result);
+        let mut request = get("http://a.example/".to_owned());
+        request.login = Some(("me".to_owned(), "pw".to_owned()));
+        request.headers.push(("Cookie".to_owned(), "a=1".to_owned()));
+        request.visited = vec![request.url.clone()];
+        let stdout = b"HTTP/1.1 302 x\r\nLocation: http://b.example/\r\n\r\n".to_vec();
+        let Progress::Again(program) = request.next(Reply { stdout, ..Reply::default() }, Mode::default())
+        else {
+            panic!("not followed")
+        };
+        let sent = String::from_utf8(program.tcp.unwrap().send).unwrap();
+        assert!(
+            sent.contains("Host: b.example") && !sent.contains("Basic") && !sent.contains("Cookie"),
+            "{sent}"
+        );
+    }
+}

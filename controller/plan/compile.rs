@@ -1,0 +1,229 @@
+//! A play flattened into numbered tasks, each with the keywords that it inherits.
+//!
+//! The number of a task (its ordinal) is its place in the order of a play in which every host runs
+//! everything: the waves' barriers compare ordinals. Nothing here depends on a host.
+
+use std::sync::Arc;
+
+use crate::playbook::{Become, Block, Directives, Entry, Play, Role, Task, selected};
+use crate::source::Node;
+
+/// A play, ready to run.
+#[derive(Debug)]
+pub struct CompiledPlay {
+    /// Sections in order: gathering of facts and pre_tasks, roles and tasks, post_tasks.
+    pub sections: Vec<Section>,
+    /// Handlers in definition order; ordinals follow each section's end.
+    pub handlers: Vec<Arc<CompiledTask>>,
+    /// Ordinals used by tasks and by handler flushes.
+    pub ordinals: usize,
+    /// Tasks that would run, for the progress bar.
+    pub tasks: usize,
+}
+
+/// A section of a play; notified handlers run at its end.
+#[derive(Debug)]
+pub struct Section {
+    /// Its entries.
+    pub entries: Vec<CompiledEntry>,
+    /// Ordinal of the handler flush at its end.
+    pub flush: usize,
+}
+
+/// One entry.
+#[derive(Clone, Debug)]
+pub enum CompiledEntry {
+    /// A task.
+    Task(Arc<CompiledTask>),
+    /// A block with `rescue` or `always`; other blocks are dissolved.
+    Block(Arc<CompiledBlock>),
+}
+
+/// A block with `rescue` or `always`.
+#[derive(Debug)]
+pub struct CompiledBlock {
+    /// `block`.
+    pub entries: Vec<CompiledEntry>,
+    /// `rescue`.
+    pub rescue: Vec<CompiledEntry>,
+    /// `always`.
+    pub always: Vec<CompiledEntry>,
+}
+
+/// A task with all that it inherits.
+#[derive(Debug)]
+pub struct CompiledTask {
+    /// The task.
+    pub task: Arc<Task>,
+    /// Its ordinal.
+    pub ordinal: usize,
+    /// The role it is from.
+    pub role: Option<Arc<Role>>,
+    /// Inherited and own keywords. `when`, `vars`, `environment` and `tags` are concatenated from the
+    /// outside in; of the others the innermost counts.
+    pub directives: Directives,
+    /// Whether hosts have to meet before it: `run_once`, or a value of another host.
+    pub batch_barrier: bool,
+    /// Whether it is the gathering of facts that a play starts with.
+    pub gathering: bool,
+}
+
+impl CompiledTask {
+    /// Returns the unrendered name to show: the task's, else its module's.
+    pub fn name(&self) -> Result<&Node, &str> {
+        self.task.name.as_ref().ok_or(self.task.module_as_written.as_str())
+    }
+}
+
+/// Compiles a play. `gather` is the task that gathers facts, if the play wants it; `only` and `skip`
+/// are the tags of the command line.
+pub fn compile(play: &Play, gather: Option<Arc<Task>>, only: &[String], skip: &[String]) -> CompiledPlay {
+    let mut compiler = Compiler { next: 0, tasks: 0, only, skip, used: Vec::new() };
+    let mut sections = Vec::new();
+    for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
+        let mut entries = Vec::new();
+        if index == 0
+            && let Some(task) = &gather
+        {
+            let compiled = CompiledTask { gathering: true, ..compiler.task(task, &play.directives) };
+            if selected(&compiled.directives.tags, only, skip) {
+                compiler.tasks += 1;
+                entries.push(CompiledEntry::Task(Arc::new(compiled)));
+            }
+        }
+        compiler.entries(list, &play.directives, &mut entries);
+        let flush = compiler.next;
+        compiler.next += 1 + play.handlers.len();
+        sections.push(Section { entries, flush });
+    }
+    let handlers = play.handlers.iter().map(|task| Arc::new(compiler.task(task, &play.directives))).collect();
+    CompiledPlay { sections, handlers, ordinals: compiler.next, tasks: compiler.tasks }
+}
+
+struct Compiler<'a> {
+    next: usize,
+    tasks: usize,
+    only: &'a [String],
+    skip: &'a [String],
+    /// Roles used so far, with the conditions of the use.
+    used: Vec<(Arc<Role>, Vec<Node>)>,
+}
+
+impl Compiler<'_> {
+    fn entries(&mut self, list: &[Entry], outer: &Directives, into: &mut Vec<CompiledEntry>) {
+        for entry in list {
+            match entry {
+                Entry::Task(task) => {
+                    let compiled = self.task(task, outer);
+                    if selected(&compiled.directives.tags, self.only, self.skip) {
+                        self.tasks += 1;
+                        into.push(CompiledEntry::Task(Arc::new(compiled)));
+                    }
+                }
+                Entry::Block(block) => self.block(block, outer, into),
+            }
+        }
+    }
+
+    fn block(&mut self, block: &Block, outer: &Directives, into: &mut Vec<CompiledEntry>) {
+        if self.has_run(block) {
+            return;
+        }
+        let inherited = inherit(outer, &block.directives);
+        if block.rescue.is_empty() && block.always.is_empty() {
+            return self.entries(&block.entries, &inherited, into);
+        }
+        let mut lists = [Vec::new(), Vec::new(), Vec::new()];
+        for (list, compiled) in [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists) {
+            self.entries(list, &inherited, compiled);
+        }
+        let [entries, rescue, always] = lists;
+        if !(entries.is_empty() && always.is_empty()) {
+            into.push(CompiledEntry::Block(Arc::new(CompiledBlock { entries, rescue, always })));
+        }
+    }
+
+    /// Tells whether a block is a use of a role whose tasks were used before on the same condition: a
+    /// role runs once for each set of parameters, unless it allows duplicates.
+    fn has_run(&mut self, block: &Block) -> bool {
+        let Some(role) = block.role.as_ref().filter(|role| block.role_use && !role.allow_duplicates) else {
+            return false;
+        };
+        let before = self.used.iter().any(|(used, when)| {
+            Arc::ptr_eq(used, role) && (when.is_empty() || *when == block.directives.when)
+        });
+        if !before {
+            self.used.push((role.clone(), block.directives.when.clone()));
+        }
+        before
+    }
+
+    fn task(&mut self, task: &Arc<Task>, outer: &Directives) -> CompiledTask {
+        let directives = inherit(outer, &task.directives);
+        let ordinal = self.next;
+        self.next += 1;
+        let batch_barrier = directives.run_once.is_some() || mentions_other_hosts(task, &directives);
+        CompiledTask {
+            task: task.clone(),
+            ordinal,
+            role: task.role.clone(),
+            directives,
+            batch_barrier,
+            gathering: false,
+        }
+    }
+}
+
+/// Merges the keywords of an inner level into those around it.
+fn inherit(outer: &Directives, inner: &Directives) -> Directives {
+    let concatenated = |outer: &[Node], inner: &[Node]| outer.iter().chain(inner).cloned().collect();
+    let innermost = |outer: &Option<Node>, inner: &Option<Node>| inner.clone().or_else(|| outer.clone());
+    let mut tags = outer.tags.clone();
+    tags.extend(inner.tags.iter().filter(|tag| !outer.tags.contains(tag)).cloned());
+    Directives {
+        when: concatenated(&outer.when, &inner.when),
+        vars: outer.vars.iter().chain(&inner.vars).cloned().collect(),
+        environment: concatenated(&outer.environment, &inner.environment),
+        r#become: Become {
+            enabled: innermost(&outer.r#become.enabled, &inner.r#become.enabled),
+            user: innermost(&outer.r#become.user, &inner.r#become.user),
+            method: innermost(&outer.r#become.method, &inner.r#become.method),
+            flags: innermost(&outer.r#become.flags, &inner.r#become.flags),
+            exe: innermost(&outer.r#become.exe, &inner.r#become.exe),
+        },
+        tags,
+        ignore_errors: innermost(&outer.ignore_errors, &inner.ignore_errors),
+        ignore_unreachable: innermost(&outer.ignore_unreachable, &inner.ignore_unreachable),
+        any_errors_fatal: innermost(&outer.any_errors_fatal, &inner.any_errors_fatal),
+        no_log: innermost(&outer.no_log, &inner.no_log),
+        check_mode: innermost(&outer.check_mode, &inner.check_mode),
+        diff: innermost(&outer.diff, &inner.diff),
+        run_once: innermost(&outer.run_once, &inner.run_once),
+        timeout: innermost(&outer.timeout, &inner.timeout),
+        remote_user: innermost(&outer.remote_user, &inner.remote_user),
+    }
+}
+
+/// Tells whether the text of a task mentions values of other hosts: then the hosts of its wave meet
+/// before it, so that what it reads does not depend on who was faster.
+fn mentions_other_hosts(task: &Task, directives: &Directives) -> bool {
+    let nodes = task
+        .options
+        .iter()
+        .map(|(_, node)| node)
+        .chain(&directives.when)
+        .chain(directives.vars.iter().map(|(_, node)| node.as_ref()))
+        .chain(task.looping.as_ref().map(|looping| &looping.items));
+    nodes.into_iter().any(mentions)
+}
+
+fn mentions(node: &Node) -> bool {
+    use crate::source::NodeValue::{Mapping, Sequence, String};
+    const WORDS: [&str; 4] = ["hostvars", "ansible_play_hosts", "play_hosts", "ansible_play_batch"];
+    match &node.value {
+        String(text) => WORDS.iter().any(|word| text.contains(word)),
+        Sequence(items) => items.iter().any(mentions),
+        Mapping(entries) => entries.iter().any(|(_, value)| mentions(value)),
+        _ => false,
+    }
+}

@@ -1,0 +1,19 @@
+//! From a play, a host and its variables to work: what is the same for all hosts is settled once.
+//!
+//! `compile` flattens a play into numbered tasks with inherited keywords, `variables` resolves names
+//! for one host by Ansible's precedence, `waves` cuts the targets into `serial` batches. Pure: no
+//! async, no sockets.
+
+mod compile;
+mod login;
+mod search;
+mod variables;
+mod waves;
+
+pub use compile::{CompiledBlock, CompiledEntry, CompiledPlay, CompiledTask, Section, compile};
+pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
+pub use search::{FileCache, LocalFiles};
+pub use variables::{
+    FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,
+};
+pub use waves::{SerialError, waves};

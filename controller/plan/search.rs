@@ -1,0 +1,148 @@
+//! Local files of a playbook: Ansible's search path, read once for all hosts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::module::{Files, ModuleError};
+use crate::operation::Content;
+use crate::source::SourceFile;
+
+/// Largest local file that is read whole.
+const LARGEST_FILE: u64 = 2 << 30;
+
+/// What was read so far, shared by all hosts and plays of a run.
+#[derive(Default)]
+pub struct FileCache {
+    contents: Mutex<HashMap<PathBuf, Arc<Content>>>,
+    sources: Mutex<HashMap<PathBuf, Arc<SourceFile>>>,
+}
+
+impl fmt::Debug for FileCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileCache")
+    }
+}
+
+/// The files that one task can name.
+#[derive(Debug)]
+pub struct LocalFiles<'a> {
+    /// Folder of the playbook.
+    pub playbook: &'a Path,
+    /// Folder of the task's role.
+    pub role: Option<&'a Path>,
+    /// Folder of the file that the task stands in.
+    pub task: Option<&'a Path>,
+    /// What was read so far.
+    pub cache: &'a FileCache,
+}
+
+impl LocalFiles<'_> {
+    fn readable(path: &Path) -> Result<(), ModuleError> {
+        let problem =
+            |reason: String| ModuleError::new(format!("cannot read `{}`: {reason}", path.display()));
+        let metadata = std::fs::metadata(path).map_err(|error| problem(error.to_string()))?;
+        if !metadata.is_file() {
+            return Err(problem("it is not a file".to_owned()));
+        }
+        if metadata.len() > LARGEST_FILE {
+            return Err(problem(format!("it is larger than {} GiB", LARGEST_FILE >> 30)));
+        }
+        Ok(())
+    }
+}
+
+impl Files for LocalFiles<'_> {
+    fn find(&self, kind: &str, name: &str) -> Result<PathBuf, ModuleError> {
+        let given = Path::new(name);
+        let roots = self.role.into_iter().chain(self.task).chain([self.playbook]);
+        let candidates: Vec<PathBuf> = if given.is_absolute() {
+            vec![given.to_owned()]
+        } else {
+            roots.flat_map(|root| [root.join(kind).join(name), root.join(name)]).collect()
+        };
+        if let Some(found) = candidates.iter().find(|path| path.exists()) {
+            return Ok(found.clone());
+        }
+        let searched: Vec<String> = candidates.iter().map(|path| format!("`{}`", path.display())).collect();
+        Err(ModuleError::new(format!("could not find `{name}`; searched {}", searched.join(", "))))
+    }
+
+    fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        let mut contents = self.cache.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = contents.get(path) {
+            return Ok(content.clone());
+        }
+        Self::readable(path)?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| ModuleError::new(format!("cannot read `{}`: {error}", path.display())))?;
+        let content = Arc::new(Content::new(bytes));
+        contents.insert(path.to_owned(), content.clone());
+        Ok(content)
+    }
+
+    fn source(&self, path: &Path) -> Result<Arc<SourceFile>, ModuleError> {
+        let mut sources = self.cache.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(path) {
+            return Ok(source.clone());
+        }
+        Self::readable(path)?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ModuleError::new(format!("cannot read `{}` as UTF-8 text: {error}", path.display()))
+        })?;
+        let source = SourceFile::new(path.display().to_string(), path, text);
+        sources.insert(path.to_owned(), source.clone());
+        Ok(source)
+    }
+
+    fn walk(&self, path: &Path) -> Result<Vec<(PathBuf, bool)>, ModuleError> {
+        let mut found = Vec::new();
+        walk_into(path, Path::new(""), &mut found)?;
+        Ok(found)
+    }
+}
+
+fn walk_into(root: &Path, below: &Path, found: &mut Vec<(PathBuf, bool)>) -> Result<(), ModuleError> {
+    let folder = root.join(below);
+    let problem =
+        |error: std::io::Error| ModuleError::new(format!("cannot list `{}`: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(problem)? {
+        let entry = entry.map_err(problem)?;
+        let is_folder = entry.path().is_dir();
+        names.push((!is_folder, entry.file_name()));
+    }
+    names.sort();
+    for (is_file, name) in names {
+        let path = below.join(name);
+        found.push((path.clone(), !is_file));
+        if !is_file {
+            walk_into(root, &path, found)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn role_files_come_before_those_of_the_playbook() {
+        let folder = tempfile::tempdir().unwrap();
+        let role = folder.path().join("roles/agent");
+        std::fs::create_dir_all(role.join("files")).unwrap();
+        std::fs::create_dir_all(folder.path().join("files")).unwrap();
+        std::fs::write(role.join("files/a"), "role").unwrap();
+        std::fs::write(folder.path().join("files/a"), "playbook").unwrap();
+        std::fs::write(folder.path().join("b"), "beside").unwrap();
+        let cache = FileCache::default();
+        let files = LocalFiles { playbook: folder.path(), role: Some(&role), task: None, cache: &cache };
+        assert_eq!(files.content(&files.find("files", "a").unwrap()).unwrap().bytes, b"role");
+        assert_eq!(files.content(&files.find("files", "b").unwrap()).unwrap().bytes, b"beside");
+        let missing = files.find("files", "c").unwrap_err().to_string();
+        assert!(missing.starts_with("could not find `c`; searched"), "{missing}");
+    }
+}

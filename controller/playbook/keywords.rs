@@ -1,0 +1,227 @@
+//! The words of the language: which keywords stand where, which ones Ansible has and we refuse, and
+//! why. Everything else in a play or task is a mistake of its own.
+
+/// Where a keyword stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// In a play.
+    Play,
+    /// In an entry of `roles:` or of a role's dependencies.
+    Role,
+    /// In a block.
+    Block,
+    /// In a task.
+    Task,
+    /// In a handler.
+    Handler,
+    /// Beside `import_tasks` or `import_role`.
+    Import,
+    /// Beside `import_playbook`.
+    ImportPlaybook,
+}
+
+/// Keywords of [`super::Directives`], shared by plays, roles, blocks, tasks and imports.
+const SHARED: &[&str] = &[
+    "any_errors_fatal",
+    "become",
+    "become_exe",
+    "become_flags",
+    "become_method",
+    "become_user",
+    "check_mode",
+    "collections",
+    "diff",
+    "environment",
+    "ignore_errors",
+    "ignore_unreachable",
+    "name",
+    "no_log",
+    "run_once",
+    "tags",
+    "timeout",
+    "vars",
+];
+
+const PLAY: &[&str] = &[
+    "connection",
+    "force_handlers",
+    "gather_facts",
+    "handlers",
+    "hosts",
+    "max_fail_percentage",
+    "order",
+    "port",
+    "post_tasks",
+    "pre_tasks",
+    "remote_user",
+    "roles",
+    "serial",
+    "strategy",
+    "tasks",
+    "user",
+    "vars_files",
+];
+
+const TASK: &[&str] = &[
+    "action",
+    "args",
+    "changed_when",
+    "delay",
+    "failed_when",
+    "loop",
+    "loop_control",
+    "notify",
+    "register",
+    "retries",
+    "until",
+    "when",
+    "with_items",
+];
+
+/// Lists the keywords that are understood at a place, for "did you mean".
+pub(super) fn supported(place: Place) -> Vec<&'static str> {
+    let own: &[&[&str]] = match place {
+        Place::Play => &[SHARED, PLAY],
+        Place::Role => &[SHARED, &["when", "role"]],
+        Place::Block => &[SHARED, &["when", "block", "rescue", "always"]],
+        Place::Task => &[SHARED, TASK, &["block"]],
+        Place::Handler => &[SHARED, TASK, &["listen"]],
+        Place::Import => &[SHARED, &["when", "import_tasks", "import_role", "args"]],
+        Place::ImportPlaybook => &[&["import_playbook", "name", "tags", "vars", "when"]],
+    };
+    own.concat()
+}
+
+/// Keywords that Ansible has and that are refused, with what to do instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("async", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
+    ("poll", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
+    ("covers", "not supported yet: leave it out"),
+    ("debugger", "there is no task debugger: use `plan`, `--check --diff` and the host logs"),
+    ("delegate_facts", "delegation is not supported yet: use a play of its own for the other host"),
+    ("delegate_to", "delegation is not supported yet: use a play of its own for the other host"),
+    (
+        "local_action",
+        "delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`",
+    ),
+    ("fact_path", "not supported yet: leave it out"),
+    ("gather_subset", "not supported yet: use `gather_facts: false` and a `setup` task"),
+    ("gather_timeout", "not supported yet: leave it out"),
+    ("guard", "not supported yet: leave it out"),
+    ("include", "removed from Ansible: use `import_tasks`"),
+    ("include_role", "inclusion while running is not supported yet: use `import_role` with a literal name"),
+    ("include_tasks", "inclusion while running is not supported yet: use `import_tasks` with a literal name"),
+    ("module_defaults", "not supported yet: give the options to each task"),
+    ("rollback", "not supported yet: leave it out"),
+    ("throttle", "not supported yet: use `serial` for the play, or `--forks`"),
+    ("validate_argspec", "not supported yet: leave it out"),
+    (
+        "vars_prompt",
+        "questions in the middle of a rollout are not supported: use `--extra-vars` or `vars_files`",
+    ),
+];
+
+/// Loops over lookups that Ansible has.
+const LOOKUP_LOOPS: &[(&str, &str)] = &[
+    ("with_dict", "write `loop: \"{{ mapping | dict2items }}\"`; the item has `key` and `value` as here"),
+    ("with_file", "write `loop` over the names and read each with `lookup('file', item)`"),
+    ("with_fileglob", "list the files under `loop`"),
+    ("with_filetree", "list the files under `loop`"),
+    ("with_first_found", "list the file names, or choose with a condition"),
+    ("with_flattened", "write `loop: \"{{ list | flatten }}\"`"),
+    ("with_indexed_items", "write `loop` and `loop_control: { index_var: index }`"),
+    ("with_inventory_hostnames", "write `loop: \"{{ groups['NAME'] }}\"`"),
+    ("with_lines", "register the output of a command and loop over its `stdout_lines`"),
+    ("with_list", "write `loop`"),
+    ("with_nested", "write `loop: \"{{ first | product(second) | list }}\"`"),
+    ("with_cartesian", "write `loop: \"{{ first | product(second) | list }}\"`"),
+    ("with_random_choice", "write `vars: { choice: \"{{ list | random }}\" }`"),
+    ("with_sequence", "write `loop: \"{{ range(1, 5) | list }}\"`"),
+    ("with_subelements", "write `loop: \"{{ list | subelements('KEY') }}\"`"),
+    ("with_together", "write `loop: \"{{ first | zip(second) | list }}\"`"),
+];
+
+/// Tells why a keyword of Ansible is refused, if it is one.
+pub(super) fn refused(keyword: &str) -> Option<&'static str> {
+    if let Some((_, hint)) = REFUSED.iter().chain(LOOKUP_LOOPS).find(|(name, _)| *name == keyword) {
+        return Some(hint);
+    }
+    keyword.starts_with("with_").then_some("only `loop` and `with_items` are supported")
+}
+
+/// Keywords of Ansible that exist, but not at the place where they were found.
+pub(super) fn misplaced(keyword: &str, place: Place) -> Option<String> {
+    let connection = ["connection", "port", "remote_user", "user"].contains(&keyword);
+    if connection && place != Place::Play {
+        return Some(
+            "a host has one connection: set it on the play, or as a variable of the host".to_owned(),
+        );
+    }
+    let homes = [
+        (Place::Play, "a play"),
+        (Place::Task, "a task"),
+        (Place::Block, "a block"),
+        (Place::Handler, "a handler"),
+        (Place::Role, "an entry of `roles`"),
+    ];
+    let (_, home) = homes.iter().find(|(home, _)| *home != place && supported(*home).contains(&keyword))?;
+    Some(format!("it belongs to {home}"))
+}
+
+/// Modules that come with ansible-core and are not supported, so that the message can say so instead
+/// of guessing at a typo.
+const ANSIBLE_MODULES: &[&str] = &[
+    "add_host",
+    "apt",
+    "apt_key",
+    "apt_repository",
+    "assemble",
+    "async_status",
+    "blockinfile",
+    "cron",
+    "deb822_repository",
+    "debconf",
+    "dnf",
+    "dnf5",
+    "dpkg_selections",
+    "expect",
+    "find",
+    "get_url",
+    "getent",
+    "git",
+    "group",
+    "group_by",
+    "hostname",
+    "include_vars",
+    "iptables",
+    "known_hosts",
+    "mount_facts",
+    "package",
+    "package_facts",
+    "pip",
+    "reboot",
+    "replace",
+    "rpm_key",
+    "service_facts",
+    "set_stats",
+    "subversion",
+    "systemd",
+    "systemd_service",
+    "sysvinit",
+    "tempfile",
+    "unarchive",
+    "user",
+    "validate_argument_spec",
+    "wait_for_connection",
+    "yum_repository",
+];
+
+/// Tells whether a name is a module of Ansible that is known and not supported (yet).
+pub(super) fn is_ansible_module(name: &str) -> bool {
+    let short = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+    ANSIBLE_MODULES.contains(&short)
+        || short.starts_with("win_")
+        || ["ansible.windows.", "ansible.posix.", "community.", "microsoft.iis."]
+            .iter()
+            .any(|collection| name.starts_with(collection))
+}

@@ -1,0 +1,32 @@
+//! Plays, tasks, blocks, handlers and roles, checked against the supported subset.
+//!
+//! [`load`] reads a playbook with everything that literal names reach and answers with all mistakes of
+//! all files at once. What only a run can know (the value of a template) is left to the executor.
+
+mod arguments;
+mod call;
+mod directives;
+mod keywords;
+mod listing;
+mod load;
+mod model;
+mod notify;
+mod play;
+mod role;
+mod tags;
+mod task;
+mod tasks;
+mod values;
+mod vars_file;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use listing::{Listing, list};
+pub use load::{LoadOptions, load};
+pub use model::{Become, Block, Directives, Entry, Loop, Order, Play, Playbook, Retry, Role, Strategy, Task};
+pub use notify::notified;
+pub use tags::selected;
+pub use vars_file::{find as find_vars_file, read as read_vars_file};

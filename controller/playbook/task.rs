@@ -1,0 +1,278 @@
+//! Reads one task or handler: its keywords around the module.
+
+use super::call::Called;
+use super::keywords::{Place, refused, supported};
+use super::load::Loader;
+use super::model::{Directives, Loop, Retry, Task};
+use super::tasks::Folder;
+use super::values::{is_templated, listed, scalar_text};
+use crate::module;
+use crate::source::{Diagnostic, Node, NodeValue, suggestion};
+
+impl Loader<'_> {
+    /// Reads a task.
+    pub(super) fn task(&mut self, node: &Node, folder: &Folder) -> Option<Task> {
+        let place = if folder.handlers { Place::Handler } else { Place::Task };
+        let mut task = Keywords::default();
+        let mut calls: Vec<Called> = Vec::new();
+        let mut unknown = Vec::new();
+        for (key, value) in node.entries() {
+            match key.as_str() {
+                Some(word) if self.task_keyword(&mut task, word, value, folder.handlers) => {}
+                Some("args") => {}
+                Some("action") => calls.extend(self.action(value)),
+                Some(word) => match module::lookup(word) {
+                    Some(found) => calls.push(Called::new(found.spec(), key, value)),
+                    None => unknown.push((key, value)),
+                },
+                None => {
+                    let message = format!("a keyword is text, not {}", key.kind());
+                    self.report(Diagnostic::error(&key.span, message));
+                }
+            }
+        }
+        let looping = self.looping(node, &mut task);
+        let retry = self.retry(node, &mut task);
+        let call = self.called(node, calls, &unknown, place);
+        let (options, options_template) = match &call {
+            Some(call) => self.options(call, node.get("args")),
+            None => return None,
+        };
+        let call = call?;
+        self.check_template_file(call.spec, &options, folder);
+        self.gathered.notified.extend(task.notify.iter().cloned());
+        Some(Task {
+            span: node.span.clone(),
+            name: task.name,
+            module: call.spec.name,
+            module_as_written: call.name,
+            module_span: call.span,
+            options,
+            options_template,
+            directives: task.directives,
+            looping,
+            register: task.register,
+            notify: task.notify,
+            listen: task.listen,
+            changed_when: task.changed_when,
+            failed_when: task.failed_when,
+            retry,
+            role: folder.role.clone(),
+        })
+    }
+
+    fn task_keyword(&mut self, task: &mut Keywords, word: &str, value: &Node, handler: bool) -> bool {
+        match word {
+            "name" if value.is_null() => {}
+            "name" => task.name = self.text(word, value),
+            "register" => task.register = self.identifier(word, value),
+            "notify" => task.notify = self.names(word, value),
+            "listen" if handler => {
+                for topic in self.names(word, value) {
+                    task.listen.extend(self.literal(word, &topic).map(str::to_owned));
+                }
+            }
+            "changed_when" => task.changed_when = self.some_conditions(word, value),
+            "failed_when" => task.failed_when = self.some_conditions(word, value),
+            "until" => task.until = self.some_conditions(word, value),
+            "retries" => task.retries = self.number(word, value, true),
+            "delay" => task.delay = self.number(word, value, false),
+            // They are read together when all keys are known.
+            "loop" | "with_items" | "loop_control" => {}
+            _ => return self.directive(&mut task.directives, word, value),
+        }
+        true
+    }
+
+    /// Reads conditions; an empty list is as good as none.
+    fn some_conditions(&mut self, key: &str, value: &Node) -> Option<Vec<Node>> {
+        Some(self.conditions(key, value)).filter(|conditions| !conditions.is_empty())
+    }
+
+    /// Reads names of handlers or topics.
+    fn names(&mut self, key: &str, value: &Node) -> Vec<Node> {
+        let mut names = Vec::new();
+        for item in listed(value) {
+            match scalar_text(item).filter(|name| !name.is_empty()) {
+                Some(_) if is_templated(item) => names.extend(self.template(item)),
+                Some(name) => names.push(Node::new(item.span.clone(), NodeValue::String(name))),
+                None => self.wrong(key, item, "a name or a list of names"),
+            }
+        }
+        names
+    }
+
+    /// Decides which of the keys names the module, and reports all others.
+    fn called(
+        &mut self,
+        node: &Node,
+        mut calls: Vec<Called>,
+        unknown: &[(&Node, &Node)],
+        place: Place,
+    ) -> Option<Called> {
+        let has_module = !calls.is_empty();
+        for (key, _) in unknown {
+            if has_module || refused(key.as_str().unwrap_or_default()).is_some() {
+                self.unknown(key, place, &module::names());
+            } else {
+                self.unknown_module(key, place);
+            }
+        }
+        if let [first, second, ..] = calls.as_slice() {
+            let message =
+                format!("a task has one module, this one has `{}` and `{}`", first.name, second.name);
+            let error = Diagnostic::error(&second.span, message);
+            self.report(error.hint("make it two tasks"));
+        }
+        if !has_module && unknown.is_empty() && node.get("action").is_none() {
+            let error = Diagnostic::error(&node.span, "the task has no module");
+            self.report(error.hint("name what it does: `- debug: { msg: ... }`"));
+        }
+        (calls.len() == 1).then(|| calls.remove(0))
+    }
+
+    /// Reports a key that should have been a module.
+    pub(super) fn unknown_module(&mut self, key: &Node, place: Place) {
+        let word = key.as_str().unwrap_or_default();
+        if super::keywords::is_ansible_module(word) {
+            let error = Diagnostic::error(&key.span, format!("module `{word}` is not supported yet"));
+            self.report(error.hint("use `command`, `shell` or `script` with `creates` instead"));
+            return;
+        }
+        if super::keywords::misplaced(word, place).is_some() {
+            self.unknown(key, place, &[]);
+            return;
+        }
+        let short = word.strip_prefix("ansible.builtin.").unwrap_or(word);
+        let mut known = module::names();
+        known.extend(supported(place));
+        let error = Diagnostic::error(&key.span, format!("unknown module `{word}`"));
+        self.report(error.maybe_hint(suggestion(short, known)));
+    }
+
+    /// Reads `until`, `retries`, `delay`.
+    fn retry(&mut self, node: &Node, task: &mut Keywords) -> Option<Retry> {
+        if task.until.is_none() && task.retries.is_none() {
+            if let (Some(_), Some(delay)) = (&task.delay, key(node, "delay")) {
+                let warning =
+                    Diagnostic::warning(&delay.span, "`delay` has no effect without `until` or `retries`");
+                self.report(warning);
+            }
+            return None;
+        }
+        Some(Retry {
+            until: task.until.take().unwrap_or_default(),
+            retries: task.retries.take(),
+            delay: task.delay.take(),
+        })
+    }
+
+    /// Reads `loop` or `with_items`, and `loop_control`.
+    fn looping(&mut self, node: &Node, task: &mut Keywords) -> Option<Loop> {
+        let control = node.get("loop_control");
+        let items = match (node.get("loop"), node.get("with_items")) {
+            (Some(_), Some(second)) => {
+                let error = Diagnostic::error(
+                    &second.span,
+                    "a task has one loop, this one has `loop` and `with_items`",
+                );
+                self.report(error);
+                return None;
+            }
+            (Some(items), None) => {
+                if !items.is_sequence() && !is_templated(items) {
+                    self.wrong("loop", items, "a list, or a template that gives one");
+                }
+                items
+            }
+            (None, Some(items)) => {
+                if items.is_mapping() || items.is_null() {
+                    self.wrong("with_items", items, "a list, or a template that gives one");
+                }
+                items
+            }
+            (None, None) => {
+                if let (Some(_), Some(key)) = (control, key(node, "loop_control")) {
+                    let warning =
+                        Diagnostic::warning(&key.span, "`loop_control` has no effect without a loop");
+                    self.report(warning);
+                }
+                return None;
+            }
+        };
+        self.templates(items);
+        let mut looping = Loop {
+            items: items.clone(),
+            flatten: node.get("loop").is_none(),
+            variable: "item".to_owned(),
+            index: None,
+            label: None,
+            pause: None,
+            extended: false,
+        };
+        if let Some(control) = control {
+            self.loop_control(&mut looping, control);
+        }
+        if let Some(name) = task.directives.vars.iter().find(|(name, _)| *name == looping.variable) {
+            let message = format!("the loop sets `{}`, which `vars` sets too", name.0);
+            let error = Diagnostic::error(&name.1.span, message);
+            self.report(error.hint("choose another name with `loop_control: { loop_var: NAME }`"));
+        }
+        Some(looping)
+    }
+
+    fn loop_control(&mut self, looping: &mut Loop, control: &Node) {
+        const KNOWN: &[&str] = &["loop_var", "index_var", "label", "pause", "extended"];
+        if !control.is_mapping() {
+            self.wrong("loop_control", control, "a mapping");
+            return;
+        }
+        for (key, value) in control.entries() {
+            match key.as_str().unwrap_or_default() {
+                word @ "loop_var" => {
+                    if let Some(name) = self.identifier(word, value) {
+                        looping.variable = name;
+                    }
+                }
+                word @ "index_var" => looping.index = self.identifier(word, value),
+                word @ "label" => {
+                    self.templates(value);
+                    looping.label = (!value.is_null()).then(|| value.clone());
+                    if value.is_null() {
+                        self.wrong(word, value, "text");
+                    }
+                }
+                word @ "pause" => looping.pause = self.number(word, value, false),
+                word @ "extended" => looping.extended = self.literal_boolean(word, value).unwrap_or(false),
+                word @ ("extended_allitems" | "break_when") => {
+                    let message = format!("`{word}` of `loop_control` is not supported");
+                    self.report(Diagnostic::error(&key.span, message).hint("leave it out"));
+                }
+                word => {
+                    let error = Diagnostic::error(&key.span, format!("`loop_control` has no `{word}`"));
+                    self.report(error.maybe_hint(suggestion(word, KNOWN.iter().copied())));
+                }
+            }
+        }
+    }
+}
+
+/// Keywords of a task that has not been put together yet.
+#[derive(Default)]
+struct Keywords {
+    name: Option<Node>,
+    directives: Directives,
+    register: Option<String>,
+    notify: Vec<Node>,
+    listen: Vec<String>,
+    changed_when: Option<Vec<Node>>,
+    failed_when: Option<Vec<Node>>,
+    until: Option<Vec<Node>>,
+    retries: Option<Node>,
+    delay: Option<Node>,
+}
+
+/// Returns the node of a key.
+fn key<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    node.entries().iter().map(|(key, _)| key).find(|key| key.as_str() == Some(name))
+}

@@ -1,0 +1,392 @@
+//! From an opened command to a session: sentinel, sudo's prompt, the program, the first frames.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::error::{StartError, StartPhase};
+use crate::frame::{Frame, Limits, Parser, excerpt, position};
+use crate::login::{Login, prompt, sentinel};
+use crate::nonce::Nonce;
+use crate::outstanding::Outstanding;
+use crate::program::{Settings, TEMPORARY, bootstrap};
+use crate::reader::{READ, Reader, StepCounts};
+use crate::session::{Pipes, ShellHandle, ShellInfo, Started};
+use crate::writer::Writer;
+
+/// Longest line of a frame.
+const LINE_CAP: usize = 1024 * 1024;
+/// Most noise before the sentinel, and most of standard error that is kept.
+const NOISE_CAP: usize = 1024 * 1024;
+const STDERR_KEPT: usize = 8 * 1024;
+/// Events that wait for their consumer.
+const EVENTS: usize = 64;
+
+/// How to start.
+#[derive(Debug)]
+pub struct StartOptions {
+    /// The nonce of the command line.
+    pub nonce: Nonce,
+    /// The login of the command line.
+    pub login: Login,
+    /// For sudo. Sent only when its prompt was seen, at most once.
+    pub password: Option<Zeroizing<Vec<u8>>>,
+    /// Limit for each phase.
+    pub timeout: Duration,
+    /// Trusted text that is evaluated once, before the first step: functions.
+    pub library: String,
+    /// Most bytes of output per step, and of a blob; on the host and here.
+    pub output_cap: u64,
+}
+
+/// Starts a session over the streams of a command that [`crate::command_line`] made.
+pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, StartError> {
+    let StartOptions { nonce, login, password, timeout, library, output_cap } = options;
+    let token = Nonce::new();
+    let directory = Nonce::new();
+    let output_cap = output_cap.clamp(4096, 1 << 40);
+    // The shell counts a blob in blocks.
+    let blob_cap = output_cap.next_multiple_of(65536);
+    let settings = Settings {
+        token: token.as_str(),
+        directory: directory.as_str(),
+        output_cap,
+        blob_cap,
+        library: &library,
+    };
+    let program = bootstrap(&settings);
+
+    let Pipes { mut stdin, stdout, stderr } = pipes;
+    let mut opening = Opening::new(stdout, stderr, &nonce, &login, timeout);
+    let mut frames = Vec::new();
+    let limits = Limits { line: LINE_CAP, blob: usize::try_from(blob_cap).unwrap_or(usize::MAX) };
+    let mut parser = Parser::new(token.as_str(), limits);
+    if login == Login::Plain {
+        // Nothing here is secret, so the program goes out at once and saves a round trip.
+        let opened = async {
+            opening.sentinel(None, password).await?;
+            opening.phase(StartPhase::Shell);
+            opening.ready(&mut parser, &mut frames).await
+        };
+        while_sending(&mut stdin, &program, opened).await?;
+    } else {
+        opening.sentinel(Some(&mut stdin), password).await?;
+        opening.phase(StartPhase::Shell);
+        while_sending(&mut stdin, &program, opening.ready(&mut parser, &mut frames)).await?;
+    }
+    let info = info(&frames, directory.as_str())?;
+    let Opening { stdout, stderr, .. } = opening;
+
+    let (orders, queue) = mpsc::unbounded_channel();
+    let (sender, events) = mpsc::channel(EVENTS);
+    let outstanding = Arc::new(Outstanding::default());
+    let closing = Arc::new(AtomicBool::new(false));
+    let writer = Writer {
+        stdin,
+        orders: queue,
+        outstanding: Arc::clone(&outstanding),
+        closing: Arc::clone(&closing),
+        token: token.to_string(),
+    };
+    let writer = tokio::spawn(writer.run()).abort_handle();
+    let stderr = tokio::spawn(drain(stderr)).abort_handle();
+    let reader = Reader {
+        stdout,
+        parser,
+        events: sender,
+        outstanding: Arc::clone(&outstanding),
+        closing: Arc::clone(&closing),
+        output_cap,
+        writer,
+        stderr,
+        step: StepCounts::default(),
+    };
+    tokio::spawn(reader.run());
+    let handle = ShellHandle { orders, outstanding, closing, nonce, directory: info.directory.clone() };
+    Ok(Started { handle, events, info })
+}
+
+/// Drives the command of [`ShellHandle::interrupt_line`]: answers sudo, waits for the end.
+pub async fn interrupt(
+    pipes: Pipes,
+    nonce: &Nonce,
+    login: &Login,
+    password: Option<Zeroizing<Vec<u8>>>,
+    timeout: Duration,
+) -> Result<(), StartError> {
+    let Pipes { mut stdin, stdout, stderr } = pipes;
+    let mut opening = Opening::new(stdout, stderr, nonce, login, timeout);
+    opening.sentinel(Some(&mut stdin), password).await?;
+    opening.phase(StartPhase::Shell);
+    let mut buffer = [0; 1024];
+    loop {
+        match tokio::time::timeout_at(opening.deadline, opening.stdout.read(&mut buffer)).await {
+            Ok(Ok(0) | Err(_)) => return Ok(()),
+            Ok(Ok(_)) => {}
+            Err(_) => return Err(opening.late()),
+        }
+    }
+}
+
+async fn send(stdin: &mut (dyn AsyncWrite + Send + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    stdin.write_all(bytes).await?;
+    stdin.flush().await
+}
+
+/// Sends while `opened` reads. Whatever happens to the sending is told by what is read: the shell is
+/// not ready before it has taken everything.
+async fn while_sending(
+    stdin: &mut (dyn AsyncWrite + Send + Unpin),
+    bytes: &[u8],
+    opened: impl Future<Output = Result<(), StartError>>,
+) -> Result<(), StartError> {
+    let sending = send(stdin, bytes);
+    tokio::pin!(sending, opened);
+    let mut sent = false;
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut opened => return result,
+            _ = &mut sending, if !sent => sent = true,
+        }
+    }
+}
+
+/// Reads to the end, so that nobody waits for room.
+async fn drain(mut stream: Box<dyn AsyncRead + Send + Unpin>) {
+    let mut buffer = vec![0; 4096];
+    while matches!(stream.read(&mut buffer).await, Ok(count) if count > 0) {}
+}
+
+/// The streams before the session.
+struct Opening<'a> {
+    stdout: Box<dyn AsyncRead + Send + Unpin>,
+    stderr: Box<dyn AsyncRead + Send + Unpin>,
+    nonce: &'a Nonce,
+    login: &'a Login,
+    phase: StartPhase,
+    timeout: Duration,
+    deadline: Instant,
+    /// What came on standard output and is not taken yet.
+    pending: Vec<u8>,
+    /// The beginning of what came before the sentinel.
+    noise: Vec<u8>,
+    /// Bytes before the sentinel.
+    noise_count: usize,
+    /// The end of standard error.
+    errors: Vec<u8>,
+    stderr_open: bool,
+}
+
+impl<'a> Opening<'a> {
+    fn new(
+        stdout: Box<dyn AsyncRead + Send + Unpin>,
+        stderr: Box<dyn AsyncRead + Send + Unpin>,
+        nonce: &'a Nonce,
+        login: &'a Login,
+        timeout: Duration,
+    ) -> Self {
+        let phase = if *login == Login::Plain { StartPhase::Login } else { StartPhase::Become };
+        Self {
+            stdout,
+            stderr,
+            nonce,
+            login,
+            phase,
+            timeout,
+            deadline: Instant::now() + timeout,
+            pending: Vec::new(),
+            noise: Vec::new(),
+            noise_count: 0,
+            errors: Vec::new(),
+            stderr_open: true,
+        }
+    }
+
+    fn phase(&mut self, phase: StartPhase) {
+        self.phase = phase;
+        self.deadline = Instant::now() + self.timeout;
+    }
+
+    fn late(&self) -> StartError {
+        StartError::Timeout { phase: self.phase }
+    }
+
+    /// Reads from whichever stream has something; false at the end of standard output.
+    async fn more(&mut self) -> Result<bool, StartError> {
+        let mut out = [0; READ / 8];
+        let mut err = [0; 1024];
+        let late = StartError::Timeout { phase: self.phase };
+        let wait = tokio::time::sleep_until(self.deadline);
+        tokio::select! {
+            () = wait => Err(late),
+            count = self.stdout.read(&mut out) => {
+                let count = count.unwrap_or(0);
+                self.pending.extend_from_slice(&out[..count]);
+                Ok(count > 0)
+            }
+            count = self.stderr.read(&mut err), if self.stderr_open => {
+                let count = count.unwrap_or(0);
+                self.stderr_open = count > 0;
+                self.errors.extend_from_slice(&err[..count]);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Reads up to the sentinel, answering sudo's prompt on the way.
+    async fn sentinel(
+        &mut self,
+        mut stdin: Option<&mut Box<dyn AsyncWrite + Send + Unpin>>,
+        mut password: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), StartError> {
+        let line = sentinel(self.nonce).into_bytes();
+        let prompt = prompt(self.nonce).into_bytes();
+        let mut asked = false;
+        let mut searched = 0;
+        loop {
+            while let Some(end) = position(&self.pending[searched..], b'\n') {
+                let end = searched + end;
+                searched = 0;
+                let found = self.pending[..end] == line[..];
+                self.keep_noise(end + 1);
+                if found {
+                    return Ok(());
+                }
+            }
+            searched = self.pending.len();
+            if self.noise_count + self.pending.len() > NOISE_CAP {
+                return Err(StartError::NoShell { what: self.what_came() });
+            }
+            if !self.more().await? {
+                return Err(self.ended().await);
+            }
+            if let Some(at) = find(&self.errors, &prompt) {
+                self.errors.drain(..at + prompt.len());
+                if asked {
+                    return Err(StartError::SudoPasswordWrong);
+                }
+                let (Some(password), Some(stdin)) = (password.take(), stdin.as_deref_mut()) else {
+                    return Err(StartError::SudoNeedsPassword);
+                };
+                asked = true;
+                let mut answer = Zeroizing::new(Vec::with_capacity(password.len() + 1));
+                answer.extend_from_slice(&password);
+                answer.push(b'\n');
+                // A sudo that is gone says why on its standard error.
+                drop(send(stdin, &answer).await);
+            } else if self.errors.len() > STDERR_KEPT {
+                self.errors.drain(..self.errors.len() - STDERR_KEPT / 2);
+            }
+        }
+    }
+
+    /// Takes `count` bytes as noise and keeps the beginning of it for messages.
+    fn keep_noise(&mut self, count: usize) {
+        self.noise_count += count;
+        let taken: Vec<u8> = self.pending.drain(..count).collect();
+        if self.noise.len() < 400 {
+            self.noise.extend_from_slice(&taken);
+        }
+    }
+
+    /// Reads frames up to the one that says the session is ready.
+    async fn ready(&mut self, parser: &mut Parser, frames: &mut Vec<Frame>) -> Result<(), StartError> {
+        loop {
+            let bytes = std::mem::take(&mut self.pending);
+            let came = parser.feed(&bytes).map_err(|what| StartError::NoShell { what })?;
+            for frame in came {
+                match frame {
+                    Frame::Unsupported { tool } => return Err(StartError::Unsupported { tool }),
+                    Frame::Failed { text } => return Err(StartError::Failed { text }),
+                    Frame::Info { .. } if frames.len() < 100 => frames.push(frame),
+                    Frame::Ready => {
+                        frames.push(frame);
+                        return Ok(());
+                    }
+                    _ => return Err(StartError::NoShell { what: "frames out of turn".to_owned() }),
+                }
+            }
+            if !self.more().await? {
+                return Err(self.ended().await);
+            }
+            if self.errors.len() > STDERR_KEPT {
+                self.errors.drain(..self.errors.len() - STDERR_KEPT / 2);
+            }
+        }
+    }
+
+    /// The command ended too early: finds out why.
+    async fn ended(&mut self) -> StartError {
+        // What it said last may still be on its way.
+        let patience = Instant::now() + Duration::from_secs(1);
+        let mut buffer = [0; 1024];
+        while self.errors.len() < STDERR_KEPT
+            && let Ok(Ok(count @ 1..)) =
+                tokio::time::timeout_at(patience, self.stderr.read(&mut buffer)).await
+        {
+            self.errors.extend_from_slice(&buffer[..count]);
+        }
+        let text = excerpt(self.errors.trim_ascii());
+        if *self.login != Login::Plain && self.phase == StartPhase::Become {
+            if text.contains("password is required") || text.contains("no password was provided") {
+                return StartError::SudoNeedsPassword;
+            }
+            if text.contains("incorrect password") {
+                return StartError::SudoPasswordWrong;
+            }
+            if !text.is_empty() {
+                return StartError::SudoNotAllowed { text };
+            }
+        }
+        let what = self.what_came();
+        if what.is_empty() { StartError::Lost } else { StartError::NoShell { what } }
+    }
+
+    /// What came instead of a shell, for a person.
+    fn what_came(&self) -> String {
+        let mut all = self.noise.clone();
+        all.extend_from_slice(&self.pending);
+        let (out, err) = (excerpt(all.trim_ascii()), excerpt(self.errors.trim_ascii()));
+        [out, err].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
+    bytes.windows(word.len()).position(|window| window == word)
+}
+
+/// Reads the facts of the start.
+fn info(frames: &[Frame], directory: &str) -> Result<ShellInfo, StartError> {
+    let value = |name: &str| {
+        frames.iter().find_map(|frame| match frame {
+            Frame::Info { key, value } if key == name => Some(value.clone()),
+            _ => None,
+        })
+    };
+    let number = |name: &str| {
+        let missing = || StartError::NoShell { what: format!("the shell did not tell its {name}") };
+        value(name).and_then(|value| value.parse::<u32>().ok()).ok_or_else(missing)
+    };
+    let place = TEMPORARY.get(number("temp")? as usize);
+    let temp = place.ok_or_else(|| StartError::NoShell { what: "an unknown directory".to_owned() })?;
+    let text = |name: &str| value(name).unwrap_or_default();
+    Ok(ShellInfo {
+        pid: number("pid")?,
+        uid: number("uid")?,
+        user: text("user"),
+        home: text("home"),
+        umask: text("umask"),
+        os: text("os"),
+        kernel: text("kernel"),
+        hostname: text("hostname"),
+        boot_id: value("boot_id").filter(|id| !id.is_empty()),
+        temp,
+        directory: format!("{temp}/.paceline-{directory}"),
+    })
+}

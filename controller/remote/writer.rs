@@ -1,0 +1,156 @@
+//! The task that writes to the shell's standard input.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use crate::outstanding::{BYTES_AHEAD, Outstanding};
+use crate::session::Order;
+use crate::step::Step;
+
+/// `read` takes less time than starting `dd` for lines up to about this length.
+const LINE: usize = 1500;
+/// Smallest and largest piece of a payload. A piece is acknowledged before the next one is sent,
+/// and costs the host a `dd`; a large payload is sent in sixteen, unless it is the next thing the host does.
+const PIECE: (usize, usize) = (BYTES_AHEAD, 4 * 1024 * 1024);
+/// Further bytes that a step costs beyond its text.
+const OVERHEAD: usize = 64;
+
+/// Why the writer ends early.
+enum Stop {
+    /// The session is over; the reader says why.
+    Over,
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(_: std::io::Error) -> Self {
+        Self::Over
+    }
+}
+
+/// The writer's state.
+pub(crate) struct Writer {
+    pub(crate) stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    pub(crate) outstanding: Arc<Outstanding>,
+    pub(crate) closing: Arc<AtomicBool>,
+    pub(crate) token: String,
+}
+
+impl Writer {
+    /// Writes until everything is sent and the session is closed, or until it is over.
+    pub(crate) async fn run(mut self) {
+        if self.write_orders().await.is_ok() {
+            self.closing.store(true, Ordering::Release);
+            // A shell that is gone already needs no end of file.
+            let _ = self.stdin.shutdown().await;
+        }
+    }
+
+    async fn write_orders(&mut self) -> Result<(), Stop> {
+        let mut queue = VecDeque::new();
+        let mut closed = false;
+        loop {
+            if queue.is_empty() {
+                if closed {
+                    return Ok(());
+                }
+                match self.orders.recv().await {
+                    Some(order) => take(order, &mut queue, &mut closed),
+                    None => closed = true,
+                }
+            }
+            // Steps that were handed over one by one in the meantime travel together as well.
+            while let Ok(order) = self.orders.try_recv() {
+                take(order, &mut queue, &mut closed);
+            }
+            self.outstanding.wait_for_room().await.map_err(|_| Stop::Over)?;
+            if queue.front().is_some_and(|step: &Step| step.payload.is_some()) {
+                if let Some(step) = queue.pop_front() {
+                    self.write_with_payload(&step).await?;
+                }
+            } else {
+                self.write_batch(&mut queue).await?;
+            }
+        }
+    }
+
+    /// Writes as many steps without a payload as there is room for, in one body.
+    async fn write_batch(&mut self, queue: &mut VecDeque<Step>) -> Result<(), Stop> {
+        let (mut steps, mut bytes) = self.outstanding.room();
+        let mut units = Vec::new();
+        while steps > 0
+            && bytes > 0
+            && queue.front().is_some_and(|step| step.payload.is_none())
+            && let Some(step) = queue.pop_front()
+        {
+            let unit = step.unit();
+            let size = unit.len() + OVERHEAD;
+            self.outstanding.push(step.id, size);
+            steps -= 1;
+            bytes = bytes.saturating_sub(size);
+            units.push(unit);
+        }
+        self.write_units(&units).await
+    }
+
+    async fn write_units(&mut self, units: &[String]) -> Result<(), Stop> {
+        let token = &self.token;
+        let text = match units {
+            [] => return Ok(()),
+            [unit] if unit.len() <= LINE && !unit.contains('\n') => format!("{unit} #{token}\n"),
+            _ => {
+                let mut body = units.join("\n");
+                body.push_str("\n#");
+                body.push_str(token);
+                format!("plr_body {} #{token}\n{body}", body.len())
+            }
+        };
+        self.stdin.write_all(text.as_bytes()).await?;
+        Ok(self.stdin.flush().await?)
+    }
+
+    /// Writes a payload piece by piece, then its step. When the host says that the step is held
+    /// back, the rest stays here.
+    async fn write_with_payload(&mut self, step: &Step) -> Result<(), Stop> {
+        let payload = step.payload.as_deref().map_or(&[][..], |payload| payload.as_ref());
+        let unit = step.unit();
+        // Nothing in front of the step can hold it back.
+        let alone = self.outstanding.is_empty();
+        let piece_size = if alone { PIECE.1 } else { (payload.len() / 16).clamp(PIECE.0, PIECE.1) };
+        self.outstanding.push(step.id, unit.len() + OVERHEAD + payload.len().min(piece_size));
+        let mut rest = payload;
+        let mut first = 1;
+        loop {
+            let (piece, following) = rest.split_at(rest.len().min(piece_size));
+            rest = following;
+            let more = u8::from(!rest.is_empty());
+            let stored = (more == 1).then(|| self.outstanding.expect_stored(step.id));
+            let (token, length) = (&self.token, piece.len());
+            let head = format!("plr_in {} {} {length} {more} {first} #{token}\n", step.id, step.epoch);
+            self.stdin.write_all(head.as_bytes()).await?;
+            self.stdin.write_all(piece).await?;
+            self.stdin.write_all(format!("{token}\n").as_bytes()).await?;
+            let Some(stored) = stored else { break };
+            self.stdin.flush().await?;
+            match stored.await {
+                Ok(true) => first = 0,
+                Ok(false) => break,
+                Err(_) => return Err(Stop::Over),
+            }
+        }
+        self.write_units(&[unit]).await
+    }
+}
+
+fn take(order: Order, queue: &mut VecDeque<Step>, closed: &mut bool) {
+    match order {
+        // What comes behind the end is not sent; `send` refuses it.
+        Order::Steps(steps) if !*closed => queue.extend(steps),
+        Order::Steps(_) => {}
+        Order::Close => *closed = true,
+    }
+}

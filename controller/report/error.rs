@@ -1,0 +1,54 @@
+//! Why a report cannot be given.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::journal::{FolderError, JournalError};
+
+/// A report cannot be given.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The run cannot be found.
+    #[error(transparent)]
+    Run(#[from] FolderError),
+    /// Its journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The host took no part in the run.
+    #[error("`{host}` is not a host of run {run}\nhint: {hint}")]
+    UnknownHost {
+        /// The host.
+        host: String,
+        /// The run.
+        run: String,
+        /// A host that was perhaps meant, or where to see all.
+        hint: String,
+    },
+    /// The host has no log.
+    #[error("`{host}` has no log in run {run}\nhint: it had no turn; `paceline runs show {run}` tells why")]
+    NoLog {
+        /// The host.
+        host: String,
+        /// The run.
+        run: String,
+    },
+    /// The host log cannot be read.
+    #[error("cannot read the host log `{path}`")]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// `--output json` and `-f` do not go together.
+    #[error(
+        "`-f` follows a log as text and cannot be one JSON document\nhint: leave out `-f` or `--output json`"
+    )]
+    FollowJson,
+    /// The report cannot be written.
+    #[error("cannot write the report")]
+    Write(#[from] io::Error),
+}

@@ -1,0 +1,20 @@
+//! Text from a journal: the list of runs, the story of a run, its host logs.
+//!
+//! Reads the state folder only; nothing here knows an inventory or a playbook.
+
+mod error;
+mod list;
+mod logs;
+mod show;
+mod story;
+mod summary;
+mod table;
+#[cfg(test)]
+mod testing;
+
+pub use error::ReportError;
+pub use list::list;
+pub use logs::logs;
+pub use show::{show, show_host};
+pub use story::{HostStory, Story};
+pub use summary::{RunResult, RunSummary};

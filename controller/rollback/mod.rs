@@ -1,0 +1,15 @@
+//! Restores rollback points, newest first.
+//!
+//! A point lies on its host, in the folder that [`crate::operation::open_points`] named, and is
+//! restored by the shell functions of the operation library. The controller says which, in which
+//! order, and reads what became of each. Restoring twice does no harm: a point that was restored
+//! answers so.
+
+mod list;
+mod restore;
+
+#[cfg(test)]
+mod tests;
+
+pub use list::{ListPoints, ListedPoint};
+pub use restore::{RestorePoint, newest_first};

@@ -1,0 +1,94 @@
+//! Why a host cannot be reached.
+
+use thiserror::Error;
+
+/// A failure of a connection, named after the stage that failed. `hint` says what a person can do.
+#[derive(Debug, Error)]
+pub enum TransportError {
+    /// The name has no address.
+    #[error("cannot resolve `{address}`: {reason}")]
+    Resolve {
+        /// The name.
+        address: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// TCP failed or took too long.
+    #[error("cannot connect to {address}:{port}: {reason}")]
+    Connect {
+        /// The address.
+        address: String,
+        /// The port.
+        port: u16,
+        /// What happened.
+        reason: String,
+    },
+    /// The peer does not speak the protocol, or no common algorithm was found.
+    #[error("{address}:{port} does not complete the SSH handshake: {reason}")]
+    Handshake {
+        /// The address.
+        address: String,
+        /// The port.
+        port: u16,
+        /// What happened.
+        reason: String,
+    },
+    /// The host key is unknown, changed, revoked or not the pinned one.
+    #[error("{message}")]
+    HostKey {
+        /// The whole message, with the fingerprint that was offered.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// No credential was accepted.
+    #[error("{user}@{address}: authentication failed: {reason}")]
+    Authenticate {
+        /// Login user.
+        user: String,
+        /// The address.
+        address: String,
+        /// What was tried and what the host still accepts.
+        reason: String,
+    },
+    /// A command could not be opened on the connection.
+    #[error("cannot open a session on the connection: {reason}")]
+    Open {
+        /// What happened.
+        reason: String,
+    },
+    /// The connection ended.
+    #[error("connection lost: {reason}")]
+    Lost {
+        /// What happened.
+        reason: String,
+    },
+    /// A local problem: key file, known_hosts, ssh config.
+    #[error("{message}")]
+    Local {
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl TransportError {
+    /// What to do about it, where the message does not say so itself.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::HostKey { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again may help without anybody doing something.
+    #[must_use]
+    pub fn retry_may_help(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Handshake { .. } | Self::Open { .. } | Self::Lost { .. } => true,
+            Self::Resolve { .. } | Self::HostKey { .. } | Self::Authenticate { .. } | Self::Local { .. } => {
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Bytes to and from a host: opens commands and gives their standard streams. Knows no shell.
+
+mod connection;
+mod error;
+pub mod local;
+mod process;
+pub mod resolve;
+pub mod ssh;
+mod target;
+pub mod trust;
+
+pub use connection::{Connection, connect};
+pub use error::TransportError;
+pub use local::LocalOptions;
+pub use process::{BoxedRead, BoxedWrite, ByteStream, ExitStatus, Process};
+pub use target::{AskPassphrase, Authentication, HostKeyPolicy, PassphraseOf, Target, Via};

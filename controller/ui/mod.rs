@@ -1,0 +1,28 @@
+//! What the user sees: reads events only; the only writer to the terminal.
+//!
+//! Three reporters show the same stream: [`Progress`] on a terminal, [`Plain`] without one, [`Json`] for
+//! programs. Data (results, diffs, the recap) goes to standard output, warnings and bars to standard
+//! error. Texts of hosts were sanitised where they entered; what is shown is sanitised again.
+
+mod board;
+mod diff;
+mod drive;
+mod fit;
+mod json;
+mod lines;
+mod options;
+mod plain;
+mod progress;
+mod recap;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tone;
+
+pub use drive::{Reporter, Screen, spawn};
+pub use fit::{shorten, width};
+pub use json::Json;
+pub use options::{Options, OutputFormat, color_wanted};
+pub use plain::Plain;
+pub use progress::Progress;
+pub use recap::{counted, duration, recap_lines};
+pub use tone::{Palette, Tone};

@@ -1,0 +1,231 @@
+//! The end of a run: Ansible's recap, then what to do next.
+
+use indexmap::IndexMap;
+
+use super::fit::{pad, width};
+use super::{Options, Palette, Tone};
+use crate::executor::event::Recap;
+use crate::hostlog::sanitize_line;
+use crate::journal::short_id;
+
+/// What the lines after the table are about.
+pub(super) struct End<'a> {
+    pub(super) run: &'a str,
+    /// Targets of the run, whether they had their turn or not.
+    pub(super) targets: usize,
+    pub(super) exit_code: u8,
+    pub(super) duration_ms: u64,
+    /// Whether nothing was changed on purpose.
+    pub(super) check: bool,
+}
+
+/// A heading as Ansible draws it: `TEXT ****`, after an empty line.
+pub(super) fn banner(text: &str, columns: usize) -> String {
+    format!("\n{text} {}", "*".repeat(columns.saturating_sub(width(text)).max(3)))
+}
+
+/// The lines of `PLAY RECAP`, column by column as Ansible prints them; `rolled_back` only if there is any.
+pub fn recap_lines(hosts: &IndexMap<String, Recap>, palette: Palette) -> Vec<String> {
+    let mut names: Vec<&String> = hosts.keys().collect();
+    names.sort_unstable();
+    names.into_iter().map(|host| recap_line(host, &hosts[host], palette)).collect()
+}
+
+fn recap_line(host: &str, recap: &Recap, palette: Palette) -> String {
+    let tone = if recap.failed + recap.unreachable > 0 {
+        Tone::Failed
+    } else if recap.changed > 0 {
+        Tone::Changed
+    } else {
+        Tone::Ok
+    };
+    let host = sanitize_line(host);
+    let space = " ".repeat(26_usize.saturating_sub(width(&host)));
+    let mut line = format!("{}{space} :", palette.paint(tone, &host));
+    let counts = [
+        ("ok", recap.ok, Tone::Ok),
+        ("changed", recap.changed, Tone::Changed),
+        ("unreachable", recap.unreachable, Tone::Unreachable),
+        ("failed", recap.failed, Tone::Failed),
+        ("skipped", recap.skipped, Tone::Skipped),
+        ("rescued", recap.rescued, Tone::Ok),
+        ("ignored", recap.ignored, Tone::Warning),
+    ];
+    let rolled_back = (recap.rolled_back > 0).then_some(("rolled_back", recap.rolled_back, Tone::Changed));
+    for (name, count, tone) in counts.into_iter().chain(rolled_back) {
+        let text = format!("{name}={count:<4}");
+        line.push(' ');
+        line.push_str(&if count == 0 { text } else { palette.paint(tone, &text) });
+    }
+    line
+}
+
+/// The lines below the table: how the run ended, where its logs are, what to do next.
+pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options: &Options) -> Vec<String> {
+    let palette = Palette { color: options.color };
+    let failed: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
+    let unreachable: Vec<&str> = bad_hosts(hosts, |recap| recap.unreachable > 0);
+    let waiting = end.targets.saturating_sub(hosts.len());
+    let changed = hosts.values().filter(|recap| recap.changed > 0).count();
+
+    let would = if end.check { " would change" } else { " changed" };
+    let mut parts = vec![format!("{}, {changed}{would}", counted(end.targets, "host"))];
+    for (number, word) in
+        [(failed.len(), "failed"), (unreachable.len(), "unreachable"), (waiting, "without a task")]
+    {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    let tone = if end.exit_code == 0 { Tone::Ok } else { Tone::Failed };
+    let verdict = format!("exit code {}", end.exit_code);
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "run {} took {}: {}; {}",
+            end.run,
+            duration(end.duration_ms),
+            parts.join(", "),
+            palette.paint(tone, &verdict)
+        ),
+    ];
+    let Some(state_dir) = &options.state_dir else { return lines };
+    lines.push(format!("logs: {}/", state_dir.join("runs").join(end.run).join("hosts").display()));
+    if end.exit_code == 0 {
+        return lines;
+    }
+    let flag = if options.name_state_dir {
+        format!(" --state-dir {}", word(&state_dir.to_string_lossy()))
+    } else {
+        String::new()
+    };
+    let run = short_id(end.run);
+    let mut next = Vec::new();
+    if let Some(host) = failed.first().or(unreachable.first()) {
+        let host = word(&sanitize_line(host));
+        next.push((format!("paceline runs logs {run} {host}{flag}"), "what happened on that host"));
+    }
+    if options.suggest_resume && !end.check {
+        next.push((format!("paceline resume {run}{flag}"), "go on with the hosts that are not done"));
+    }
+    if options.suggest_rollback && !end.check && changed > 0 {
+        next.push((format!("paceline rollback {run}{flag}"), "put back what was changed"));
+    }
+    let column = next.iter().map(|(command, _)| width(command)).max().unwrap_or_default();
+    for (number, (command, meaning)) in next.into_iter().enumerate() {
+        let lead = if number == 0 { "next:" } else { "     " };
+        lines.push(format!("{lead} {}  {}", pad(&command, column), palette.paint(Tone::Faint, meaning)));
+    }
+    lines
+}
+
+fn bad_hosts(hosts: &IndexMap<String, Recap>, bad: impl Fn(&Recap) -> bool) -> Vec<&str> {
+    hosts.iter().filter(|(_, recap)| bad(recap)).map(|(host, _)| host.as_str()).collect()
+}
+
+/// A word of a command that is suggested: quoted only where it must be, because people read it.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { crate::shell::quote(text) }
+}
+
+/// `1 host`, `2 hosts`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `340 ms`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {:02} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} h {:02} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn hosts() -> IndexMap<String, Recap> {
+        let ok = Recap { ok: 12, changed: 6, skipped: 3, rescued: 1, ignored: 3, ..Recap::default() };
+        let failed = Recap { ok: 1, failed: 1, rolled_back: 2, ..Recap::default() };
+        IndexMap::from([
+            ("web-2.example".to_owned(), failed),
+            ("a".to_owned(), ok),
+            (
+                "a-name-of-more-than-26-columns.example".to_owned(),
+                Recap { unreachable: 1, ..Recap::default() },
+            ),
+        ])
+    }
+
+    /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
+    #[test]
+    fn is_ansibles_recap() {
+        let lines = recap_lines(&hosts(), Palette { color: false });
+        assert_eq!(
+            lines,
+            [
+                "a                          : ok=12   changed=6    unreachable=0    failed=0    skipped=3    rescued=1    ignored=3   ",
+                "a-name-of-more-than-26-columns.example : ok=0    changed=0    unreachable=1    failed=0    skipped=0    rescued=0    ignored=0   ",
+                "web-2.example              : ok=1    changed=0    unreachable=0    failed=1    skipped=0    rescued=0    ignored=0    rolled_back=2   ",
+            ]
+        );
+        assert_eq!(banner("PLAY RECAP", 79), format!("\nPLAY RECAP {}", "*".repeat(69)));
+    }
+
+    #[test]
+    fn colours_what_is_not_zero() {
+        let lines = recap_lines(&hosts(), Palette { color: true });
+        assert!(
+            lines[0].starts_with(
+                "\u{1b}[0;33ma\u{1b}[0m                          : \u{1b}[0;32mok=12  \u{1b}[0m "
+            )
+        );
+        assert!(lines[0].contains(" unreachable=0    failed=0    "));
+    }
+
+    #[test]
+    fn says_what_to_do_next() {
+        let end = End { run: "0198-run", targets: 6, exit_code: 4, duration_ms: 12_345, check: false };
+        let options = Options {
+            state_dir: Some(PathBuf::from("my state")),
+            name_state_dir: true,
+            ..Options::default()
+        };
+        insta::assert_snapshot!(end_lines(&hosts(), &end, &options).join("\n"), @r"
+
+        run 0198-run took 12.3 s: 6 hosts, 1 changed, 1 failed, 1 unreachable, 3 without a task; exit code 4
+        logs: my state/runs/0198-run/hosts/
+        next: paceline runs logs 0198-run web-2.example --state-dir 'my state'  what happened on that host
+              paceline resume 0198-run --state-dir 'my state'                   go on with the hosts that are not done
+              paceline rollback 0198-run --state-dir 'my state'                 put back what was changed
+        ");
+    }
+
+    #[test]
+    fn says_less_when_all_is_well_or_nothing_is_kept() {
+        let mut hosts = hosts();
+        hosts.retain(|host, _| host == "a");
+        let end = End { run: "0198-run", targets: 1, exit_code: 0, duration_ms: 340, check: true };
+        let kept = Options { state_dir: Some(PathBuf::from(".paceline")), ..Options::default() };
+        insta::assert_snapshot!(end_lines(&hosts, &end, &kept).join("\n"), @r"
+
+        run 0198-run took 340 ms: 1 host, 1 would change; exit code 0
+        logs: .paceline/runs/0198-run/hosts/
+        ");
+        assert_eq!(end_lines(&hosts, &end, &Options::default()).len(), 2);
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(
+            [999, 1_000, 61_000, 3_723_000].map(duration),
+            ["999 ms", "1.0 s", "1 min 01 s", "1 h 02 min"]
+        );
+    }
+}

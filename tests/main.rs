@@ -1,0 +1,9 @@
+//! The one integration-test binary.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
+
+mod compare;
+mod contract;
+mod hostile;
+mod rollout;
+mod support;
+mod transport;

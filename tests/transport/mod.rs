@@ -1,0 +1,5 @@
+//! The SSH transport against OpenSSH's own server and tools.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod openssh;
+pub(crate) mod sshd;
