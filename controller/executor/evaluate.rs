@@ -426,6 +426,10 @@ fn text_options(options: &module::Options) -> TextOptions {
             *place = text.to_owned();
         }
     }
+    // In single quotes YAML leaves the escapes as they are; Ansible takes both forms.
+    if read.newline_sequence.starts_with('\\') {
+        read.newline_sequence = read.newline_sequence.replace("\\r", "\r").replace("\\n", "\n");
+    }
     read
 }
 

@@ -391,7 +391,8 @@ impl Pipeline {
         if let Some(since) = flight.begun.or(flight.sent) {
             reply.duration_ms = since.elapsed().as_millis() as u64;
         }
-        sink.output_ended(flight.step, &flight.label).await;
+        sink.output_ended(flight.step, &flight.label, reply.dropped).await;
+        reply.limit = flight.program.timeout;
         let (rc, duration_ms) = (reply.rc, reply.duration_ms);
         let tail = tail(&reply);
         match flight.operation.next(reply, flight.mode) {

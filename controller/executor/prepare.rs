@@ -14,7 +14,7 @@ use super::context::PlayContext;
 use super::wave::Budget;
 use crate::inventory::{HostName, Inventory};
 use crate::pattern::{self, Limit, Pattern};
-use crate::plan::{self, HostlessScope, Named, PlayScope, RunScope};
+use crate::plan::{self, HostlessScope, Named, Participants, PlayScope, RunScope};
 use crate::playbook::{self, Order, Play, Playbook, Strategy, Task};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
@@ -127,7 +127,9 @@ impl Preparing<'_> {
         };
         let wants_facts = flag(&gather).unwrap_or(!self.selection.gather_explicitly);
         let gathering = wants_facts.then(|| gathering_task(play));
-        let compiled = plan::compile(play, gathering, &self.selection.tags, &self.selection.skip_tags);
+        let others = plan::OtherHosts::among(self.variables(&vars, &vars_files));
+        let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
+        let compiled = plan::compile(play, gathering, &others, tags);
         let handler_names = play.handlers.iter().map(|handler| {
             let node = handler.name.as_ref()?;
             render(node)
@@ -140,16 +142,14 @@ impl Preparing<'_> {
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),
-            ("ansible_play_hosts_all", json!(names(&targets))),
-            ("ansible_play_hosts", json!(names(&targets))),
-            ("play_hosts", json!(names(&targets))),
             ("playbook_dir", json!(self.play.directory)),
             ("ansible_role_names", json!(role_names(play))),
             ("role_names", json!(role_names(play))),
         ];
         let magic = magic.into_iter().map(|(name, value)| (name.to_owned(), Arc::new(value))).collect();
         let handler_names = handler_names.collect();
-        let scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic };
+        let participants = Participants::new(targets);
+        let scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic, participants };
         Some(PreparedPlay {
             context: PlayContext {
                 name,
@@ -165,6 +165,28 @@ impl Preparing<'_> {
             lockstep,
             budget,
         })
+    }
+
+    /// All variables of the user's files that the play may see.
+    fn variables<'v>(
+        &'v self,
+        vars: &'v Named,
+        vars_files: &'v Named,
+    ) -> impl Iterator<Item = (&'v str, &'v Node)> {
+        let roles = self
+            .play
+            .roles
+            .iter()
+            .flat_map(|role| role.defaults.iter().chain(&role.vars).chain(&role.params));
+        let (hosts, groups) = (&self.scope.inventory.hosts, &self.scope.inventory.groups);
+        let inventory =
+            hosts.values().map(|host| &host.variables).chain(groups.values().map(|group| &group.variables));
+        let inventory = inventory
+            .flatten()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name, &value.node)));
+        let named = vars.iter().chain(vars_files).chain(&self.scope.extra);
+        let all = named.chain(roles.map(|(name, node)| (name, node))).chain(inventory);
+        all.map(|(name, node)| (name.as_str(), node.as_ref()))
     }
 
     fn error(&mut self, node: &Node, message: String) {
@@ -282,6 +304,7 @@ fn gathering_task(play: &Play) -> Arc<Task> {
         changed_when: None,
         failed_when: None,
         retry: None,
+        file_names: Vec::new(),
         role: None,
     })
 }

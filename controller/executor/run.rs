@@ -129,6 +129,8 @@ impl Fleet {
             })
             .await;
         let context = Arc::new(play.context);
+        let gone = play.waves.iter().flatten().filter(|host| !self.is_active(host));
+        context.scope.participants.remove(gone);
         let waves = play.waves.len();
         for (number, hosts) in play.waves.into_iter().enumerate() {
             let hosts: Vec<HostName> = hosts.into_iter().filter(|host| self.is_active(host)).collect();
@@ -167,6 +169,7 @@ impl Fleet {
     ) -> Option<WaveStop> {
         let order: Arc<Vec<Arc<str>>> = Arc::new(hosts.iter().map(|host| host.0.clone()).collect());
         let wave = Arc::new(Wave::new(&order, lockstep, budget));
+        play.scope.participants.begin(&hosts);
         let mut workers = JoinSet::new();
         for host in hosts {
             let Some(state) = self.hosts.get_mut(&host).and_then(Option::take) else { continue };

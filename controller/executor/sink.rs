@@ -75,9 +75,9 @@ impl Sink {
         }
     }
 
-    /// The output of a step is over: tells the journal what reached the log.
-    pub(super) async fn output_ended(&mut self, step: u64, label: &StepLabel) {
-        let pieces = match self.log.as_mut().map(HostLog::finish_output) {
+    /// The output of a step is over: tells the journal what reached the log. `dropped` bytes never left the host.
+    pub(super) async fn output_ended(&mut self, step: u64, label: &StepLabel, dropped: u64) {
+        let pieces = match self.log.as_mut().map(|log| log.finish_output(dropped)) {
             None => return,
             Some(Ok(pieces)) => pieces,
             Some(Err(error)) => return self.give_up(error.to_string()).await,

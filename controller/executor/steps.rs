@@ -44,7 +44,7 @@ macro_rules! settled {
     ($worker:ident, $evaluate:expr) => {
         loop {
             match $evaluate {
-                Err(EvaluateError::Pending) => $worker.drain().await?,
+                Err(EvaluateError::Pending) => $worker.values_arrive().await?,
                 Err(EvaluateError::Failed(message)) => break Err(message),
                 Ok(value) => break Ok(value),
             }

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
@@ -25,6 +26,9 @@ use super::wave::{Shared, Wave, WaveStop};
 use crate::inventory::HostName;
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
 use crate::template::Binding;
+
+/// How long to wait before another host's value is looked at again.
+const ELSEWHERE: Duration = Duration::from_millis(5);
 
 /// Why a worker stops in front of the end of its play.
 #[derive(Debug)]
@@ -135,6 +139,12 @@ impl<'a> Worker<'a> {
         if result.is_ok() {
             result = self.sections().await;
         }
+        if matches!(result, Err(Stop::EndHost | Stop::Wave))
+            && let Err(stop) = self.drain().await
+        {
+            // What was sent ahead is over before the host leaves: its results count, and its shell is used again.
+            result = Err(stop);
+        }
         if matches!(result, Err(Stop::Failed)) && self.play.force_handlers {
             let flush = self.play.compiled.sections.last().map_or(0, |section| section.flush);
             if let Err(stop) = self.flush_handlers(flush).await {
@@ -177,6 +187,9 @@ impl<'a> Worker<'a> {
             }
         };
         self.host.condition = condition;
+        if condition != Condition::Cancelled {
+            self.play.scope.participants.remove([&self.host.name]);
+        }
         self.host.sink.host_event(event).await;
         if condition != Condition::Cancelled
             && let Some((failed, of, limit)) = self.wave.failed(self.key(), false)
@@ -285,7 +298,7 @@ impl<'a> Worker<'a> {
         }
         let settled = loop {
             match self.evaluator().settle(task) {
-                Err(EvaluateError::Pending) => self.drain().await?,
+                Err(EvaluateError::Pending) => self.values_arrive().await?,
                 other => break other,
             }
         };
@@ -409,6 +422,17 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Waits for values that are on their way: those of this host, or else those of another one.
+    pub(super) async fn values_arrive(&mut self) -> Result<(), Stop> {
+        if !self.pipeline.is_idle() {
+            return self.drain().await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ELSEWHERE) => Ok(()),
+            () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
+        }
+    }
+
     /// Sends what waits and looks at results as long as too much is ahead.
     pub(super) async fn relieve(&mut self) -> Result<(), Stop> {
         while self.pipeline.is_full() || self.pipeline.has_landed() {
@@ -472,7 +496,7 @@ impl<'a> Worker<'a> {
     /// Drops connection and steps at once.
     fn abandon(&mut self) {
         self.pipeline.abandon();
-        self.slots.clear();
+        self.forget_slots();
         if let Some(mut link) = self.host.link.take() {
             link.abort();
         }
@@ -550,6 +574,11 @@ impl<'a> Worker<'a> {
     /// Forgets tasks that were sent behind one that failed; their variables are as before.
     fn discard_after(&mut self, failed: &Slot) {
         self.pipeline.discard_from(failed.id + 1);
+        self.forget_slots();
+    }
+
+    /// Forgets the tasks that have not ended. Other hosts may be waiting for what they register.
+    fn forget_slots(&mut self) {
         let mut learned = self.host.learned.write().unwrap_or_else(PoisonError::into_inner);
         while let Some(slot) = self.slots.pop_back() {
             let Some(name) = slot.task.task.register.as_ref().filter(|_| !slot.open) else { continue };

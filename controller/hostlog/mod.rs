@@ -13,5 +13,5 @@ mod writer;
 pub use error::HostLogError;
 pub use name::percent_encode_host;
 pub use output::{OutputPiece, OutputStream};
-pub use sanitize::{Sanitizer, sanitize_line, sanitize_text};
+pub use sanitize::{Sanitizer, escape_json, sanitize_line, sanitize_text};
 pub use writer::{HostLog, Limits};

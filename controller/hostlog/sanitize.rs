@@ -69,6 +69,27 @@ pub fn sanitize_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A JSON document whose strings hold what they held before, written so that it does no harm on a terminal: what
+/// [`sanitize_text`] would change becomes `\uXXXX`. JSON has none of it outside of strings.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    let harmful = |c: char| !matches!(c, '\t' | '\n' | '\r') && is_unsafe(c);
+    if json.is_ascii() && !json.contains('\x7f') || !json.chars().any(harmful) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if harmful(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Appends the readable form of `bytes`; returns how many were used. Without `last`, an unfinished
 /// end is left unused.
 fn sanitize_into(bytes: &[u8], out: &mut Vec<u8>, last: bool) -> usize {
@@ -233,6 +254,16 @@ mod tests {
         sanitizer.feed(b"\x82", &mut out);
         sanitizer.feed(b"\xacb", &mut out);
         assert_eq!(out, "a€b".as_bytes());
+    }
+
+    #[test]
+    fn json_is_escaped_and_means_the_same() {
+        let text = "a\u{9b}31m\x7f\x1b\t\u{202e}\u{e0001}é日🙂\u{fe0f}";
+        let json = serde_json::to_string(&[text]).unwrap();
+        let escaped = escape_json(&json);
+        assert_eq!(escaped, "[\"a\\u009b31m\\u007f\\u001b\\t\\u202e\\udb40\\udc01é日🙂\u{fe0f}\"]");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).unwrap(), [text]);
+        assert!(matches!(escape_json("{\n  \"a\": \"é\"\n}"), Cow::Borrowed(_)));
     }
 
     fn hostile() -> impl Strategy<Value = Vec<u8>> {

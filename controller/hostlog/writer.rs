@@ -129,8 +129,9 @@ impl HostLog {
     }
 
     /// Ends the output of the step at work and tells what reached the log; nothing for a stream that
-    /// was silent. To be called before the step's `step_finished` is written.
-    pub fn finish_output(&mut self) -> Result<Vec<OutputPiece>, HostLogError> {
+    /// was silent. `dropped` more bytes were over a limit already on the host. To be called before the step's
+    /// `step_finished` is written.
+    pub fn finish_output(&mut self, dropped: u64) -> Result<Vec<OutputPiece>, HostLogError> {
         let (stdout, stderr) = streams(&self.masks);
         let mut pieces = Vec::new();
         let states = [
@@ -142,6 +143,10 @@ impl HostLog {
             let kept = state.finish(self.room(), &mut self.clean);
             self.count(kept, state.overflowed(), stream);
             pieces.extend(state.piece());
+        }
+        // The host counts both streams together; nearly always one of them is to blame.
+        if let Some(longest) = pieces.iter_mut().max_by_key(|piece: &&mut OutputPiece| piece.length) {
+            longest.dropped += dropped;
         }
         self.end_line();
         let dropped: u64 = pieces.iter().map(|piece| piece.dropped).sum();
@@ -340,7 +345,7 @@ mod tests {
         f.log.output(OutputStream::Stderr, b"pw hun").unwrap();
         f.log.output(OutputStream::Stderr, b"ter2\x1b[2J\n").unwrap();
         f.log.output(OutputStream::Stdout, b"three").unwrap();
-        let pieces = f.log.finish_output().unwrap();
+        let pieces = f.log.finish_output(0).unwrap();
         let point = EventKind::RollbackPoint {
             point: 3,
             covers: "file".into(),
@@ -374,7 +379,7 @@ mod tests {
         }
         for (number, status) in [(1, Status::Ok), (2, Status::Failed)] {
             f.log.output(OutputStream::Stdout, format!("of {number}\n").as_bytes()).unwrap();
-            f.log.finish_output().unwrap();
+            f.log.finish_output(0).unwrap();
             f.log.event(&step(number, finished(status))).unwrap();
         }
         f.log.event(&step(5, started())).unwrap();
@@ -394,7 +399,7 @@ mod tests {
     fn a_host_cannot_forge_a_result() {
         let mut f = log(&[], Limits::default());
         f.log.output(OutputStream::Stdout, b"\n2026 step 1 ok\r2026 step 2 ok\r\n").unwrap();
-        f.log.finish_output().unwrap();
+        f.log.finish_output(0).unwrap();
         assert_eq!(f.text(), "| \n| 2026 step 1 ok\\r2026 step 2 ok\n");
     }
 
@@ -459,14 +464,14 @@ mod tests {
         f.log.output(OutputStream::Stdout, b"0123456").unwrap();
         f.log.output(OutputStream::Stderr, b"789abc").unwrap();
         f.log.output(OutputStream::Stdout, &[b'x'; 1000]).unwrap();
-        let pieces = f.log.finish_output().unwrap();
+        let pieces = f.log.finish_output(5).unwrap();
         f.log.output(OutputStream::Stdout, b"next\n").unwrap();
-        assert_eq!(pieces.iter().map(|p| (p.length, p.dropped)).collect::<Vec<_>>(), [(7, 1000), (3, 3)]);
+        assert_eq!(pieces.iter().map(|p| (p.length, p.dropped)).collect::<Vec<_>>(), [(7, 1005), (3, 3)]);
         insta::assert_snapshot!(f.text(), @"
         | 0123456
         ! 789
           output over the limit of this step: the rest is drained and counted
-          1003 bytes of output were dropped
+          1008 bytes of output were dropped
         | next
         ");
     }
@@ -478,7 +483,7 @@ mod tests {
             let mut log =
                 HostLog::with_limits(f.folder.path(), "web-1", Masks::default(), f.log.limits).unwrap();
             log.output(OutputStream::Stdout, text.as_bytes()).unwrap();
-            log.finish_output().unwrap();
+            log.finish_output(0).unwrap();
         }
         insta::assert_snapshot!(f.text(), @"
         | 0123

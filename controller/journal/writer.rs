@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::executor::event::Event;
+use crate::hostlog::escape_json;
 
 /// The one writer of a journal.
 #[derive(Debug)]
@@ -29,7 +30,8 @@ impl JournalWriter {
     /// # Errors
     /// The event cannot be written as JSON.
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
-        serde_json::to_writer(&mut self.buffer, event)?;
+        let json = serde_json::to_string(event)?;
+        self.buffer.extend_from_slice(escape_json(&json).as_bytes());
         self.buffer.push(b'\n');
         Ok(())
     }

@@ -65,13 +65,7 @@ impl Module for TemplateModule {
         if options.text("mode") == Some("preserve") {
             attributes.mode = Some(context.files.mode(&source)?);
         }
-        let mut text = (context.render)(&context.files.source(&source)?, options)?;
-        // Ansible writes the line ends of the template so; here those of values follow them.
-        match options.text("newline_sequence").unwrap_or("\n") {
-            "\r" | "\\r" => text = text.replace("\r\n", "\n").replace('\n', "\r"),
-            "\r\n" | "\\r\\n" => text = text.replace("\r\n", "\n").replace('\n', "\r\n"),
-            _ => {}
-        }
+        let text = (context.render)(&context.files.source(&source)?, options)?;
         let put = PutOptions {
             attributes,
             name,

@@ -203,13 +203,13 @@ impl Operation for Command {
         }
         let failed = reply.rc != Some(0) || reply.timed_out;
         let message = match reply.rc {
-            _ if reply.timed_out => "the command was ended: its time was up",
-            Some(0) => "",
-            Some(_) => "non-zero return code",
-            None => "the command ended without a status",
+            _ if reply.timed_out => reply.over_time(),
+            Some(0) => String::new(),
+            Some(_) => "non-zero return code".to_owned(),
+            None => "the command ended without a status".to_owned(),
         };
         let outcome = Outcome { changed: true, failed, cut, ..Outcome::default() };
-        Progress::Done(self.finish(result, message, outcome))
+        Progress::Done(self.finish(result, &message, outcome))
     }
 
     fn irreversible(&self) -> bool {
@@ -242,7 +242,7 @@ impl Operation for Raw {
         output(&mut result, reply.rc, &text(&reply.stdout), &text(&reply.stderr));
         let failed = reply.rc != Some(0) || reply.timed_out;
         if reply.timed_out {
-            result.insert("msg".to_owned(), "the command was ended: its time was up".into());
+            result.insert("msg".to_owned(), reply.over_time().into());
         } else if failed {
             result.insert("msg".to_owned(), "non-zero return code".into());
         }

@@ -110,11 +110,19 @@ pub struct Reply {
     pub dropped: u64,
     /// Whether the time limit ended it.
     pub timed_out: bool,
+    /// The time limit, if there was one.
+    pub limit: Option<Duration>,
     /// Time between the start and the end of the step, in milliseconds, measured here.
     pub duration_ms: u64,
 }
 
 impl Reply {
+    /// What to say of a command that the time limit ended.
+    pub(super) fn over_time(&self) -> String {
+        let limit = self.limit.map_or_else(String::new, |limit| format!(" within {} s", limit.as_secs_f64()));
+        format!("the command did not end{limit} and was stopped (`timeout`)")
+    }
+
     /// Returns the last value reported under `name`.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::others::OtherHosts;
 use crate::playbook::{Become, Block, Directives, Entry, Play, Role, Task, selected};
 use crate::source::Node;
 
@@ -75,10 +76,15 @@ impl CompiledTask {
     }
 }
 
-/// Compiles a play. `gather` is the task that gathers facts, if the play wants it; `only` and `skip`
-/// are the tags of the command line.
-pub fn compile(play: &Play, gather: Option<Arc<Task>>, only: &[String], skip: &[String]) -> CompiledPlay {
-    let mut compiler = Compiler { next: 0, tasks: 0, only, skip, used: Vec::new() };
+/// Compiles a play. `gather` is the task that gathers facts, if the play wants it; `others` are the variables that
+/// read other hosts; `only` and `skip` are the tags of the command line.
+pub fn compile(
+    play: &Play,
+    gather: Option<Arc<Task>>,
+    others: &OtherHosts<'_>,
+    (only, skip): (&[String], &[String]),
+) -> CompiledPlay {
+    let mut compiler = Compiler { next: 0, tasks: 0, others, only, skip, used: Vec::new() };
     let mut sections = Vec::new();
     for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
         let mut entries = Vec::new();
@@ -103,6 +109,7 @@ pub fn compile(play: &Play, gather: Option<Arc<Task>>, only: &[String], skip: &[
 struct Compiler<'a> {
     next: usize,
     tasks: usize,
+    others: &'a OtherHosts<'a>,
     only: &'a [String],
     skip: &'a [String],
     /// Roles used so far, with the conditions of the use.
@@ -162,7 +169,7 @@ impl Compiler<'_> {
         let directives = inherit(outer, &task.directives);
         let ordinal = self.next;
         self.next += 1;
-        let batch_barrier = directives.run_once.is_some() || mentions_other_hosts(task, &directives);
+        let batch_barrier = directives.run_once.is_some() || self.others.are_read_by(task, &directives);
         CompiledTask {
             task: task.clone(),
             ordinal,
@@ -201,29 +208,5 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         run_once: innermost(&outer.run_once, &inner.run_once),
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
-    }
-}
-
-/// Tells whether the text of a task mentions values of other hosts: then the hosts of its wave meet
-/// before it, so that what it reads does not depend on who was faster.
-fn mentions_other_hosts(task: &Task, directives: &Directives) -> bool {
-    let nodes = task
-        .options
-        .iter()
-        .map(|(_, node)| node)
-        .chain(&directives.when)
-        .chain(directives.vars.iter().map(|(_, node)| node.as_ref()))
-        .chain(task.looping.as_ref().map(|looping| &looping.items));
-    nodes.into_iter().any(mentions)
-}
-
-fn mentions(node: &Node) -> bool {
-    use crate::source::NodeValue::{Mapping, Sequence, String};
-    const WORDS: [&str; 4] = ["hostvars", "ansible_play_hosts", "play_hosts", "ansible_play_batch"];
-    match &node.value {
-        String(text) => WORDS.iter().any(|word| text.contains(word)),
-        Sequence(items) => items.iter().any(mentions),
-        Mapping(entries) => entries.iter().any(|(_, value)| mentions(value)),
-        _ => false,
     }
 }

@@ -1,17 +1,21 @@
 //! From a play, a host and its variables to work: what is the same for all hosts is settled once.
 //!
 //! `compile` flattens a play into numbered tasks with inherited keywords, `variables` resolves names
-//! for one host by Ansible's precedence, `waves` cuts the targets into `serial` batches. Pure: no
+//! for one host by Ansible's precedence, `participants` knows who is still in the play, `others` who reads whom, `waves` cuts the targets into `serial` batches. Pure: no
 //! async, no sockets.
 
 mod compile;
 mod login;
+mod others;
+mod participants;
 mod search;
 mod variables;
 mod waves;
 
 pub use compile::{CompiledBlock, CompiledEntry, CompiledPlay, CompiledTask, Section, compile};
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
+pub use others::OtherHosts;
+pub use participants::Participants;
 pub use search::{FileCache, LocalFiles};
 pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,

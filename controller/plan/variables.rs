@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use super::participants::Participants;
 use crate::inventory::{HostName, Inventory};
 use crate::playbook::Role;
 use crate::source::Node;
@@ -42,8 +43,10 @@ pub struct PlayScope {
     pub vars: Named,
     /// Roles of the play, in order.
     pub roles: Vec<Arc<Role>>,
-    /// Magic variables of the play: `ansible_play_hosts_all`, `ansible_play_name`, ...
+    /// Magic variables of the play: `ansible_play_name`, ...
     pub magic: IndexMap<String, Arc<Value>>,
+    /// Its hosts.
+    pub participants: Participants,
 }
 
 /// What hosts have learned during the run.
@@ -174,9 +177,9 @@ impl HostScope<'_> {
             "role_path" => data(json!(self.task.role?.path)),
             _ => self
                 .play
-                .and_then(|play| play.magic.get(name))
-                .or_else(|| self.run.magic.get(name))
-                .map(|value| Binding::Data(value.clone())),
+                .and_then(|play| play.magic.get(name).cloned().or_else(|| play.participants.variable(name)))
+                .or_else(|| self.run.magic.get(name).cloned())
+                .map(Binding::Data),
         }
     }
 
@@ -249,6 +252,7 @@ impl Scope for HostScope<'_> {
         names.extend(learned.injected.keys().cloned());
         names.extend(self.task.vars.iter().map(|(name, _)| name.clone()));
         if let Some(play) = self.play {
+            names.extend(Participants::NAMES.map(str::to_owned));
             names.extend(play.magic.keys().chain(play.vars_files.keys()).chain(play.vars.keys()).cloned());
             let roles = play.roles.iter().flat_map(|role| role.defaults.iter().chain(&role.vars));
             names.extend(roles.map(|(name, _)| name.clone()));

@@ -193,24 +193,24 @@ impl Loader<'_> {
     }
 
     /// Checks the template file that a task names. One that is not there may be made by an earlier play, so
-    /// only the run can miss it; one with delimiters of its own is left to the run as well.
+    /// only the run can miss it; one with delimiters of its own is left to the run as well. Returns the variables
+    /// that it looks up.
     pub(super) fn check_template_file(
         &mut self,
         spec: &ModuleSpec,
         options: &[(String, Node)],
         folder: &Folder,
-    ) {
+    ) -> Vec<&'static str> {
         let own = options.iter().any(|(name, _)| name.ends_with("_string"));
         let source = options.iter().find(|(name, _)| name == "src").map(|(_, value)| value);
         let Some(name) = source.filter(|value| spec.name == "template" && !own && is_literal(value)) else {
-            return;
+            return Vec::new();
         };
-        let Some(name) = name.as_str() else { return };
+        let Some(name) = name.as_str() else { return Vec::new() };
         let roots = folder.role.iter().map(|role| role.path.clone()).chain([self.directory.clone()]);
         let mut candidates = roots.flat_map(|root| [root.join("templates").join(name), root.join(name)]);
-        if let Some(path) = candidates.find(|path| path.is_file()) {
-            self.template_file(&path);
-        }
+        let path = candidates.find(|path| path.is_file());
+        path.map_or_else(Vec::new, |path| self.template_file(&path))
     }
 
     /// Checks an option that is an expression without braces; other values than text are the module's.

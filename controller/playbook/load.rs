@@ -1,7 +1,7 @@
 //! Loads a playbook with everything that literal names reach: imported playbooks, imported tasks,
 //! roles with their dependencies, files of variables. All mistakes of all files are found in one go.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ pub(super) struct Loader<'a> {
     /// What the play in hand has gathered.
     pub(super) gathered: Gathered,
     files: HashMap<PathBuf, Option<Arc<Node>>>,
-    /// Template files that were checked.
-    checked: HashSet<PathBuf>,
+    /// Template files that were checked, with the variables that they look up.
+    checked: HashMap<PathBuf, Vec<&'static str>>,
     engine: Engine,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Loader<'a> {
             open: Vec::new(),
             gathered: Gathered::default(),
             files: HashMap::new(),
-            checked: HashSet::new(),
+            checked: HashMap::new(),
             engine: Engine::new(),
         }
     }
@@ -173,17 +173,23 @@ impl<'a> Loader<'a> {
         self.report_all(found);
     }
 
-    /// Checks the syntax of a template file, once.
-    pub(super) fn template_file(&mut self, path: &Path) {
-        if !self.checked.insert(path.to_path_buf()) {
-            return;
+    /// Checks the syntax of a template file, once; returns the variables that it looks up.
+    pub(super) fn template_file(&mut self, path: &Path) -> Vec<&'static str> {
+        if let Some(names) = self.checked.get(path) {
+            return names.clone();
         }
         let mut found = Diagnostics::default();
+        let mut names = Vec::new();
         match source::read(path, &path.display().to_string()) {
-            Ok(file) => self.engine.check_text(&file, &TextOptions::default(), &mut found),
+            Ok(file) => {
+                self.engine.check_text(&file, &TextOptions::default(), &mut found);
+                names = self.engine.text_names(&file, &TextOptions::default());
+            }
             Err(error) => found.push(error),
         }
         self.report_all(found);
+        self.checked.insert(path.to_path_buf(), names.clone());
+        names
     }
 
     /// Checks the syntax of a condition.

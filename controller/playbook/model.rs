@@ -193,6 +193,8 @@ pub struct Task {
     pub failed_when: Option<Vec<Node>>,
     /// `until`, `retries`, `delay`.
     pub retry: Option<Retry>,
+    /// Variables that its template file looks up, as far as it is known before the run.
+    pub file_names: Vec<&'static str>,
     /// The role it came from.
     pub role: Option<Arc<Role>>,
 }

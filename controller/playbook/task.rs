@@ -39,7 +39,7 @@ impl Loader<'_> {
             None => return None,
         };
         let call = call?;
-        self.check_template_file(call.spec, &options, folder);
+        let file_names = self.check_template_file(call.spec, &options, folder);
         self.gathered.notified.extend(task.notify.iter().cloned());
         Some(Task {
             span: node.span.clone(),
@@ -57,6 +57,7 @@ impl Loader<'_> {
             changed_when: task.changed_when,
             failed_when: task.failed_when,
             retry,
+            file_names,
             role: folder.role.clone(),
         })
     }

@@ -93,6 +93,9 @@ pub enum CloseReason {
     /// The connection or the shell ended by itself.
     #[error("the connection or the remote shell was lost")]
     Lost,
+    /// The stream from the host failed.
+    #[error("{0}")]
+    Disconnected(String),
     /// The lease is no longer ours: the shell took no further step.
     #[error("the lease of this host was taken over")]
     Fenced,

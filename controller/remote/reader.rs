@@ -69,7 +69,9 @@ impl Reader {
                 read.await
             };
             let count = match count {
-                Ok(0) | Err(_) => return self.ended(),
+                Ok(0) => return self.ended(),
+                Err(_) if self.closing.load(Ordering::Acquire) => return self.ended(),
+                Err(error) => return CloseReason::Disconnected(error.to_string()),
                 Ok(count) => count,
             };
             let frames = match self.parser.feed(&buffer[..count]) {

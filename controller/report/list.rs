@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::summary::second;
 use super::table::table;
 use super::{ReportError, RunSummary};
-use crate::hostlog::sanitize_line;
+use crate::hostlog::{escape_json, sanitize_line};
 use crate::journal::{JournalError, runs, short_id};
 use crate::ui::{OutputFormat, duration};
 
@@ -61,8 +61,8 @@ fn row(run: &RunSummary) -> Vec<String> {
 }
 
 pub(super) fn write_json(document: &impl Serialize, out: &mut dyn Write) -> Result<(), ReportError> {
-    serde_json::to_writer_pretty(&mut *out, document).map_err(std::io::Error::from)?;
-    writeln!(out)?;
+    let json = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
+    writeln!(out, "{}", escape_json(&json))?;
     Ok(())
 }
 

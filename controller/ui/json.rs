@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Reporter;
 use crate::executor::event::Event;
+use crate::hostlog::escape_json;
 
 /// The reporter for programs.
 pub struct Json<O> {
@@ -19,7 +20,8 @@ impl<O: Write + Send> Json<O> {
 
 impl<O: Write + Send> Reporter for Json<O> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, event)?;
+        let json = serde_json::to_string(event)?;
+        self.out.write_all(escape_json(&json).as_bytes())?;
         self.out.write_all(b"\n")
     }
 

@@ -88,7 +88,9 @@ fn left_in_temporary_folders(secrets: &[&str]) -> Vec<String> {
     for place in ["/tmp", "/var/tmp", "/dev/shm"] {
         for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(".paceline-") {
-                for file in std::fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+                let files = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
+                // Reading a fifo that a killed session left would wait for ever.
+                for file in files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file())) {
                     let text = std::fs::read(file.path()).unwrap_or_default();
                     let text = String::from_utf8_lossy(&text);
                     found.extend(

@@ -14,8 +14,6 @@ const CHANGES: &str = r#"
     - file: { path: "{{ work }}/new/deep", state: directory }
     - copy: { content: "new\n", dest: "{{ work }}/new/deep/file" }
     - file: { src: kept, dest: "{{ work }}/link", state: link, force: true }
-    - command: touch made
-      args: { chdir: "{{ work }}", creates: made }
     - file: { path: "{{ work }}/old", state: absent }
     - copy: { content: "twice\n", dest: "{{ work }}/kept" }
 "#;
@@ -51,7 +49,7 @@ fn a_run_is_taken_back_as_if_it_had_not_been() {
     let before = before(&fleet, &hosts);
     fleet.environment.write("playbook.yml", CHANGES);
     let events = fleet.apply(0, &[]);
-    assert_eq!(events.of("h01").changed, 10);
+    assert_eq!(events.of("h01").changed, 9);
     assert!(fleet.work("h01").join("new/deep/file").exists() && !fleet.work("h01").join("tree").exists());
 
     let back = fleet.environment.events(0, &["rollback", "latest"]);
@@ -60,7 +58,7 @@ fn a_run_is_taken_back_as_if_it_had_not_been() {
         assert!(back.of(host).rolled_back > 0);
     }
     // The same rollout works again.
-    assert_eq!(fleet.apply(0, &[]).of("h01").changed, 10);
+    assert_eq!(fleet.apply(0, &[]).of("h01").changed, 9);
 }
 
 #[test]
@@ -82,4 +80,19 @@ fn what_failed_half_way_is_taken_back_too() {
     fleet.apply(2, &[]);
     fleet.environment.run(&["rollback", "latest"]).expect(0);
     assert_eq!(difference(&before[0], &tree_with_times(&fleet.work("h01"))), "");
+}
+
+#[test]
+fn what_a_command_did_stays_and_is_named() {
+    let fleet = Fleet::of(1);
+    let command = "    - name: Make it\n      command: touch {{ work }}/made\n";
+    fleet.environment.write("playbook.yml", &format!("{CHANGES}{command}"));
+    before(&fleet, &["h01"]);
+    fleet.apply(0, &[]);
+    for arguments in [&["rollback", "latest", "--plan"][..], &["rollback", "latest"]] {
+        let ended = fleet.environment.run(arguments).expect(0);
+        let all = ended.stdout + &ended.stderr;
+        assert!(all.contains("Make it"), "the command is not named: {all}");
+    }
+    assert!(fleet.work("h01").join("made").exists() && !fleet.work("h01").join("new").exists());
 }

@@ -1,6 +1,8 @@
 //! The reference: `ansible-playbook` and `ansible-inventory` from the virtual environment that `tests/run` makes.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,7 +20,10 @@ fn tool(name: &str) -> PathBuf {
 
 /// Runs one of Ansible's programs in the environment, with pipelining.
 pub(crate) fn run(environment: &Environment, name: &str, arguments: &[&str]) -> Ended {
-    // The folder of control sockets needs a short name.
+    let temporary = environment.path("ansible-tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    // Made by the first user that needs it, the folder would be closed to those that others become.
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777)).unwrap();
     let known = environment.path("home/.ssh/known_hosts");
     let mut command = Command::new(tool(name));
     command
@@ -34,8 +39,9 @@ pub(crate) fn run(environment: &Environment, name: &str, arguments: &[&str]) -> 
         // The sshd of the tests has no file transfer of its own, and trying costs a second a file.
         .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
         .env("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
-        .env("ANSIBLE_REMOTE_TMP", environment.path("ansible-tmp"))
+        .env("ANSIBLE_REMOTE_TMP", &temporary)
         .env("ANSIBLE_LOCAL_TEMP", environment.path("ansible-local"))
+        // The path of a control socket may not be long.
         .env("ANSIBLE_SSH_CONTROL_PATH_DIR", environment.path("cp"))
         .env("ANSIBLE_SSH_COMMON_ARGS", format!("-o UserKnownHostsFile={}", known.display()))
         .env("ANSIBLE_NOCOLOR", "1");

@@ -19,7 +19,9 @@ pub(super) fn read(sections: &Sections, facts: &mut Facts) {
     put("kernel_version", line("version").into());
     put("nodename", nodename.into());
     put("hostname", nodename.split('.').next().unwrap_or_default().into());
-    let fqdn = sections.line("fqdn").unwrap_or(nodename);
+    // The first field is an address; of the names that follow, the first one with a dot, else the first one.
+    let names = || sections.line("fqdn").unwrap_or_default().split_whitespace().skip(1);
+    let fqdn = names().find(|name| name.contains('.')).or_else(|| names().next()).unwrap_or(nodename);
     put("fqdn", fqdn.into());
     put("domain", fqdn.split_once('.').map_or("", |(_, domain)| domain).into());
     let machine = line("machine");

@@ -187,8 +187,13 @@ pl_user "$@"
 # command line, with the path of the file as $0.
 pl_script() {
 pl_how=$1 pl_name=$5 pl_text=$6
-pl_guard_files "$2" "$3" "$4"
+# As in Ansible, these paths are not relative to the folder that the script runs in.
+pl_guard_files '' "$3" "$4"
 pl_r=$?
+if [ $pl_r = 0 ]; then
+pl_guard_files "$2" '' ''
+pl_r=$?
+fi
 if [ "$pl_how" = check ] || [ $pl_r != 0 ]; then
 pl_cwd=''
 [ $pl_r -lt 2 ]

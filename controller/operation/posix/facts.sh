@@ -27,9 +27,14 @@ pl_lines version /proc/sys/kernel/version
 pl_lines hostname /proc/sys/kernel/hostname
 echo '@@machine'
 if [ -r /proc/sys/kernel/arch ]; then pl_lines machine /proc/sys/kernel/arch; else uname -m; fi
-if command -v hostname >/dev/null 2>&1; then
 echo '@@fqdn'
-hostname -f 2>/dev/null
+read -r pl_f </proc/sys/kernel/hostname
+if command -v getent >/dev/null 2>&1; then
+# As Python's getfqdn does: the address of the name, then the names of the address.
+getent ahosts "$pl_f" 2>/dev/null | { read -r pl_f pl_x && getent hosts "$pl_f" 2>/dev/null; }
+elif command -v hostname >/dev/null 2>&1; then
+pl_f=$(hostname -f 2>/dev/null)
+echo "- $pl_f"
 fi
 if [ -r /etc/os-release ]; then pl_lines os /etc/os-release; else pl_lines os /usr/lib/os-release; fi
 pl_lines debian /etc/debian_version

@@ -159,7 +159,7 @@ impl Pump {
     async fn finish(mut self) {
         if !self.finished {
             let reason = self.link.upgrade().map_or_else(|| "closed".to_owned(), |link| link.ended_because());
-            let _ = self.failure.set(format!("connection lost: {reason}"));
+            let _ = self.failure.set(reason);
         }
         self.outputs = [None, None];
         self.exited(ExitStatus::Lost);
