@@ -1,6 +1,7 @@
 //! Local files that `fetch` writes.
 
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Writes `bytes` to `destination` unless it holds them already; tells whether it changed.
@@ -14,7 +15,9 @@ pub(super) fn store(destination: &Path, bytes: &[u8], check: bool) -> io::Result
     }
     let folder = destination.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // As every new file: what the umask leaves.
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(destination)?;

@@ -424,7 +424,7 @@ impl<'a> Worker<'a> {
 
     /// Waits for values that are on their way: those of this host, or else those of another one.
     pub(super) async fn values_arrive(&mut self) -> Result<(), Stop> {
-        if !self.pipeline.is_idle() {
+        if !self.pipeline.is_idle() || self.slots.front().is_some_and(Slot::is_complete) {
             return self.drain().await;
         }
         tokio::select! {

@@ -71,10 +71,7 @@ impl Comparison {
         }
         let fetched = self.environment.path("fetched");
         let fetched = if fetched.exists() { tree(&fetched) } else { Tree::new() };
-        // Ansible gives what it fetches the permissions of its own umask; only paths and bytes are compared.
-        let fetched =
-            fetched.into_iter().map(|(path, entry)| (path, entry[entry.find(' ').unwrap()..].to_owned()));
-        Did { code, recap, hosts, fetched: fetched.collect(), output }
+        Did { code, recap, hosts, fetched, output }
     }
 
     fn arguments(&self) -> Vec<&str> {
