@@ -188,6 +188,9 @@ impl State {
 
     fn emit(&mut self, mut draft: Draft) {
         self.seq += 1;
+        if let EventKind::RunStarted { hosts, .. } = &draft.kind {
+            self.recap.begin(hosts);
+        }
         if let Some(host) = &draft.host {
             self.recap.host_event(host, &draft.kind);
         }

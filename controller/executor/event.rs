@@ -246,6 +246,9 @@ pub enum HostStatus {
     RollbackFailed,
 }
 
+/// What `host_finished` says of a target that never had its turn.
+pub const NOT_STARTED: &str = "it never had its turn";
+
 impl HostStatus {
     /// The words for people.
     pub fn words(self) -> &'static str {

@@ -3,7 +3,8 @@
 //! A task counts once per host, however many loop items or tries it had. A failure that is ignored counts
 //! as `ok` and `ignored`, and as `changed` if it changed something; one that a `rescue` took over counts as
 //! `rescued` only, once for the task, not as `failed`, and never as `changed`. Handlers, `Gathering Facts` and
-//! dynamic includes count like tasks, `meta` does not. A host whose every task was still to come has no line.
+//! dynamic includes count like tasks, `meta` does not. Unlike in Ansible, targets whose every task was still to come
+//! have a line too, of zeros. A rollback that stops at a point counts as a failure.
 
 use indexmap::IndexMap;
 
@@ -18,8 +19,18 @@ pub struct RecapFold {
 impl RecapFold {
     /// Takes the next event.
     pub fn event(&mut self, event: &Event) {
+        if let EventKind::RunStarted { hosts, .. } = &event.kind {
+            self.begin(hosts);
+        }
         if let Some(host) = &event.host {
             self.host_event(host, &event.kind);
+        }
+    }
+
+    /// Every target has a line, whether it has its turn or not.
+    pub fn begin(&mut self, targets: &[String]) {
+        for host in targets {
+            self.of(host);
         }
     }
 
@@ -28,6 +39,7 @@ impl RecapFold {
         match kind {
             EventKind::TaskFinished { status, changed, .. } => count(self.of(host), *status, *changed),
             EventKind::HostFinished { status: HostStatus::Unreachable, .. } => self.of(host).unreachable = 1,
+            EventKind::HostFinished { status: HostStatus::RollbackFailed, .. } => self.of(host).failed += 1,
             EventKind::PointRestored { .. } => self.of(host).rolled_back += 1,
             _ => {}
         }
@@ -119,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn unreachable_counts_once_and_untouched_hosts_have_no_line() {
+    fn unreachable_counts_once_and_targets_without_a_task_have_zeros() {
         let mut fold = RecapFold::default();
         fold.event(&host_finished("d", HostStatus::Unreachable, "no route"));
         fold.event(&host_finished("d", HostStatus::Unreachable, "no route"));
@@ -128,5 +140,9 @@ mod tests {
         let hosts = fold.hosts();
         assert_eq!(hosts.keys().collect::<Vec<_>>(), ["c", "d"]);
         assert_eq!(hosts["d"], Recap { unreachable: 1, ..Recap::default() });
+        fold.begin(&["b".to_owned(), "d".to_owned()]);
+        let hosts = fold.hosts();
+        assert_eq!(hosts.keys().collect::<Vec<_>>(), ["b", "c", "d"]);
+        assert_eq!((hosts["b"], hosts["d"].unreachable), (Recap::default(), 1));
     }
 }

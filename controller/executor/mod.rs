@@ -7,13 +7,16 @@
 
 mod cancel;
 mod context;
+mod control;
 mod diff;
 mod dispatcher;
+mod ending;
 mod evaluate;
 pub mod event;
 mod fetch;
 mod fold;
 mod link;
+mod once;
 mod outside;
 mod pipeline;
 mod prepare;

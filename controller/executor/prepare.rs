@@ -139,6 +139,7 @@ impl Preparing<'_> {
         });
         let lockstep = play.strategy == Some(Strategy::Linear)
             || budget.any_errors_fatal
+            || compiled.any_errors_fatal
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use tokio::task::JoinSet;
 
 use super::context::{PlayContext, RunContext};
-use super::event::{EventKind, HostStatus};
+use super::event::{EventKind, HostStatus, NOT_STARTED};
 use super::prepare::PreparedPlay;
 use super::sink::Sink;
 use super::wave::{Budget, Wave, WaveStop};
@@ -72,6 +72,8 @@ struct Fleet {
     hosts: IndexMap<HostName, Option<HostState>>,
     /// The last play of each host: its connection is closed behind it.
     last_play: HashMap<HostName, usize>,
+    /// Whether the failure budget ended the rollout.
+    stopped: bool,
 }
 
 impl Fleet {
@@ -94,6 +96,7 @@ impl Fleet {
                         steps: 0,
                         changed: false,
                         eager: false,
+                        ended: false,
                     })
                 });
             }
@@ -101,7 +104,7 @@ impl Fleet {
         // Targets are listed in the order of the inventory, whatever the order of the plays.
         let inventory = &run.scope.inventory.hosts;
         hosts.sort_by_cached_key(|host: &HostName, _| inventory.get_index_of(host).unwrap_or(usize::MAX));
-        Self { hosts, last_play }
+        Self { hosts, last_play, stopped: false }
     }
 
     fn is_active(&self, host: &HostName) -> bool {
@@ -149,7 +152,10 @@ impl Fleet {
             match stop {
                 None | Some(WaveStop::EndBatch) => {}
                 Some(WaveStop::EndPlay) => break,
-                Some(WaveStop::Budget { .. }) => return false,
+                Some(WaveStop::Budget { .. }) => {
+                    self.stopped = true;
+                    return false;
+                }
             }
             if run.cancel.level() > 0 {
                 return false;
@@ -182,6 +188,7 @@ impl Fleet {
                         link.close().await;
                     }
                     if state.condition == Condition::Active {
+                        state.ended = true;
                         let status = HostStatus::Ok;
                         let event = EventKind::HostFinished { status, message: None, hint: None };
                         state.sink.host_event(event).await;
@@ -222,12 +229,23 @@ impl Fleet {
             if let Some(mut link) = state.link.take() {
                 link.close().await;
             }
+            if !state.ended {
+                let stopped = verdict.cancelled || self.stopped;
+                let (status, message) = match stopped {
+                    true => {
+                        (HostStatus::Cancelled, Some(NOT_STARTED.to_owned()).filter(|_| state.steps == 0))
+                    }
+                    false => (HostStatus::Ok, None),
+                };
+                state.sink.host_event(EventKind::HostFinished { status, message, hint: None }).await;
+                state.sink.rest();
+            }
             verdict.changed += usize::from(state.changed);
             match state.condition {
                 Condition::Failed => verdict.failed += 1,
                 Condition::Unreachable => verdict.unreachable += 1,
                 Condition::Cancelled => verdict.cancelled = true,
-                Condition::Active => {}
+                Condition::Active | Condition::Stopped => {}
             }
         }
         // A worker that crashed left no state behind: its host counts as failed.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
-use super::event::EventKind;
+use super::event::{EventKind, Status};
 use super::pipeline::{Flight, Landed, Ticket};
 use super::slot::{ItemResult, Slot};
 use super::worker::{Stop, Worker};
-use crate::module::{Control, Work};
+use crate::module::Work;
 use crate::operation::Operation;
 use crate::plan::{CompiledTask, Login};
 use crate::source::{Node, NodeValue};
@@ -121,7 +121,7 @@ impl Worker<'_> {
         self.sleep(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()).await
     }
 
-    async fn sleep(&self, time: Duration) -> Result<(), Stop> {
+    pub(super) async fn sleep(&self, time: Duration) -> Result<(), Stop> {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
             () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
@@ -342,7 +342,7 @@ impl Worker<'_> {
     }
 
     /// Runs one operation and waits for it.
-    async fn at_once(
+    pub(super) async fn at_once(
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
@@ -383,7 +383,7 @@ impl Worker<'_> {
     }
 
     /// Turns the outcome of an operation into the result of an item, and emits its events.
-    async fn judged(
+    pub(super) async fn judged(
         &mut self,
         task: &CompiledTask,
         item: &Item,
@@ -416,8 +416,12 @@ impl Worker<'_> {
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
         self.verdicts(task, item, &mut result);
+        let status = match result.status(settled.ignore_errors) {
+            Status::Failed if self.rescue_depth > 0 => Status::Rescued,
+            status => status,
+        };
         let event = EventKind::StepFinished {
-            status: result.status(settled.ignore_errors),
+            status,
             changed: result.changed,
             rc: landed.rc.map(i64::from),
             duration_ms: landed.duration_ms,
@@ -437,7 +441,7 @@ impl Worker<'_> {
     }
 
     /// Applies `changed_when` and `failed_when`.
-    fn verdicts(&self, task: &CompiledTask, item: &Item, result: &mut ItemResult) {
+    pub(super) fn verdicts(&self, task: &CompiledTask, item: &Item, result: &mut ItemResult) {
         for (name, conditions) in [("changed", &task.task.changed_when), ("failed", &task.task.failed_when)] {
             let Some(conditions) = conditions else { continue };
             let local = Self::registered(task, result);
@@ -459,41 +463,10 @@ impl Worker<'_> {
         let value = || Binding::Data(Arc::new(Value::Object(result.value.clone())));
         task.task.register.iter().map(|name| (name.clone(), value())).collect()
     }
-
-    /// Does what needs no step on the host.
-    async fn control(
-        &mut self,
-        task: &Arc<CompiledTask>,
-        settled: &Settled,
-        control: Control,
-        item: &Item,
-        label: Option<&str>,
-    ) -> Result<ItemResult, Stop> {
-        let mut result = match control {
-            Control::Result(value) => ItemResult::of_map(value),
-            Control::SetFacts(values) => {
-                for (name, value) in &values {
-                    self.evaluator().learn(name, value.clone());
-                }
-                ItemResult::of_map(
-                    [("ansible_facts".to_owned(), Value::Object(values))].into_iter().collect(),
-                )
-            }
-            Control::Meta(action) => return self.meta(&action).await,
-            Control::Pause { seconds, prompt, .. } => self.pause(seconds, prompt).await?,
-            Control::Fetch { operation, destination, fail_on_missing } => {
-                let landed = self.at_once(task, settled, operation, label).await?;
-                self.fetched(task, settled, item, landed, &destination, fail_on_missing).await
-            }
-        };
-        self.verdicts(task, item, &mut result);
-        add_loop_fields(task, item, &mut result);
-        Ok(result)
-    }
 }
 
 /// Adds the loop variable to the result of an item, as Ansible does.
-fn add_loop_fields(task: &CompiledTask, item: &Item, result: &mut ItemResult) {
+pub(super) fn add_loop_fields(task: &CompiledTask, item: &Item, result: &mut ItemResult) {
     if let (Some(looping), Some(value)) = (&task.task.looping, &item.item) {
         result.value.insert(looping.variable.clone(), (**value).clone());
         result.value.insert("ansible_loop_var".into(), json!(looping.variable));
@@ -547,92 +520,4 @@ fn shown(slot: &Slot) -> Option<String> {
         })
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-impl Worker<'_> {
-    /// `meta` actions.
-    async fn meta(&mut self, action: &str) -> Result<ItemResult, Stop> {
-        use super::wave::WaveStop;
-        match action {
-            "flush_handlers" => {
-                let slot = self.slots.pop_back();
-                let flush = slot.as_ref().map_or(0, |slot| slot.task.ordinal);
-                let result = Box::pin(self.flush_handlers(flush)).await;
-                self.slots.extend(slot);
-                result?;
-            }
-            "end_host" => return Err(Stop::EndHost),
-            "end_play" => {
-                self.end_wave(WaveStop::EndPlay);
-                return Err(Stop::Wave);
-            }
-            "end_batch" => {
-                self.end_wave(WaveStop::EndBatch);
-                return Err(Stop::Wave);
-            }
-            "clear_facts" => {
-                self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear_facts();
-            }
-            "reset_connection" => {
-                if let Some(mut link) = self.host.link.take() {
-                    link.close().await;
-                }
-            }
-            // `noop`; `clear_host_errors` has nothing to do on a host that is still here.
-            _ => {}
-        }
-        Ok(ItemResult::default())
-    }
-
-    /// Writes what was fetched to the local file that the controller chose.
-    async fn fetched(
-        &mut self,
-        task: &CompiledTask,
-        settled: &Settled,
-        item: &Item,
-        mut landed: Landed,
-        destination: &std::path::Path,
-        fail_on_missing: bool,
-    ) -> ItemResult {
-        let bytes = landed.outcome.bytes.take();
-        if let Some(bytes) = bytes {
-            match super::fetch::store(destination, &bytes, settled.check) {
-                Ok(changed) => landed.outcome.changed = changed,
-                Err(error) => {
-                    landed.outcome.failed = true;
-                    let message = format!("cannot write `{}`: {error}", destination.display());
-                    landed.outcome.result.insert("msg".into(), json!(message));
-                }
-            }
-        } else if !fail_on_missing {
-            landed.outcome.failed = false;
-        }
-        self.judged(task, item, settled, landed, None).await
-    }
-
-    /// `pause`: waits, or asks a person to go on.
-    async fn pause(&mut self, seconds: Option<u64>, prompt: Option<String>) -> Result<ItemResult, Stop> {
-        let start = std::time::Instant::now();
-        match (seconds, &self.run.ask) {
-            (Some(seconds), _) => self.sleep(Duration::from_secs(seconds)).await?,
-            (None, Some(ask)) => {
-                let question = prompt.unwrap_or_else(|| "press Enter to go on".to_owned());
-                let answer = ask(question);
-                tokio::select! {
-                    answer = answer => drop(answer),
-                    () = self.run.cancel.reached(1) => return Err(Stop::Cancelled),
-                }
-            }
-            (None, None) => {
-                let message = "`pause` without `seconds` needs a person at a terminal, and there is none";
-                return Ok(ItemResult::failure(message));
-            }
-        }
-        let delta = start.elapsed().as_secs();
-        let mut result = ItemResult::default();
-        result.value.insert("changed".into(), json!(false));
-        result.value.insert("delta".into(), json!(delta));
-        result.value.insert("msg".into(), json!(format!("paused for {delta} seconds")));
-        Ok(result)
-    }
 }

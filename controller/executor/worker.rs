@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 
 use super::context::{PlayContext, RunContext};
+use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
-use super::event::{EventKind, HostStatus, Status};
+use super::event::{EventKind, Status};
 use super::link::{Link, LinkError};
 use super::pipeline::{Landed, Next, Pipeline, Ticket};
 use super::sink::{Sink, StepLabel};
 use super::slot::{ItemResult, Slot};
-use super::wave::{Shared, Wave, WaveStop};
+use super::wave::{Wave, WaveStop};
 use crate::inventory::HostName;
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
 use crate::template::Binding;
@@ -35,6 +36,8 @@ const ELSEWHERE: Duration = Duration::from_millis(5);
 pub(super) enum Stop {
     /// A task failed; a rescue may take over.
     Failed,
+    /// The `run_once` task failed on the host that ran it for all. As in Ansible no rescue takes over here.
+    FailedElsewhere,
     /// The host cannot be worked on.
     Unreachable { message: String, hint: Option<String> },
     /// `meta: end_host`.
@@ -57,6 +60,8 @@ pub(super) enum Condition {
     Unreachable,
     /// It was stopped in front of its end.
     Cancelled,
+    /// It was stopped in front of its end, because others failed.
+    Stopped,
 }
 
 /// What outlives a play.
@@ -71,6 +76,8 @@ pub(super) struct HostState {
     pub changed: bool,
     /// Whether small content is sent without asking for the digest first.
     pub eager: bool,
+    /// Whether its end was told.
+    pub ended: bool,
 }
 
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Stop>> + Send + 'a>>;
@@ -90,6 +97,8 @@ pub(super) struct Worker<'a> {
     pub(super) failure: Vec<(String, Binding)>,
     pub(super) rescue_depth: usize,
     pub(super) in_handlers: bool,
+    /// Whether what runs now runs even when the host or the wave has failed: `always`, forced handlers.
+    pub(super) finishing: bool,
     pub(super) permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -115,6 +124,7 @@ impl<'a> Worker<'a> {
             failure: Vec::new(),
             rescue_depth: 0,
             in_handlers: false,
+            finishing: false,
             permit: None,
         }
     }
@@ -145,11 +155,11 @@ impl<'a> Worker<'a> {
             // What was sent ahead is over before the host leaves: its results count, and its shell is used again.
             result = Err(stop);
         }
-        if matches!(result, Err(Stop::Failed)) && self.play.force_handlers {
+        if self.play.force_handlers && self.gave_up(&result) {
             let flush = self.play.compiled.sections.last().map_or(0, |section| section.flush);
-            if let Err(stop) = self.flush_handlers(flush).await {
-                result = Err(stop);
-            }
+            self.finishing = true;
+            let after = self.flush_handlers(flush).await;
+            result = worse(result, after);
         }
         self.end(result).await;
         self.wave.leave(&self.host.name.0);
@@ -165,41 +175,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Settles how the host stands after the play.
-    async fn end(&mut self, result: Result<(), Stop>) {
-        let (condition, event) = match result {
-            Ok(()) | Err(Stop::EndHost | Stop::Wave) => return,
-            Err(Stop::Failed) => (
-                Condition::Failed,
-                EventKind::HostFinished { status: HostStatus::Failed, message: None, hint: None },
-            ),
-            Err(Stop::Unreachable { message, hint }) => {
-                let message = Some(message);
-                (
-                    Condition::Unreachable,
-                    EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
-                )
-            }
-            Err(Stop::Cancelled) => {
-                self.abandon();
-                let status = HostStatus::Cancelled;
-                (Condition::Cancelled, EventKind::HostFinished { status, message: None, hint: None })
-            }
-        };
-        self.host.condition = condition;
-        if condition != Condition::Cancelled {
-            self.play.scope.participants.remove([&self.host.name]);
-        }
-        self.host.sink.host_event(event).await;
-        if condition != Condition::Cancelled
-            && let Some((failed, of, limit)) = self.wave.failed(self.key(), false)
-        {
-            self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
-        }
-    }
-
     /// Waits until this host may be at work.
-    async fn acquire(&mut self) -> Result<(), Stop> {
+    pub(super) async fn acquire(&mut self) -> Result<(), Stop> {
         if self.permit.is_none() {
             let run = self.run;
             self.permit = tokio::select! {
@@ -215,10 +192,11 @@ impl<'a> Worker<'a> {
         if self.run.cancel.level() > 0 {
             return Err(Stop::Cancelled);
         }
-        if self.wave.stopped().is_some() {
-            return Err(Stop::Wave);
+        match self.wave.stopped() {
+            None => Ok(()),
+            Some(WaveStop::Budget { .. }) if self.finishing => Ok(()),
+            Some(_) => Err(Stop::Wave),
         }
-        Ok(())
     }
 
     pub(super) fn entries<'s>(&'s mut self, entries: &'s [CompiledEntry]) -> Work<'s, ()> {
@@ -252,9 +230,14 @@ impl<'a> Worker<'a> {
                 self.failure.clear();
             }
         }
-        if matches!(result, Ok(()) | Err(Stop::Failed)) {
-            self.entries(&block.always).await?;
-            self.drain().await?;
+        if result.is_ok() || self.gave_up(&result) {
+            let was_finishing = std::mem::replace(&mut self.finishing, true);
+            let mut after = self.entries(&block.always).await;
+            if after.is_ok() {
+                after = self.drain().await;
+            }
+            self.finishing = was_finishing;
+            result = worse(result, after);
         }
         result
     }
@@ -308,63 +291,9 @@ impl<'a> Worker<'a> {
         };
         match self.once(task) {
             Ok(true) => self.once_for_all(task, settled, ordinal).await,
-            Ok(false) => self.run_task(task, settled).await,
+            Ok(false) => self.run_or_ignore(task, settled).await,
             Err(error) => self.fail_at_once(task, error.to_string()).await,
         }
-    }
-
-    fn once(&self, task: &CompiledTask) -> Result<bool, EvaluateError> {
-        let Some(node) = &task.directives.run_once else { return Ok(false) };
-        let evaluator = self.evaluator();
-        let value = self.run.engine.render(node, &evaluator.scope(task, &Item::default(), &[]))?;
-        crate::plan::truth(&value)
-            .ok_or_else(|| EvaluateError::Failed(format!("`run_once` must be a boolean, not {value}")))
-    }
-
-    /// `run_once`: the first host of the wave runs the task, all of them have its result.
-    async fn once_for_all(
-        &mut self,
-        task: &Arc<CompiledTask>,
-        settled: Settled,
-        ordinal: usize,
-    ) -> Result<(), Stop> {
-        if self.wave.elects(self.key(), ordinal, self.order) {
-            let known = self.values();
-            let result = self.run_task(task, settled).await;
-            let result = match result {
-                Ok(()) => self.drain().await,
-                other => other,
-            };
-            let new = self.values().into_iter().filter(|(name, value)| known.get(name) != Some(value));
-            let failed = result.is_err();
-            self.wave.share(ordinal, Shared { values: new.collect(), failed });
-            return result;
-        }
-        self.permit = None;
-        let (wave, run) = (self.wave, self.run);
-        let shared = tokio::select! {
-            shared = wave.shared(ordinal) => shared,
-            () = run.cancel.reached(2) => return Err(Stop::Cancelled),
-        };
-        self.acquire().await?;
-        match shared {
-            Some(shared) if !shared.failed => {
-                for (name, value) in shared.values {
-                    self.evaluator().learn(&name, value);
-                }
-                Ok(())
-            }
-            _ => Err(Stop::Failed),
-        }
-    }
-
-    fn values(&self) -> std::collections::HashMap<String, Value> {
-        let learned = self.host.learned.read().unwrap_or_else(PoisonError::into_inner);
-        let data = learned.values.iter().filter_map(|(name, binding)| match binding {
-            Binding::Data(value) => Some((name.clone(), (**value).clone())),
-            _ => None,
-        });
-        data.collect()
     }
 
     /// Opens a slot for a task that cannot even start, and fails it.
@@ -416,7 +345,9 @@ impl<'a> Worker<'a> {
         loop {
             self.commit().await?;
             if self.pipeline.is_idle() {
-                return Ok(());
+                // Steps that were sent ahead and taken back after Ctrl-C leave tasks without an end.
+                let left = self.slots.iter().any(|slot| !slot.open);
+                return if left { Err(Stop::Cancelled) } else { Ok(()) };
             }
             self.land().await?;
         }
@@ -494,7 +425,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Drops connection and steps at once.
-    fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         self.pipeline.abandon();
         self.forget_slots();
         if let Some(mut link) = self.host.link.take() {
@@ -562,9 +493,9 @@ impl<'a> Worker<'a> {
             ),
             ("ansible_failed_result".to_owned(), Binding::Data(Arc::new(Value::Object(result.value)))),
         ];
-        if slot.settled.any_errors_fatal
-            && self.rescue_depth == 0
-            && let Some((failed, of, limit)) = self.wave.failed(self.key(), true)
+        // Told at once, so that the others do not go on while `always` runs here.
+        if self.rescue_depth == 0
+            && let Some((failed, of, limit)) = self.wave.failed(self.key(), slot.settled.any_errors_fatal)
         {
             self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
         }

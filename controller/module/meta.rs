@@ -14,7 +14,6 @@ static SPEC: ModuleSpec = ModuleSpec {
         "free_form",
         OptionKind::Choice(&[
             "clear_facts",
-            "clear_host_errors",
             "end_batch",
             "end_host",
             "end_play",

@@ -99,7 +99,7 @@ pub enum Control {
     Result(Map<String, Value>),
     /// Sets facts of the host, then is over with this result.
     SetFacts(Map<String, Value>),
-    /// `meta: flush_handlers`, `end_host`, `end_play`, `end_batch`, `clear_host_errors`,
+    /// `meta: flush_handlers`, `end_host`, `end_play`, `end_batch`,
     /// `reset_connection`, `noop`, `clear_facts`.
     Meta(String),
     /// Waits; once for the whole batch. Nothing given asks a person to press Enter.

@@ -208,7 +208,7 @@ impl Operation for Command {
             Some(_) => "non-zero return code".to_owned(),
             None => "the command ended without a status".to_owned(),
         };
-        let outcome = Outcome { changed: true, failed, cut, ..Outcome::default() };
+        let outcome = Outcome { changed: !reply.timed_out, failed, cut, ..Outcome::default() };
         Progress::Done(self.finish(result, &message, outcome))
     }
 
@@ -246,7 +246,7 @@ impl Operation for Raw {
         } else if failed {
             result.insert("msg".to_owned(), "non-zero return code".into());
         }
-        Progress::Done(Outcome { changed: true, failed, cut, result, ..Outcome::default() })
+        Progress::Done(Outcome { changed: !reply.timed_out, failed, cut, result, ..Outcome::default() })
     }
 
     fn irreversible(&self) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::others::OtherHosts;
 use crate::playbook::{Become, Block, Directives, Entry, Play, Role, Task, selected};
-use crate::source::Node;
+use crate::source::{Node, NodeValue};
 
 /// A play, ready to run.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct CompiledPlay {
     pub ordinals: usize,
     /// Tasks that would run, for the progress bar.
     pub tasks: usize,
+    /// Whether a block or task has `any_errors_fatal`, so that the hosts go on together.
+    pub any_errors_fatal: bool,
 }
 
 /// A section of a play; notified handlers run at its end.
@@ -65,6 +67,8 @@ pub struct CompiledTask {
     pub directives: Directives,
     /// Whether hosts have to meet before it: `run_once`, or a value of another host.
     pub batch_barrier: bool,
+    /// Whether one host does it for all, as with `run_once`: `pause`, `meta: end_play`, `meta: end_batch`.
+    pub for_all: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
 }
@@ -84,7 +88,8 @@ pub fn compile(
     others: &OtherHosts<'_>,
     (only, skip): (&[String], &[String]),
 ) -> CompiledPlay {
-    let mut compiler = Compiler { next: 0, tasks: 0, others, only, skip, used: Vec::new() };
+    let mut compiler =
+        Compiler { next: 0, tasks: 0, others, only, skip, used: Vec::new(), any_errors_fatal: false };
     let mut sections = Vec::new();
     for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
         let mut entries = Vec::new();
@@ -103,7 +108,13 @@ pub fn compile(
         sections.push(Section { entries, flush });
     }
     let handlers = play.handlers.iter().map(|task| Arc::new(compiler.task(task, &play.directives))).collect();
-    CompiledPlay { sections, handlers, ordinals: compiler.next, tasks: compiler.tasks }
+    CompiledPlay {
+        sections,
+        handlers,
+        ordinals: compiler.next,
+        tasks: compiler.tasks,
+        any_errors_fatal: compiler.any_errors_fatal,
+    }
 }
 
 struct Compiler<'a> {
@@ -114,6 +125,7 @@ struct Compiler<'a> {
     skip: &'a [String],
     /// Roles used so far, with the conditions of the use.
     used: Vec<(Arc<Role>, Vec<Node>)>,
+    any_errors_fatal: bool,
 }
 
 impl Compiler<'_> {
@@ -169,13 +181,18 @@ impl Compiler<'_> {
         let directives = inherit(outer, &task.directives);
         let ordinal = self.next;
         self.next += 1;
-        let batch_barrier = directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let fatal = directives.any_errors_fatal.as_ref();
+        self.any_errors_fatal |= fatal.is_some_and(|node| !matches!(node.value, NodeValue::Bool(false)));
+        let for_all = is_for_all(task);
+        let batch_barrier =
+            for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
         CompiledTask {
             task: task.clone(),
             ordinal,
             role: task.role.clone(),
             directives,
             batch_barrier,
+            for_all,
             gathering: false,
         }
     }
@@ -209,4 +226,11 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
     }
+}
+
+/// Ansible does these once and not for each host: a question is asked once, a play ends for all.
+fn is_for_all(task: &Task) -> bool {
+    let action = task.options.iter().find(|(name, _)| name == "free_form");
+    let action = action.and_then(|(_, node)| node.as_str()).unwrap_or_default();
+    task.module == "pause" || task.module == "meta" && matches!(action, "end_play" | "end_batch")
 }

@@ -79,7 +79,9 @@ impl Board {
                 self.at_work.entry(host.to_owned()).or_default().push_back(work);
             }
             // A host takes no further step of those it has once one failed.
-            EventKind::StepFinished { status: Status::Failed, .. } => drop(self.at_work.remove(host)),
+            EventKind::StepFinished { status: Status::Failed | Status::Rescued, .. } => {
+                drop(self.at_work.remove(host))
+            }
             EventKind::StepFinished { .. } => self.leave(host, event.step, now),
             EventKind::TaskFinished { handler, .. } => {
                 self.leave(host, event.step, now);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::diff::diff_lines;
 use super::recap::{End, banner, counted, end_lines, recap_lines};
 use super::{Options, Palette, Tone};
-use crate::executor::event::{Event, EventKind, HostStatus, Status};
+use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status};
 use crate::hostlog::{sanitize_line, sanitize_text};
 
 /// Names of hosts that a line lists before it only counts.
@@ -247,6 +247,7 @@ impl Lines {
                 (format!("failed: [{host}]"), Tone::Failed)
             }
             HostStatus::Unreachable => (format!("fatal: [{host}]: UNREACHABLE!"), Tone::Unreachable),
+            HostStatus::Cancelled if message == Some(NOT_STARTED) && self.options.verbosity < 1 => return,
             HostStatus::Cancelled => (format!("stopped: [{host}]"), Tone::Skipped),
             HostStatus::RolledBack => (format!("rolled back: [{host}]"), Tone::Changed),
             HostStatus::RollbackFailed => (format!("fatal: [{host}]: ROLLBACK FAILED!"), Tone::Failed),

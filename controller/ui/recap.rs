@@ -65,7 +65,8 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     let palette = Palette { color: options.color };
     let failed: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
     let unreachable: Vec<&str> = bad_hosts(hosts, |recap| recap.unreachable > 0);
-    let waiting = end.targets.saturating_sub(hosts.len());
+    let idle = hosts.values().filter(|recap| **recap == Recap::default()).count();
+    let waiting = end.targets.saturating_sub(hosts.len()) + idle;
     let changed = hosts.values().filter(|recap| recap.changed > 0).count();
 
     let would = if end.check { " would change" } else { " changed" };

@@ -1,6 +1,6 @@
 //! Ctrl-C: once, the steps in hand end and no other begins; twice, what runs is stopped.
 
-use paceline::executor::event::EventKind;
+use paceline::executor::event::{EventKind, HostStatus};
 use rustix::process::Signal;
 
 use super::Scene;
@@ -39,6 +39,10 @@ fn once_ends_the_step_in_hand_and_begins_no_other() {
     assert!(scene.environment.path("hosts/good/work/ended").exists(), "the step in hand was cut off");
     assert!(!scene.environment.path("hosts/good/work/never").exists(), "another step ran");
     assert_eq!(events.of("good").failed, 0);
+    // It did not come to its end, although nothing failed.
+    let end =
+        |kind: &EventKind| matches!(kind, EventKind::HostFinished { status: HostStatus::Cancelled, .. });
+    assert!(events.0.iter().any(|event| end(&event.kind)), "{:?}", events.0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod fifty;
 mod plan;
 mod rollback;
 mod runs;
+mod stops;
 mod terminal;
 mod waves;
 mod wire;
