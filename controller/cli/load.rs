@@ -134,6 +134,7 @@ pub(super) fn run_scope(
         magic,
         groups: Arc::new(groups_value(inventory)),
         facts: FactStore::default(),
+        folder: environment.folder.clone(),
     })
 }
 
@@ -156,6 +157,11 @@ pub(super) fn magic(loaded: &Loaded, environment: &Environment) -> IndexMap<Stri
         "ansible_version",
         json!({"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"}),
     );
+    let paths = loaded.sources.iter().map(|source| match source {
+        InventorySource::Path(path) => json!(absolute(path)),
+        InventorySource::List(list) => json!(list),
+    });
+    set("ansible_inventory_sources", paths.collect());
     set("paceline_version", json!(env!("CARGO_PKG_VERSION")));
     magic
 }

@@ -286,6 +286,8 @@ async fn roll_out(
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
         ask: if environment.can_ask && global.output == Output::Human {
             Some(Box::new(show::ask))
+        } else if request.rollout.yes || request.trusted {
+            Some(Box::new(show::answered))
         } else {
             None
         },

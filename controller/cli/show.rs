@@ -1,7 +1,7 @@
 //! Connects a run to the terminal: reporter, signals, questions.
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -43,10 +43,15 @@ pub(super) fn reporter(
         state_dir: Some(global.state_dir.clone()),
         name_state_dir: global.state_dir != std::path::Path::new(".paceline"),
         suggest_resume: false,
+        columns: if environment.stderr_terminal {
+            ui::terminal_size().0.saturating_sub(1).min(79)
+        } else {
+            79
+        },
         ..Options::default()
     };
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-    let bars = environment.stdout_terminal && stderr.is_terminal();
+    let bars = environment.stdout_terminal && stderr.is_terminal() && !environment.dumb_terminal;
     let reporter: Box<dyn ui::Reporter> = match global.output {
         Output::Json => Box::new(Json::new(stdout)),
         Output::Human if bars => Box::new(Progress::new(options, stdout)),
@@ -70,22 +75,31 @@ pub(super) async fn watch_signals(canceller: Canceller, emitter: Emitter) {
         }
         let level = canceller.escalate();
         if level >= 3 {
+            ui::restore_terminal();
             std::process::exit(99);
         }
         emitter.emit(EventKind::RunCancelled { level }).await;
     }
 }
 
-/// Asks the person at the terminal and returns the line that was typed.
-pub(super) fn ask(question: String) -> Pin<Box<dyn Future<Output = String> + Send>> {
-    Box::pin(async move {
-        let line = tokio::task::spawn_blocking(move || {
-            let mut stderr = std::io::stderr().lock();
-            let _ = writeln!(stderr, "{question}").and_then(|()| stderr.flush());
+/// Waits for a line of the person at the terminal. The reporter has shown the question.
+pub(super) fn ask(echo: bool) -> Pin<Box<dyn Future<Output = String> + Send>> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // A thread of its own, that nobody waits for: after Ctrl-C it still waits for a line when the program ends.
+    std::thread::spawn(move || {
+        let line = if echo {
             let mut line = String::new();
             let _ = std::io::stdin().read_line(&mut line);
             line
-        });
-        line.await.unwrap_or_default().trim_end_matches(['\n', '\r']).to_owned()
-    })
+        } else {
+            rpassword::read_password().unwrap_or_default()
+        };
+        let _ = sender.send(line.trim_end_matches(['\n', '\r']).to_owned());
+    });
+    Box::pin(async { receiver.await.unwrap_or_default() })
+}
+
+/// The answer to every question of `pause` where nobody can be asked and `--yes` was given: Enter.
+pub(super) fn answered(_: bool) -> Pin<Box<dyn Future<Output = String> + Send>> {
+    Box::pin(async { String::new() })
 }

@@ -24,6 +24,8 @@ pub struct Environment {
     pub stdout_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_terminal: bool,
+    /// Whether the terminal can only print line after line (`TERM=dumb`).
+    pub dumb_terminal: bool,
     /// Whether a person can be asked.
     pub can_ask: bool,
     /// Whether to colour standard output.
@@ -50,6 +52,7 @@ impl Environment {
             folder: std::env::current_dir().unwrap_or_default(),
             stdout_terminal,
             stderr_terminal,
+            dumb_terminal: term.as_deref() == Some("dumb"),
             can_ask: std::io::stdin().is_terminal() && stderr_terminal,
             color: color(stdout_terminal),
             error_color: color(stderr_terminal),

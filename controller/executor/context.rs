@@ -36,8 +36,8 @@ pub type Targets = dyn Fn(&HostName, &dyn Fn(&str) -> Option<serde_json::Value>)
     + Send
     + Sync;
 
-/// Asks the person at the terminal, if there is one, and returns what was typed.
-pub type Ask = dyn Fn(String) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;
+/// Waits for a line of the person at the terminal and returns it; with `true` it is shown while it is typed.
+pub type Ask = dyn Fn(bool) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;
 
 /// What all workers of a run share.
 pub struct RunContext {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::evaluate::{Item, Settled};
+use super::event::EventKind;
 use super::pipeline::Landed;
 use super::slot::ItemResult;
 use super::steps::add_loop_fields;
@@ -35,7 +36,7 @@ impl Worker<'_> {
                 )
             }
             Control::Meta(action) => return self.meta(&action).await,
-            Control::Pause { seconds, prompt, .. } => self.pause(seconds, prompt).await?,
+            Control::Pause { seconds, prompt, echo } => self.pause(settled, seconds, prompt, echo).await?,
             Control::Fetch { operation, destination, fail_on_missing } => {
                 let landed = self.at_once(task, settled, operation, label).await?;
                 self.fetched(task, settled, item, landed, &destination, fail_on_missing).await
@@ -106,28 +107,44 @@ impl Worker<'_> {
     }
 
     /// `pause`: waits, or asks a person to go on.
-    async fn pause(&mut self, seconds: Option<u64>, prompt: Option<String>) -> Result<ItemResult, Stop> {
-        let start = std::time::Instant::now();
+    async fn pause(
+        &mut self,
+        settled: &Settled,
+        seconds: Option<u64>,
+        prompt: Option<String>,
+        echo: bool,
+    ) -> Result<ItemResult, Stop> {
+        let (start, began) = (std::time::Instant::now(), super::dispatcher::now());
+        let mut typed = String::new();
+        let event = EventKind::Paused { prompt, seconds };
         match (seconds, &self.run.ask) {
-            (Some(seconds), _) => self.sleep(Duration::from_secs(seconds)).await?,
+            (Some(seconds), _) => {
+                self.host.sink.task_event(&settled.name, event).await;
+                self.sleep(Duration::from_secs(seconds)).await?;
+            }
+            // Nothing is about to happen that somebody would have to look at first.
+            (None, _) if settled.check => {}
             (None, Some(ask)) => {
-                let question = prompt.unwrap_or_else(|| "press Enter to go on".to_owned());
-                let answer = ask(question);
+                let answer = ask(echo);
+                self.host.sink.task_event(&settled.name, event).await;
                 tokio::select! {
-                    answer = answer => drop(answer),
+                    answer = answer => typed = answer,
                     () = self.run.cancel.reached(1) => return Err(Stop::Cancelled),
                 }
             }
             (None, None) => {
-                let message = "`pause` without `seconds` needs a person at a terminal, and there is none";
+                let message = "`pause` without a time needs a person at a terminal, and there is none; \
+                               hint: give `seconds` or `minutes`, or run with `--yes` to go on at once";
                 return Ok(ItemResult::failure(message));
             }
         }
-        let delta = start.elapsed().as_secs();
-        let mut result = ItemResult::default();
-        result.value.insert("changed".into(), json!(false));
-        result.value.insert("delta".into(), json!(delta));
-        result.value.insert("msg".into(), json!(format!("paused for {delta} seconds")));
-        Ok(result)
+        let seconds = start.elapsed().as_secs_f64();
+        let value = json!({
+            "changed": false, "failed": false, "rc": 0, "stderr": "", "echo": echo, "user_input": typed,
+            "start": began, "stop": super::dispatcher::now(), "delta": seconds as u64,
+            "stdout": format!("Paused for {:.2} minutes", seconds / 60.0),
+        });
+        let Value::Object(value) = value else { return Ok(ItemResult::default()) };
+        Ok(ItemResult::of_map(value))
     }
 }

@@ -94,14 +94,12 @@ pub(super) struct Evaluator<'a> {
     pub play: &'a PlayContext,
     pub host: &'a HostName,
     pub learned: &'a RwLock<HostValues>,
-    /// Values for the rescue of a block: `ansible_failed_task`, `ansible_failed_result`.
-    pub failure: &'a [(String, Binding)],
 }
 
 impl<'a> Evaluator<'a> {
     /// Evaluates for a host outside any task.
     pub(super) fn bare(run: &'a RunContext, play: &'a PlayContext, host: &'a HostState) -> Self {
-        Self { run, play, host: &host.name, learned: &host.learned, failure: &[] }
+        Self { run, play, host: &host.name, learned: &host.learned }
     }
 
     /// Returns a variable that decides how the host is reached, rendered; the play's own come first.
@@ -142,7 +140,8 @@ impl<'a> Evaluator<'a> {
             task: TaskScope {
                 vars: &task.directives.vars,
                 role: task.role.as_deref(),
-                local: self.failure.iter().chain(local).cloned().collect(),
+                local: local.to_vec(),
+                of_task: true,
             },
             item: LoopScope { values: item.values.clone() },
         }
@@ -359,8 +358,8 @@ impl<'a> Evaluator<'a> {
         let text = |value: String| Binding::Data(Arc::new(Value::String(value)));
         let local = [
             ("ansible_managed".to_owned(), text("Ansible managed".to_owned())),
-            ("template_path".to_owned(), text(path.display().to_string())),
-            ("template_fullpath".to_owned(), text(path.display().to_string())),
+            ("template_path".to_owned(), text(self.run.scope.absolute(path).display().to_string())),
+            ("template_fullpath".to_owned(), text(self.run.scope.absolute(path).display().to_string())),
         ];
         self.scope(task, item, &local)
     }

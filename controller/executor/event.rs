@@ -64,6 +64,15 @@ pub enum EventKind {
         /// Its hosts.
         hosts: Vec<String>,
     },
+    /// `pause` waits: for a person to press Enter, or for a time.
+    Paused {
+        /// What is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// How long; nothing for a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
     /// A host's connection is open.
     HostConnected {
         /// Milliseconds it took.

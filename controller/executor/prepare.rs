@@ -80,8 +80,14 @@ impl Preparing<'_> {
         let play = self.play;
         let vars: Named = play.vars.iter().cloned().collect();
         let vars_files = self.vars_files(&vars);
+        let directory = self.directory();
         let render = |node: &Node| -> Result<Value, TemplateError> {
-            let scope = HostlessScope { run: self.scope, vars: &vars, vars_files: &vars_files };
+            let scope = HostlessScope {
+                run: self.scope,
+                vars: &vars,
+                vars_files: &vars_files,
+                directory: &directory,
+            };
             self.engine.render(node, &scope)
         };
         let mut problems = Vec::new();
@@ -143,11 +149,13 @@ impl Preparing<'_> {
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),
-            ("playbook_dir", json!(self.play.directory)),
             ("ansible_role_names", json!(role_names(play))),
+            ("ansible_play_role_names", json!(role_names(play))),
+            ("ansible_search_path", json!([*directory])),
             ("role_names", json!(role_names(play))),
         ];
-        let magic = magic.into_iter().map(|(name, value)| (name.to_owned(), Arc::new(value))).collect();
+        let magic = magic.map(|(name, value)| (name.to_owned(), Arc::new(value))).into_iter();
+        let magic = magic.chain([("playbook_dir".to_owned(), directory.clone())]).collect();
         let handler_names = handler_names.collect();
         let participants = Participants::new(targets);
         let scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic, participants };
@@ -190,6 +198,11 @@ impl Preparing<'_> {
         all.map(|(name, node)| (name.as_str(), node.as_ref()))
     }
 
+    /// `playbook_dir`.
+    fn directory(&self) -> Arc<Value> {
+        Arc::new(json!(self.scope.absolute(&self.play.directory)))
+    }
+
     fn error(&mut self, node: &Node, message: String) {
         self.diagnostics.push(Diagnostic::error(&node.span, message));
     }
@@ -225,6 +238,7 @@ impl Preparing<'_> {
 
     /// Loads `vars_files`; of a list, the first file that exists.
     fn vars_files(&mut self, vars: &Named) -> Named {
+        let directory = self.directory();
         let mut loaded = Named::new();
         for entry in &self.play.vars_files {
             let candidates = match &entry.value {
@@ -233,7 +247,8 @@ impl Preparing<'_> {
             };
             let mut names = Vec::new();
             for node in candidates {
-                let scope = HostlessScope { run: self.scope, vars, vars_files: &loaded };
+                let scope =
+                    HostlessScope { run: self.scope, vars, vars_files: &loaded, directory: &directory };
                 match self.engine.render_string(node, &scope) {
                     Ok(name) => names.push(name),
                     Err(error) => {

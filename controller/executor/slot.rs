@@ -68,9 +68,7 @@ impl Slot {
         );
         value.insert("msg".into(), json!(message));
         value.insert("changed".into(), json!(changed));
-        if skipped {
-            value.insert("skipped".into(), json!(true));
-        }
+        value.insert("skipped".into(), json!(skipped));
         if failed {
             value.insert("failed".into(), json!(true));
         }

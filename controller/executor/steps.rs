@@ -306,6 +306,8 @@ impl Worker<'_> {
                 Ok(false) => {
                     result.judge("failed", true);
                     result.value.remove("failed_when_result");
+                    // As in Ansible, the number that was given; the first attempt is not counted.
+                    result.value.insert("attempts".into(), json!(retries.max(1)));
                     if result.message().is_none() {
                         let message =
                             format!("the condition of `until` did not hold after {attempt} attempts");
@@ -465,11 +467,10 @@ impl Worker<'_> {
     }
 }
 
-/// Adds the loop variable to the result of an item, as Ansible does.
+/// Adds what the loop set (its variable, the index, `ansible_loop`) to the result of an item, as Ansible does.
 pub(super) fn add_loop_fields(task: &CompiledTask, item: &Item, result: &mut ItemResult) {
-    if let (Some(looping), Some(value)) = (&task.task.looping, &item.item) {
-        result.value.insert(looping.variable.clone(), (**value).clone());
-        result.value.insert("ansible_loop_var".into(), json!(looping.variable));
+    if task.task.looping.is_some() {
+        result.value.extend(item.values.iter().map(|(name, value)| (name.clone(), (**value).clone())));
     }
 }
 

@@ -94,7 +94,6 @@ pub(super) struct Worker<'a> {
     pub(super) next_slot: u64,
     pub(super) login: Login,
     pub(super) notified: BTreeSet<usize>,
-    pub(super) failure: Vec<(String, Binding)>,
     pub(super) rescue_depth: usize,
     pub(super) in_handlers: bool,
     /// Whether what runs now runs even when the host or the wave has failed: `always`, forced handlers.
@@ -121,7 +120,6 @@ impl<'a> Worker<'a> {
             next_slot: 0,
             login: Login::Plain,
             notified: BTreeSet::new(),
-            failure: Vec::new(),
             rescue_depth: 0,
             in_handlers: false,
             finishing: false,
@@ -134,13 +132,7 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn evaluator(&self) -> Evaluator<'_> {
-        Evaluator {
-            run: self.run,
-            play: self.play,
-            host: &self.host.name,
-            learned: &self.host.learned,
-            failure: &self.failure,
-        }
+        Evaluator { run: self.run, play: self.play, host: &self.host.name, learned: &self.host.learned }
     }
 
     /// Takes the host through the play.
@@ -225,9 +217,6 @@ impl<'a> Worker<'a> {
             result = self.entries(&block.rescue).await;
             if result.is_ok() {
                 result = self.drain().await;
-            }
-            if result.is_ok() {
-                self.failure.clear();
             }
         }
         if result.is_ok() || self.gave_up(&result) {
@@ -484,15 +473,14 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         self.discard_after(&slot);
-        self.failure = vec![
-            (
-                "ansible_failed_task".to_owned(),
-                Binding::Data(Arc::new(
-                    json!({"name": &*slot.settled.name, "action": slot.task.task.module_as_written}),
-                )),
-            ),
-            ("ansible_failed_result".to_owned(), Binding::Data(Arc::new(Value::Object(result.value)))),
-        ];
+        if self.rescue_depth > 0 {
+            let task = &slot.task.task;
+            let args: serde_json::Map<String, Value> =
+                task.options.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
+            let failed = json!({"name": &*slot.settled.name, "action": task.module_as_written, "args": args});
+            self.evaluator().learn("ansible_failed_task", failed);
+            self.evaluator().learn("ansible_failed_result", Value::Object(result.value));
+        }
         // Told at once, so that the others do not go on while `always` runs here.
         if self.rescue_depth == 0
             && let Some((failed, of, limit)) = self.wave.failed(self.key(), slot.settled.any_errors_fatal)

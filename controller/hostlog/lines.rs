@@ -44,6 +44,10 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
             body.extend(hint.as_ref().map(|hint| format!("hint: {hint}")));
             format!("host {}", status.words())
         }
+        EventKind::Paused { prompt, seconds } => {
+            body.extend(prompt.clone());
+            seconds.map_or_else(|| "paused".to_owned(), |seconds| format!("paused for {seconds} s"))
+        }
         EventKind::Warning { message } => {
             body.push(message.clone());
             "warning".to_owned()

@@ -208,6 +208,7 @@ impl Operation for Command {
             Some(_) => "non-zero return code".to_owned(),
             None => "the command ended without a status".to_owned(),
         };
+        timed_out(&mut result, &reply);
         let outcome = Outcome { changed: !reply.timed_out, failed, cut, ..Outcome::default() };
         Progress::Done(self.finish(result, &message, outcome))
     }
@@ -241,6 +242,7 @@ impl Operation for Raw {
         let mut result = Map::new();
         output(&mut result, reply.rc, &text(&reply.stdout), &text(&reply.stderr));
         let failed = reply.rc != Some(0) || reply.timed_out;
+        timed_out(&mut result, &reply);
         if reply.timed_out {
             result.insert("msg".to_owned(), reply.over_time().into());
         } else if failed {
@@ -251,6 +253,14 @@ impl Operation for Raw {
 
     fn irreversible(&self) -> bool {
         true
+    }
+}
+
+/// What `is timedout` looks for.
+fn timed_out(result: &mut Map<String, Value>, reply: &Reply) {
+    if reply.timed_out {
+        let seconds = reply.limit.map(|limit| limit.as_secs());
+        result.insert("timedout".to_owned(), json!({"period": seconds}));
     }
 }
 

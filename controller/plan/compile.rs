@@ -145,16 +145,26 @@ impl Compiler<'_> {
     }
 
     fn block(&mut self, block: &Block, outer: &Directives, into: &mut Vec<CompiledEntry>) {
-        if self.has_run(block) {
+        let inherited = inherit(outer, &block.directives);
+        let role = block.role.as_ref().filter(|role| block.role_use && !role.allow_duplicates);
+        if role.is_some_and(|role| self.has_run(role, &inherited)) {
             return;
         }
-        let inherited = inherit(outer, &block.directives);
+        let before = self.tasks;
+        self.parts(block, &inherited, into);
+        // A use of which the tags leave nothing is none.
+        if let Some(role) = role.filter(|_| self.tasks > before) {
+            self.used.push((role.clone(), inherited.when));
+        }
+    }
+
+    fn parts(&mut self, block: &Block, inherited: &Directives, into: &mut Vec<CompiledEntry>) {
         if block.rescue.is_empty() && block.always.is_empty() {
-            return self.entries(&block.entries, &inherited, into);
+            return self.entries(&block.entries, inherited, into);
         }
         let mut lists = [Vec::new(), Vec::new(), Vec::new()];
         for (list, compiled) in [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists) {
-            self.entries(list, &inherited, compiled);
+            self.entries(list, inherited, compiled);
         }
         let [entries, rescue, always] = lists;
         if !(entries.is_empty() && always.is_empty()) {
@@ -162,19 +172,12 @@ impl Compiler<'_> {
         }
     }
 
-    /// Tells whether a block is a use of a role whose tasks were used before on the same condition: a
-    /// role runs once for each set of parameters, unless it allows duplicates.
-    fn has_run(&mut self, block: &Block) -> bool {
-        let Some(role) = block.role.as_ref().filter(|role| block.role_use && !role.allow_duplicates) else {
-            return false;
-        };
-        let before = self.used.iter().any(|(used, when)| {
-            Arc::ptr_eq(used, role) && (when.is_empty() || *when == block.directives.when)
-        });
-        if !before {
-            self.used.push((role.clone(), block.directives.when.clone()));
-        }
-        before
+    /// Tells whether the tasks of a role were used before on the same condition: a role runs once for each set of
+    /// parameters, unless it allows duplicates.
+    fn has_run(&self, role: &Arc<Role>, inherited: &Directives) -> bool {
+        self.used
+            .iter()
+            .any(|(used, when)| Arc::ptr_eq(used, role) && (when.is_empty() || *when == inherited.when))
     }
 
     fn task(&mut self, task: &Arc<Task>, outer: &Directives) -> CompiledTask {

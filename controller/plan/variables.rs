@@ -1,10 +1,11 @@
 //! The variables of one host at one point of its play, resolved by Ansible's precedence.
 //!
-//! Strongest first: magic variables, `-e`, loop variables, role parameters, `set_fact` and registered
+//! Strongest first: magic variables, loop variables, `-e`, role parameters, `set_fact` and registered
 //! results, `vars` of task and blocks, role vars, `vars_files`, play `vars`, facts, inventory, role
 //! defaults. (Ansible: Using variables, "Understanding variable precedence".)
 
 use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
@@ -32,6 +33,23 @@ pub struct RunScope {
     pub groups: Arc<Value>,
     /// What hosts have learned: facts, `set_fact`, results.
     pub facts: FactStore,
+    /// The folder that relative paths are relative to.
+    pub folder: PathBuf,
+}
+
+impl RunScope {
+    /// A path as variables have it: whole, whatever folder it is used in later.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        let mut whole = PathBuf::new();
+        for component in self.folder.join(path).components() {
+            match component {
+                Component::CurDir => {}
+                Component::ParentDir => drop(whole.pop()),
+                other => whole.push(other),
+            }
+        }
+        whole
+    }
 }
 
 /// What is the same for all hosts of a play.
@@ -121,8 +139,10 @@ pub struct TaskScope<'a> {
     pub vars: &'a [(String, Arc<Node>)],
     /// The role of the task.
     pub role: Option<&'a Role>,
-    /// Values for this evaluation alone: `ansible_failed_task`, a result that is being judged.
+    /// Values for this evaluation alone: a result that is being judged, the name of a template.
     pub local: Vec<(String, Binding)>,
+    /// Whether this is the evaluation of a task: then a host without an address is reached by its name.
+    pub of_task: bool,
 }
 
 /// What is special to a loop item.
@@ -173,8 +193,8 @@ impl HostScope<'_> {
                 let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
                 data(Value::Object(learned.facts.clone()))
             }
-            "role_name" => data(json!(self.task.role?.name)),
-            "role_path" => data(json!(self.task.role?.path)),
+            "role_name" | "ansible_role_name" => data(json!(self.task.role?.name)),
+            "role_path" => data(json!(self.run.absolute(&self.task.role?.path))),
             _ => self
                 .play
                 .and_then(|play| play.magic.get(name).cloned().or_else(|| play.participants.variable(name)))
@@ -207,11 +227,11 @@ impl Scope for HostScope<'_> {
         if let Some((_, binding)) = self.task.local.iter().rev().find(|(key, _)| key == name) {
             return Some(binding.clone());
         }
-        if let Some(node) = self.run.extra.get(name) {
-            return Some(source(node));
-        }
         if let Some((_, value)) = self.item.values.iter().rev().find(|(key, _)| key == name) {
             return Some(Binding::Data(value.clone()));
+        }
+        if let Some(node) = self.run.extra.get(name) {
+            return Some(source(node));
         }
         if let Some(node) = self.task.role.and_then(|role| find(&role.params, name)) {
             return Some(source(node));
@@ -230,20 +250,21 @@ impl Scope for HostScope<'_> {
         if let Some(variable) = inventory.and_then(|candidates| candidates.last()) {
             return Some(source(&variable.node));
         }
-        self.default(name).map(source)
+        if let Some(node) = self.default(name) {
+            return Some(source(node));
+        }
+        (name == "ansible_host" && self.task.of_task).then(|| data(json!(&*self.host.0))).flatten()
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = [
-            "inventory_hostname",
-            "inventory_hostname_short",
-            "group_names",
-            "groups",
-            "hostvars",
-            "ansible_facts",
-        ]
-        .map(str::to_owned)
-        .into();
+        let mut names: Vec<String> =
+            ["inventory_hostname", "inventory_hostname_short", "group_names", "groups", "ansible_facts"]
+                .map(str::to_owned)
+                .into();
+        // Not among the entries of `hostvars` itself, which would have no end.
+        if self.play.is_some() {
+            names.push("hostvars".to_owned());
+        }
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
         names.extend(self.run.magic.keys().cloned());
         names.extend(self.run.extra.keys().cloned());
@@ -305,12 +326,17 @@ pub struct HostlessScope<'a> {
     pub vars: &'a Named,
     /// `vars_files` of the play.
     pub vars_files: &'a Named,
+    /// `playbook_dir`.
+    pub directory: &'a Arc<Value>,
 }
 
 impl Scope for HostlessScope<'_> {
     fn lookup(&self, name: &str) -> Option<Binding> {
         if name == "groups" {
             return Some(Binding::Data(self.run.groups.clone()));
+        }
+        if name == "playbook_dir" {
+            return Some(Binding::Data(self.directory.clone()));
         }
         if let Some(value) = self.run.magic.get(name) {
             return Some(Binding::Data(value.clone()));

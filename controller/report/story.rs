@@ -171,6 +171,7 @@ impl Story {
             EventKind::RunStarted { .. } => self.recap.clear(),
             EventKind::RunFinished { hosts, .. } => self.recap = hosts,
             EventKind::HostConnected { .. }
+            | EventKind::Paused { .. }
             | EventKind::StepStarted { .. }
             | EventKind::StepOutput { .. }
             | EventKind::StepFinished { .. }
@@ -288,7 +289,7 @@ impl HostStory {
                 Err(error) => return Err(error.into()),
             }
         }
-        story.recap = fold.hosts().get(host).copied();
+        story.recap = fold.hosts().get(host).copied().filter(|recap| *recap != Recap::default());
         if story.recap.is_none() && !hosts.iter().any(|target| target == host) {
             return Err(unknown_host(folder, host, &hosts));
         }

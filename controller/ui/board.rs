@@ -40,6 +40,8 @@ pub(super) struct Board {
     /// Steps are sent ahead of their results: the first is the one at work.
     at_work: HashMap<String, VecDeque<Work>>,
     stopping: bool,
+    /// A person is asked something and types below it: nothing is drawn until the answer is there.
+    asking: bool,
 }
 
 impl Board {
@@ -56,6 +58,7 @@ impl Board {
             unreachable: HashSet::new(),
             at_work: HashMap::new(),
             stopping: false,
+            asking: false,
         }
     }
 
@@ -84,6 +87,8 @@ impl Board {
             }
             EventKind::StepFinished { .. } => self.leave(host, event.step, now),
             EventKind::TaskFinished { handler, .. } => {
+                // `pause` is the only task while it asks: the hosts of its wave have met.
+                self.asking = false;
                 self.leave(host, event.step, now);
                 self.play_done += usize::from(!handler);
             }
@@ -96,7 +101,8 @@ impl Board {
                     HostStatus::Ok | HostStatus::Cancelled | HostStatus::RolledBack => false,
                 };
             }
-            EventKind::RunCancelled { .. } => self.stopping = true,
+            EventKind::Paused { seconds: None, .. } => self.asking = true,
+            EventKind::RunCancelled { .. } => (self.stopping, self.asking) = (true, false),
             _ => {}
         }
     }
@@ -117,7 +123,7 @@ impl Board {
     /// The lines for a terminal of that size: the rollout, then the hosts at work, slowest first. None is wider
     /// than the terminal, and a third of its lines stay free for what is printed above.
     pub(super) fn draw(&self, now: Instant, columns: usize, rows: usize) -> Vec<String> {
-        if self.targets == 0 {
+        if self.targets == 0 || self.asking {
             return Vec::new();
         }
         // The last column stays free: some terminals wrap when it is filled.

@@ -106,6 +106,13 @@ impl Lines {
                     lines.extend(output_tail.iter().map(|line| format!("  | {}", sanitize_line(line))));
                 }
             }
+            EventKind::Paused { prompt, seconds } => {
+                lines.extend(prompt.iter().map(|prompt| format!("[{task}] {}", sanitize_text(prompt))));
+                lines.push(match seconds {
+                    Some(seconds) => format!("[{task}] pausing for {}", counted(*seconds as usize, "second")),
+                    None => format!("[{task}] press Enter to go on, Ctrl-C to stop"),
+                });
+            }
             EventKind::HostFinished { status, message, hint } => {
                 self.host(&host, *status, message.as_deref(), hint.as_deref(), &mut lines);
             }

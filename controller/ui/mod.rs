@@ -7,6 +7,7 @@
 mod board;
 mod diff;
 mod drive;
+mod echo;
 mod fit;
 mod json;
 mod lines;
@@ -19,10 +20,11 @@ pub(crate) mod testing;
 mod tone;
 
 pub use drive::{Reporter, Screen, spawn};
+pub use echo::restore_terminal;
 pub use fit::{shorten, width};
 pub use json::Json;
 pub use options::{Options, OutputFormat, color_wanted};
 pub use plain::Plain;
-pub use progress::Progress;
+pub use progress::{Progress, terminal_size};
 pub use recap::{counted, duration, recap_lines};
 pub use tone::{Palette, Tone};

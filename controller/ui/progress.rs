@@ -32,6 +32,7 @@ pub struct Progress<O> {
 impl<O: Write + Send> Progress<O> {
     /// Draws on standard error.
     pub fn new(options: Options, out: O) -> Self {
+        super::echo::hide_control_characters();
         Self::on(options, out, ProgressDrawTarget::stderr_with_hz(RATE), Box::new(terminal_size))
     }
 
@@ -92,13 +93,14 @@ impl<O: Write + Send> Reporter for Progress<O> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.bar.finish_and_clear();
+        super::restore_terminal();
         self.out.write_all(&std::mem::take(&mut self.above))?;
         self.out.flush()
     }
 }
 
-/// Size of the terminal on standard error.
-fn terminal_size() -> (usize, usize) {
+/// Columns and lines of the terminal on standard error; 80 and 24 where there is none.
+pub fn terminal_size() -> (usize, usize) {
     rustix::termios::tcgetwinsize(io::stderr())
         .ok()
         .filter(|size| size.ws_col > 0 && size.ws_row > 0)
