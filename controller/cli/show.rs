@@ -36,6 +36,7 @@ pub(super) fn reporter(
     environment: &Environment,
     diff: bool,
 ) -> Result<(Box<dyn Observer>, Screen), CommandError> {
+    let columns = environment.stdout_terminal.then(|| ui::terminal_size().0);
     let options = Options {
         verbosity: global.verbose,
         color: environment.color,
@@ -43,11 +44,8 @@ pub(super) fn reporter(
         state_dir: Some(global.state_dir.clone()),
         name_state_dir: global.state_dir != std::path::Path::new(".paceline"),
         suggest_resume: false,
-        columns: if environment.stderr_terminal {
-            ui::terminal_size().0.saturating_sub(1).min(79)
-        } else {
-            79
-        },
+        columns: columns.map_or(79, |columns| columns.saturating_sub(1).min(79)),
+        terminal: columns,
         ..Options::default()
     };
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());

@@ -127,6 +127,15 @@ impl<'a> Loader<'a> {
         }
         let mut plays = Vec::new();
         let before = std::mem::replace(&mut self.directory, folder(path));
+        if let Some(span) = from.filter(|_| normal(&before) != normal(&self.directory)) {
+            for name in ["group_vars", "host_vars"] {
+                let unread = self.directory.join(name);
+                if unread.exists() {
+                    let warning = Diagnostic::warning(span, format!("`{}` is not read", unread.display()));
+                    self.report(warning.hint("only those beside the playbook of the command line are"));
+                }
+            }
+        }
         if let Some(root) = self.file(path) {
             match &root.value {
                 NodeValue::Sequence(entries) => {

@@ -29,7 +29,7 @@ pub fn show(folder: &RunFolder, output: OutputFormat, out: &mut dyn Write) -> Re
     }
     if !story.recap.is_empty() {
         writeln!(out)?;
-        for line in recap_lines(&story.recap, Palette { color: false }) {
+        for line in recap_lines(&story.recap, Palette { color: false }, None) {
             writeln!(out, "{}", line.trim_end())?;
         }
     }
@@ -148,7 +148,7 @@ pub fn show_host(
     if let Some(recap) = story.recap {
         let recap = indexmap::IndexMap::from([(story.host.clone(), recap)]);
         writeln!(out)?;
-        for line in recap_lines(&recap, Palette { color: false }) {
+        for line in recap_lines(&recap, Palette { color: false }, None) {
             writeln!(out, "{}", line.trim_end())?;
         }
     }

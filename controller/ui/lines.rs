@@ -139,7 +139,7 @@ impl Lines {
             }
             EventKind::RunFinished { hosts, exit_code, duration_ms } => {
                 lines.push(banner("PLAY RECAP", self.options.columns));
-                lines.extend(recap_lines(hosts, self.palette));
+                lines.extend(recap_lines(hosts, self.palette, self.options.terminal));
                 let (exit_code, duration_ms) = (*exit_code, *duration_ms);
                 let end =
                     End { run: &event.run, targets: self.targets, exit_code, duration_ms, check: self.check };

@@ -28,6 +28,8 @@ pub struct Options {
     pub diff: bool,
     /// Columns that headings fill; Ansible takes 79 without a terminal.
     pub columns: usize,
+    /// Columns of the terminal, if there is one: a recap that is wider is drawn closer.
+    pub terminal: Option<usize>,
     /// The state folder, for the lines that say where the logs are; none if nothing is kept.
     pub state_dir: Option<PathBuf>,
     /// Whether the suggested commands must name the state folder, because it is not the default one.
@@ -45,6 +47,7 @@ impl Default for Options {
             color: false,
             diff: false,
             columns: 79,
+            terminal: None,
             state_dir: None,
             name_state_dir: false,
             suggest_resume: true,

@@ -24,14 +24,38 @@ pub(super) fn banner(text: &str, columns: usize) -> String {
     format!("\n{text} {}", "*".repeat(columns.saturating_sub(width(text)).max(3)))
 }
 
-/// The lines of `PLAY RECAP`, column by column as Ansible prints them; `rolled_back` only if there is any.
-pub fn recap_lines(hosts: &IndexMap<String, Recap>, palette: Palette) -> Vec<String> {
+/// The lines of `PLAY RECAP`, column by column as Ansible prints them; `rolled_back` only if there is any. Where
+/// they do not fit into the columns of a terminal, space and kinds that did not occur are left out.
+pub fn recap_lines(
+    hosts: &IndexMap<String, Recap>,
+    palette: Palette,
+    terminal: Option<usize>,
+) -> Vec<String> {
     let mut names: Vec<&String> = hosts.keys().collect();
     names.sort_unstable();
-    names.into_iter().map(|host| recap_line(host, &hosts[host], palette)).collect()
+    let all = |style: Style| names.iter().map(move |host| recap_line(host, &hosts[*host], palette, style));
+    let wide = Style { host: 26, count: 4, all: true };
+    let plain = Palette { color: false };
+    let widest = names.iter().map(|host| width(&recap_line(host, &hosts[*host], plain, wide))).max();
+    if widest.unwrap_or_default() <= terminal.unwrap_or(usize::MAX) {
+        return all(wide).collect();
+    }
+    let host = names.iter().map(|host| width(&sanitize_line(host))).max().unwrap_or_default();
+    let used = |count: fn(&Recap) -> u64| hosts.values().any(|recap| count(recap) > 0);
+    let rare = used(|recap| recap.skipped + recap.rescued + recap.ignored);
+    all(Style { host, count: 3, all: rare }).map(|line| line.trim_end().to_owned()).collect()
 }
 
-fn recap_line(host: &str, recap: &Recap, palette: Palette) -> String {
+/// How close a line of the recap is drawn.
+#[derive(Clone, Copy)]
+struct Style {
+    host: usize,
+    count: usize,
+    /// Whether kinds that are rare are shown too.
+    all: bool,
+}
+
+fn recap_line(host: &str, recap: &Recap, palette: Palette, style: Style) -> String {
     let tone = if recap.failed + recap.unreachable > 0 {
         Tone::Failed
     } else if recap.changed > 0 {
@@ -40,7 +64,7 @@ fn recap_line(host: &str, recap: &Recap, palette: Palette) -> String {
         Tone::Ok
     };
     let host = sanitize_line(host);
-    let space = " ".repeat(26_usize.saturating_sub(width(&host)));
+    let space = " ".repeat(style.host.saturating_sub(width(&host)));
     let mut line = format!("{}{space} :", palette.paint(tone, &host));
     let counts = [
         ("ok", recap.ok, Tone::Ok),
@@ -51,9 +75,10 @@ fn recap_line(host: &str, recap: &Recap, palette: Palette) -> String {
         ("rescued", recap.rescued, Tone::Ok),
         ("ignored", recap.ignored, Tone::Warning),
     ];
+    let counts = &counts[..if style.all { 7 } else { 4 }];
     let rolled_back = (recap.rolled_back > 0).then_some(("rolled_back", recap.rolled_back, Tone::Changed));
-    for (name, count, tone) in counts.into_iter().chain(rolled_back) {
-        let text = format!("{name}={count:<4}");
+    for (name, count, tone) in counts.iter().copied().chain(rolled_back) {
+        let text = format!("{name}={count:<space$}", space = style.count);
         line.push(' ');
         line.push_str(&if count == 0 { text } else { palette.paint(tone, &text) });
     }
@@ -166,8 +191,24 @@ mod tests {
 
     /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
     #[test]
+    fn a_narrow_terminal_has_a_closer_recap() {
+        let recap = Recap { ok: 12, changed: 6, ..Recap::default() };
+        let hosts = ["par-ad-01.example", "b"].map(|host| (host.to_owned(), recap));
+        let mut hosts = IndexMap::from(hosts);
+        let lines = |hosts: &_| recap_lines(hosts, Palette { color: false }, Some(80)).join("\n");
+        insta::assert_snapshot!(lines(&hosts), @r"
+        b                 : ok=12  changed=6   unreachable=0   failed=0
+        par-ad-01.example : ok=12  changed=6   unreachable=0   failed=0
+        ");
+        hosts["b"].skipped = 1;
+        let lines = lines(&hosts);
+        let end = "unreachable=0   failed=0   skipped=1   rescued=0   ignored=0";
+        assert!(lines.lines().next().is_some_and(|line| line.ends_with(end)), "{lines}");
+    }
+
+    #[test]
     fn is_ansibles_recap() {
-        let lines = recap_lines(&hosts(), Palette { color: false });
+        let lines = recap_lines(&hosts(), Palette { color: false }, None);
         assert_eq!(
             lines,
             [
@@ -181,7 +222,7 @@ mod tests {
 
     #[test]
     fn colours_what_is_not_zero() {
-        let lines = recap_lines(&hosts(), Palette { color: true });
+        let lines = recap_lines(&hosts(), Palette { color: true }, None);
         assert!(
             lines[0].starts_with(
                 "\u{1b}[0;33ma\u{1b}[0m                          : \u{1b}[0;32mok=12  \u{1b}[0m "

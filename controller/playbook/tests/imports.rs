@@ -104,6 +104,19 @@ fn mistakes_around_imports_are_found_in_all_files() {
 }
 
 #[test]
+fn variables_beside_an_imported_playbook_are_not_ignored_in_silence() {
+    let play = "- hosts: all\n  tasks: []\n";
+    let files = Files::new(&[
+        ("site.yml", "- import_playbook: sub/a.yml\n- import_playbook: b.yml\n"),
+        ("sub/a.yml", play),
+        ("sub/group_vars/all.yml", "x: 1\n"),
+        ("b.yml", play),
+        ("group_vars/all.yml", "x: 1\n"),
+    ]);
+    assert_snapshot!(files.messages(), @"site.yml:1:20: warning: `sub/group_vars` is not read | only those beside the playbook of the command line are");
+}
+
+#[test]
 fn a_playbook_without_plays_is_an_error() {
     assert!(site("").messages().ends_with("holds no play"));
     assert!(site("- hosts: all\n").load().0.is_some());
