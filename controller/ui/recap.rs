@@ -36,7 +36,8 @@ pub fn recap_lines(
     let all = |style: Style| names.iter().map(move |host| recap_line(host, &hosts[*host], palette, style));
     let wide = Style { host: 26, count: 4, all: true };
     let plain = Palette { color: false };
-    let widest = names.iter().map(|host| width(&recap_line(host, &hosts[*host], plain, wide))).max();
+    let widest =
+        names.iter().map(|host| width(recap_line(host, &hosts[*host], plain, wide).trim_end())).max();
     if widest.unwrap_or_default() <= terminal.unwrap_or(usize::MAX) {
         return all(wide).collect();
     }
