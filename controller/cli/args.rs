@@ -27,12 +27,11 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub output: Output,
-    /// Folder of runs: journals, host logs
+    /// Folder of runs: journals, host logs [env: PACELINE_STATE_DIR]
     #[arg(
         long,
         global = true,
-        env = "PACELINE_STATE_DIR",
-        default_value = ".paceline",
+        default_value_os_t = super::terminal::state_dir(),
         value_name = "DIR",
         help_heading = "Global options"
     )]

@@ -19,7 +19,6 @@ use crate::inventory::HostName;
 use crate::journal::{self, NewRun, RunFolder, RunRecord};
 use crate::operation::Point;
 use crate::plan::Login;
-use crate::secrets;
 use crate::template::Engine;
 
 /// Commands whose effects nothing here can undo.
@@ -97,9 +96,9 @@ pub(super) fn run(
 /// The run that is meant. `latest` passes over plans and rollbacks, which changed nothing by themselves.
 fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
     if text != "latest" {
-        return journal::resolve(&global.state_dir, text).map_err(CommandError::user);
+        return journal::resolve(&global.state_dir, text).map_err(CommandError::failed);
     }
-    let runs = journal::runs(&global.state_dir).map_err(CommandError::user)?;
+    let runs = journal::runs(&global.state_dir).map_err(CommandError::failed)?;
     let changed = |run: &RunFolder| {
         let rolled_out = RunRecord::read(&run.record())
             .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check);
@@ -172,7 +171,7 @@ fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
 fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
     let mut hosts: HashMap<String, HostPoints> = HashMap::new();
     let mut modules: HashMap<(String, u64), String> = HashMap::new();
-    for event in journal::read(&folder.journal()).map_err(CommandError::user)? {
+    for event in journal::read(&folder.journal()).map_err(CommandError::failed)? {
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
         let (Some(host), Some(step)) = (event.host, event.step) else { continue };
@@ -210,7 +209,7 @@ async fn roll_back(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     let ask = |asked: bool, text: &str| -> Result<Option<secrecy::SecretString>, CommandError> {
-        if asked { secrets::prompt(text).map(Some).map_err(CommandError::user) } else { Ok(None) }
+        if asked { terminal::password(text).map(Some) } else { Ok(None) }
     };
     let login_password = ask(args.connection.ask_pass, "SSH password: ")?;
     let become_password = ask(args.r#become.ask_become_pass, "BECOME password: ")?;
@@ -262,8 +261,8 @@ async fn roll_back(
         folder: environment.folder.clone(),
         ..RunRecord::default()
     };
-    let new = NewRun::create(&global.state_dir, record).map_err(CommandError::user)?;
-    let journal = new.journal().map_err(CommandError::user)?;
+    let new = NewRun::create(&global.state_dir, record).map_err(CommandError::failed)?;
+    let journal = new.journal().map_err(CommandError::failed)?;
     let (observer, screen) = show::reporter(global, environment, false)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
@@ -278,9 +277,7 @@ async fn roll_back(
     let verdict = restore(context, restored).await;
     signals.abort();
     let _ = signals.await;
-    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
-    screen.join()?;
-    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    let code = show::conclude(dispatcher, screen, verdict.exit_code()).await;
     new.finish();
-    Ok(verdict.exit_code())
+    code
 }

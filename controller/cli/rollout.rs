@@ -15,13 +15,13 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, Verdict, cancellation, execute, prepare,
+    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
 use crate::inventory::InventorySource;
 use crate::journal::{NewRun, RunRecord, digests};
 use crate::plan::{BecomeDefaults, RunScope};
 use crate::playbook::{self, Playbook};
-use crate::secrets::{self, Masks};
+use crate::secrets::Masks;
 use crate::settings::Gathering;
 use crate::source::{Diagnostic, Severity};
 use crate::template::Engine;
@@ -194,12 +194,10 @@ fn confirm(
         ))
         .hint("`--list-hosts` lists them, `-l` selects some of them"));
     }
-    let whole = prepared
-        .playbooks
-        .iter()
-        .flat_map(|playbook| &playbook.plays)
-        .any(|play| play.hosts.as_str().is_some_and(|hosts| matches!(hosts.trim(), "all" | "*")));
-    let fleet = whole && request.inventory.limit.is_none() && targets.len() > FLEET;
+    let all = prepared.loaded.inventory.hosts.len();
+    // However a play says it: `all`, a list, a pattern, a variable, a group that holds every host.
+    let whole = prepared.plays.iter().any(|play| play.waves.iter().map(Vec::len).sum::<usize>() >= all);
+    let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
     if request.check || request.trusted || request.rollout.yes || !fleet {
         return Ok(());
     }
@@ -230,7 +228,7 @@ fn passwords(
     request: &Request<'_>,
     loaded: &Loaded,
 ) -> Result<(Option<SecretString>, Option<SecretString>), CommandError> {
-    let ask = |text: &str| secrets::prompt(text).map_err(CommandError::user);
+    let ask = terminal::password;
     let login = if request.connection.ask_pass { Some(ask("SSH password: ")?) } else { None };
     let asks = request.r#become.ask_become_pass || loaded.settings.r#become.ask_password == Some(true);
     let r#become = if asks { Some(ask("BECOME password: ")?) } else { None };
@@ -250,14 +248,15 @@ async fn roll_out(
     terminal::raise_file_limit();
     let playbooks: Vec<String> = request.playbooks.iter().map(|path| path.display().to_string()).collect();
     let new = NewRun::create(&global.state_dir, |id| record(id, request, &loaded, &plays, environment));
-    let new = new.map_err(CommandError::user)?;
-    let journal = new.journal().map_err(CommandError::user)?;
+    let new = new.map_err(CommandError::failed)?;
+    let journal = new.journal().map_err(CommandError::failed)?;
     let folder = new.folder.clone();
     let options = RunOptions {
         check: request.check,
         diff: request.diff,
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
+        exit_code: request.exit_code,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff)?;
     let (emitter, dispatcher) = Dispatcher::start(folder.id().to_owned(), Some(journal), vec![observer]);
@@ -294,17 +293,9 @@ async fn roll_out(
     let verdict = execute(context, request.command, playbooks, plays).await;
     signals.abort();
     let _ = signals.await;
-    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
-    screen.join()?;
-    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    let code = show::conclude(dispatcher, screen, options.exit_code(verdict)).await;
     new.finish();
-    Ok(exit_code(request, verdict))
-}
-
-/// Turns the verdict into an exit code; `plan --exit-code` tells whether something would change.
-fn exit_code(request: &Request<'_>, verdict: Verdict) -> u8 {
-    let code = verdict.exit_code();
-    if code == 0 && request.exit_code && verdict.changed > 0 { 2 } else { code }
+    code
 }
 
 /// Values that must not appear anywhere: prompted passwords, and those that the inventory holds.

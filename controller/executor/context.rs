@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
+use super::run::Verdict;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::plan::{BecomeDefaults, CompiledPlay, FileCache, PlayScope, RunScope};
@@ -29,6 +30,16 @@ pub struct RunOptions {
     pub forks: usize,
     /// How many `-v` were given.
     pub verbosity: u8,
+    /// Whether the exit code tells that something would change (`plan --exit-code`).
+    pub exit_code: bool,
+}
+
+impl RunOptions {
+    /// Returns the exit code of a run with these options.
+    pub fn exit_code(self, verdict: Verdict) -> u8 {
+        let code = verdict.exit_code();
+        if code == 0 && self.exit_code && verdict.changed > 0 { 2 } else { code }
+    }
 }
 
 /// Finds out how to reach a host from its variables.

@@ -84,7 +84,12 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
     while let Some(joined) = workers.join_next().await {
         match joined {
             Ok(HostStatus::Unreachable) => verdict.unreachable += 1,
-            Ok(HostStatus::RollbackFailed) | Err(_) => verdict.failed += 1,
+            Ok(HostStatus::RollbackFailed) => verdict.failed += 1,
+            Err(error) => {
+                (verdict.failed, verdict.internal) = (verdict.failed + 1, true);
+                let message = format!("internal error: a worker ended: {error}");
+                emitter.emit(EventKind::Warning { message }).await;
+            }
             Ok(HostStatus::RolledBack) => verdict.changed += 1,
             Ok(_) => {}
         }
