@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::later::{LaterOfRollout, VaultArgs};
+
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Output {
@@ -53,6 +55,8 @@ pub(super) struct InventoryArgs {
     /// Only hosts that match: names, groups, `,` `:&` `:!`, globs, `~regex`, `group[0:2]`, `@file`
     #[arg(short, long, value_name = "PATTERN", help_heading = "Targets")]
     pub limit: Option<String>,
+    #[command(flatten)]
+    pub vault: VaultArgs,
 }
 
 /// How hosts are reached.
@@ -131,4 +135,6 @@ pub(super) struct RolloutArgs {
     /// Check all files and stop
     #[arg(long, help_heading = "Look first")]
     pub syntax_check: bool,
+    #[command(flatten)]
+    pub later: LaterOfRollout,
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::CommandError;
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
 use super::interrupt::{Cleanup, Interruptions};
+use super::later::VaultArgs;
 use super::rollout::{self, Request};
 use super::terminal::{self, Environment};
 use crate::lab::{Found, Lab, LabFolder, agent};
@@ -54,6 +55,8 @@ enum Action {
         /// Show differences
         #[arg(short = 'D', long, help_heading = "Look first")]
         diff: bool,
+        #[command(flatten)]
+        vault: VaultArgs,
     },
     /// Start hosts and keep them until Ctrl-C or `paceline lab down`
     Up {
@@ -90,7 +93,9 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
         }
         Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global), global),
         Action::Down { folder } => down(&folder_of(folder, global), global),
-        Action::Run { playbooks, hosts, keep, limit, rollout, check, diff } => {
+        Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
+            vault.check()?;
+            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
             let path = folder.path().to_owned();
             let _files = Cleanup::register(move || {
@@ -101,7 +106,8 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
             let runtime = runtime()?;
             let lab = runtime.block_on(start(hosts, folder.path()))?;
             let _processes = Cleanup::register(lab.killer());
-            let inventory = InventoryArgs { inventory: vec![lab.inventory().display().to_string()], limit };
+            let inventory =
+                InventoryArgs { inventory: vec![lab.inventory().display().to_string()], limit, vault };
             let mut rollout = *rollout;
             rollout.extra_vars.insert(0, agent_program()?);
             let request = Request {

@@ -59,6 +59,7 @@ pub(super) fn inventory(
     global: &Global,
     environment: &Environment,
 ) -> Result<Loaded, CommandError> {
+    args.vault.check()?;
     let mut diagnostics = Diagnostics::default();
     let settings = settings(global, environment, &mut diagnostics);
     let mut sources: Vec<InventorySource> =

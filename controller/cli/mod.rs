@@ -8,6 +8,7 @@ mod extra_vars;
 mod interrupt;
 mod inventory;
 mod lab;
+mod later;
 mod load;
 mod lookups;
 mod rollback;
@@ -54,6 +55,8 @@ enum Command {
     Lab(lab::LabArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
+    #[command(flatten)]
+    Later(later::Later),
 }
 
 /// Parses the command line, runs the subcommand, prints what went wrong, and returns the exit code.
@@ -100,13 +103,15 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 Output::Human => crate::ui::OutputFormat::Human,
                 Output::Json => crate::ui::OutputFormat::Json,
             };
+            args.check()?;
             runs::run(&args, &global.state_dir, format, &mut std::io::stdout().lock())
                 .map_err(CommandError::failed)
         }
         Command::Inventory(args) => inventory::run(args, global, environment),
         Command::Trust(args) => trust::run(args, global, environment),
         Command::Lab(args) => lab::run(args, global, environment),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, global),
+        Command::Later(later) => Err(later.refuse()),
     }
 }
 

@@ -52,8 +52,9 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
+    request.rollout.later.check()?;
     let prepared = prepare_all(request, global, environment)?;
-    if let Some(listing) = listing(request, &prepared) {
+    if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
         return Ok(0);
     }
@@ -148,36 +149,40 @@ fn forks(args: &RolloutArgs, loaded: &Loaded) -> usize {
 }
 
 /// Returns what `--list-*` and `--syntax-check` print.
-fn listing(request: &Request<'_>, prepared: &Prepared) -> Option<String> {
+fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option<String> {
     let args = request.rollout;
-    if args.syntax_check {
-        return Some(
-            request.playbooks.iter().map(|path| format!("\nplaybook: {}\n", path.display())).collect(),
-        );
-    }
-    if !(args.list_hosts || args.list_tasks || args.list_tags) {
+    let (syntax, listed) = (args.syntax_check, args.list_hosts || args.list_tasks || args.list_tags);
+    if !syntax && !listed {
         return None;
     }
+    if syntax && output == Output::Human {
+        let names = request.playbooks.iter().map(|path| format!("\nplaybook: {}\n", path.display()));
+        return Some(names.collect());
+    }
     let mut plays = prepared.plays.iter();
-    let mut text = String::new();
+    let (mut text, mut documents) = (String::new(), Vec::new());
     for playbook in &prepared.playbooks {
         let hosts: Vec<Vec<String>> = plays
             .by_ref()
             .take(playbook.plays.len())
             .map(|play| play.waves.iter().flatten().map(ToString::to_string).collect())
             .collect();
-        text.push_str(&playbook::list(
-            playbook,
-            &playbook::Listing {
-                tasks: args.list_tasks,
-                tags: args.list_tags,
-                hosts: args.list_hosts.then_some(&hosts),
-                only: &args.tags,
-                skip: &args.skip_tags,
-            },
-        ));
+        let listing = playbook::Listing {
+            tasks: args.list_tasks && !syntax,
+            tags: args.list_tags && !syntax,
+            hosts: (args.list_hosts && !syntax).then_some(&hosts),
+            only: &args.tags,
+            skip: &args.skip_tags,
+        };
+        match output {
+            Output::Human => text.push_str(&playbook::list(playbook, &listing)),
+            Output::Json => documents.push(playbook::list_json(playbook, &listing)),
+        }
     }
-    Some(text)
+    Some(match output {
+        Output::Human => text,
+        Output::Json => format!("{}\n", json!({ "playbooks": documents })),
+    })
 }
 
 /// Refuses too many hosts; asks before a whole fleet is changed.
@@ -355,6 +360,10 @@ fn record(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         incarnation: 1,
         folder: environment.folder.clone(),
+        playbook_dir: request
+            .playbooks
+            .first()
+            .and_then(|path| absolute(path).parent().map(Path::to_path_buf)),
         user: request.connection.user.clone(),
         private_key: request.connection.private_key.as_ref().map(absolute),
         known_hosts: request.connection.known_hosts.iter().map(absolute).collect(),

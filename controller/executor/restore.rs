@@ -149,7 +149,8 @@ async fn restore_points(
     password: Option<&SecretString>,
 ) -> Result<Option<String>, LinkError> {
     if let Some(duration_ms) = link.connect().await? {
-        sink.host_event(EventKind::HostConnected { duration_ms }).await;
+        let reached = link.reached();
+        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
     }
     let task: Arc<str> = "restore".into();
     for (index, (login, point)) in points.into_iter().enumerate() {

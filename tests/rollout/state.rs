@@ -81,3 +81,24 @@ fn causes_are_told() {
     let ended = environment.run(&["runs", "--state-dir", "file"]).expect(1);
     assert!(ended.stderr.contains("`file/runs`: Not a directory"), "{}", ended.stderr);
 }
+
+#[test]
+fn what_is_no_run_prints_one_document() {
+    let environment = Environment::new();
+    environment.write("inventory.yml", "web:\n  hosts:\n    a:\n    b:\n");
+    environment.write(
+        "playbook.yml",
+        "- name: One\n  hosts: web\n  tags: [x]\n  tasks:\n    - name: First\n      ping:\n      tags: [y]\n",
+    );
+    let document = |option: &str| -> serde_json::Value {
+        let arguments = ["plan", "playbook.yml", "-i", "inventory.yml", option, "--output", "json"];
+        serde_json::from_str(&environment.run(&arguments).expect(0).stdout).unwrap()
+    };
+    let play = |document: serde_json::Value| document["playbooks"][0]["plays"][0].clone();
+    assert_eq!(document("--syntax-check")["playbooks"][0]["playbook"], "playbook.yml");
+    assert_eq!(play(document("--list-hosts"))["hosts"], serde_json::json!(["a", "b"]));
+    let tasks = serde_json::json!([{"task": "First", "tags": ["x", "y"]}]);
+    assert_eq!(play(document("--list-tasks"))["tasks"], tasks);
+    assert_eq!(play(document("--list-tags"))["task_tags"], serde_json::json!(["x", "y"]));
+    environment.run(&["completions", "bash", "--output", "json"]).expect(1);
+}
