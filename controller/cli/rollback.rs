@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
+use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
@@ -335,7 +336,7 @@ async fn roll_back(
     let (observer, screen) = show::reporter(global, environment, false)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
-    let signals = tokio::spawn(show::watch_signals(canceller, emitter.clone()));
+    let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));
     let context = Arc::new(Restore {
         of: chosen.run.id().to_owned(),
         forks: args.forks as usize,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
@@ -199,9 +200,13 @@ fn confirm(
         ))
         .hint("`--list-hosts` lists them, `-l` selects some of them"));
     }
-    let all = prepared.loaded.inventory.hosts.len();
+    let inventory = &prepared.loaded.inventory.hosts;
+    let all = inventory.len();
     // However a play says it: `all`, a list, a pattern, a variable, a group that holds every host.
-    let whole = prepared.plays.iter().any(|play| play.waves.iter().map(Vec::len).sum::<usize>() >= all);
+    let known = |play: &PreparedPlay| {
+        play.waves.iter().flatten().filter(|host| inventory.contains_key(*host)).count()
+    };
+    let whole = prepared.plays.iter().any(|play| known(play) >= all);
     let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
     if request.check || request.trusted || request.rollout.yes || !fleet {
         return Ok(());
@@ -294,7 +299,7 @@ async fn roll_out(
             None
         },
     });
-    let signals = tokio::spawn(show::watch_signals(canceller, emitter));
+    let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter));
     let verdict = execute(context, request.command, playbooks, plays).await;
     signals.abort();
     let _ = signals.await;

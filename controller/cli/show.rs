@@ -57,8 +57,7 @@ pub(super) fn reporter(
 }
 
 /// Turns Ctrl-C, SIGTERM and a lost terminal into the three steps of cancellation.
-pub(super) async fn watch_signals(canceller: Canceller, emitter: Emitter) {
-    let mut interruptions = Interruptions::take();
+pub(super) async fn watch_signals(mut interruptions: Interruptions, canceller: Canceller, emitter: Emitter) {
     let mut level = 0;
     while let Some(interruption) = interruptions.next().await {
         if interruption == Interruption::Hangup && level > 0 {

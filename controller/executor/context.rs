@@ -106,3 +106,24 @@ impl PlayContext {
         crate::playbook::notified(&self.handler_tasks, &self.handler_names, name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_fits_is_the_exit_code() {
+        let options = RunOptions { check: true, diff: true, forks: 1, verbosity: 0, exit_code: true };
+        let mut verdict = Verdict { changed: 1, ..Verdict::default() };
+        assert_eq!(options.exit_code(verdict), 2);
+        assert_eq!(RunOptions { exit_code: false, ..options }.exit_code(verdict), 0);
+        verdict.failed = 1;
+        assert_eq!(options.exit_code(verdict), 2);
+        verdict.unreachable = 1;
+        assert_eq!(options.exit_code(verdict), 4);
+        verdict.cancelled = true;
+        assert_eq!(options.exit_code(verdict), 99);
+        verdict.internal = true;
+        assert_eq!(options.exit_code(verdict), 250);
+    }
+}
