@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::CommandError;
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, RolloutArgs};
+use super::later::PlanFile;
 use super::rollout::{self, Request};
 use super::terminal::Environment;
 
@@ -45,6 +46,8 @@ pub(super) struct PlanArgs {
     #[arg(long, help_heading = "Look first")]
     exit_code: bool,
     #[command(flatten)]
+    file: PlanFile,
+    #[command(flatten)]
     connection: ConnectionArgs,
     #[command(flatten)]
     r#become: BecomeArgs,
@@ -67,6 +70,7 @@ pub(super) fn apply(args: ApplyArgs, global: &Global, environment: &Environment)
 }
 
 pub(super) fn plan(args: PlanArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
+    args.file.check()?;
     let request = Request {
         command: "plan",
         playbooks: &args.playbooks,

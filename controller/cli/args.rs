@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::later::{LaterOfRollout, VaultArgs};
+
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Output {
@@ -27,12 +29,11 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub output: Output,
-    /// Folder of runs: journals, host logs
+    /// Folder of runs: journals, host logs [env: PACELINE_STATE_DIR]
     #[arg(
         long,
         global = true,
-        env = "PACELINE_STATE_DIR",
-        default_value = ".paceline",
+        default_value_os_t = super::terminal::state_dir(),
         value_name = "DIR",
         help_heading = "Global options"
     )]
@@ -54,6 +55,8 @@ pub(super) struct InventoryArgs {
     /// Only hosts that match: names, groups, `,` `:&` `:!`, globs, `~regex`, `group[0:2]`, `@file`
     #[arg(short, long, value_name = "PATTERN", help_heading = "Targets")]
     pub limit: Option<String>,
+    #[command(flatten)]
+    pub vault: VaultArgs,
 }
 
 /// How hosts are reached.
@@ -132,4 +135,6 @@ pub(super) struct RolloutArgs {
     /// Check all files and stop
     #[arg(long, help_heading = "Look first")]
     pub syntax_check: bool,
+    #[command(flatten)]
+    pub later: LaterOfRollout,
 }

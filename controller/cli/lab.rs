@@ -2,19 +2,23 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::CommandError;
-use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, RolloutArgs};
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::interrupt::{Cleanup, Interruptions};
+use super::later::VaultArgs;
 use super::rollout::{self, Request};
-use super::terminal::Environment;
-use crate::lab::{Lab, agent};
+use super::terminal::{self, Environment};
+use crate::lab::{Found, Lab, LabFolder, agent};
 
 /// Where a lab that was started with `lab up` lives, below the state folder.
 const FOLDER: &str = "lab";
-/// What the running lab is known by.
-const PID: &str = "pid";
+/// How long a lab may take to end.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Disposable hosts on loopback, for trying things out
 ///
@@ -51,6 +55,8 @@ enum Action {
         /// Show differences
         #[arg(short = 'D', long, help_heading = "Look first")]
         diff: bool,
+        #[command(flatten)]
+        vault: VaultArgs,
     },
     /// Start hosts and keep them until Ctrl-C or `paceline lab down`
     Up {
@@ -82,16 +88,26 @@ enum Action {
 pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
     match args.action {
         Action::Agent { root, port } => {
-            agent::serve(&root, port).map_err(CommandError::user)?;
+            agent::serve(&root, port).map_err(CommandError::failed)?;
             Ok(0)
         }
-        Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global)),
-        Action::Down { folder } => down(&folder_of(folder, global)),
-        Action::Run { playbooks, hosts, keep, limit, rollout, check, diff } => {
+        Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global), global),
+        Action::Down { folder } => down(&folder_of(folder, global), global),
+        Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
+            vault.check()?;
+            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
+            let path = folder.path().to_owned();
+            let _files = Cleanup::register(move || {
+                if !keep {
+                    remove_all(&path);
+                }
+            });
             let runtime = runtime()?;
             let lab = runtime.block_on(start(hosts, folder.path()))?;
-            let inventory = InventoryArgs { inventory: vec![lab.inventory().display().to_string()], limit };
+            let _processes = Cleanup::register(lab.killer());
+            let inventory =
+                InventoryArgs { inventory: vec![lab.inventory().display().to_string()], limit, vault };
             let mut rollout = *rollout;
             rollout.extra_vars.insert(0, agent_program()?);
             let request = Request {
@@ -110,7 +126,8 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
             runtime.block_on(lab.stop());
             if keep {
                 let path = folder.keep();
-                writeln!(std::io::stderr(), "the hosts' files are in {}", path.join("hosts").display())?;
+                let _ =
+                    writeln!(std::io::stderr(), "the hosts' files are in {}", path.join("hosts").display());
             }
             result
         }
@@ -126,77 +143,113 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 }
 
 async fn start(hosts: u16, folder: &Path) -> Result<Lab, CommandError> {
-    super::terminal::raise_file_limit();
+    terminal::raise_file_limit();
     let failed = |error: std::io::Error| {
         CommandError::user(format!("cannot start the lab in `{}`: {error}", folder.display()))
     };
     Lab::start(usize::from(hosts), folder).await.map_err(failed)
 }
 
+/// Removes a folder in which processes that were just killed may still have written a moment ago.
+fn remove_all(folder: &Path) {
+    for _ in 0..20 {
+        if std::fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The variable that makes the shipped playbook install the sample agent of this very program.
 fn agent_program() -> Result<String, CommandError> {
     let program = std::env::current_exe()?;
-    Ok(serde_json::json!({ "agent_program": [program, "lab", "agent"] }).to_string())
+    Ok(json!({ "agent_program": [program, "lab", "agent"] }).to_string())
 }
 
-fn up(hosts: u16, folder: &Path) -> Result<u8, CommandError> {
-    if let Some(pid) = running(folder) {
-        let message = format!("a lab is running in `{}` already (process {pid})", folder.display());
-        return Err(CommandError::user(message).hint("stop it with `paceline lab down`"));
-    }
+fn up(hosts: u16, folder: &Path, global: &Global) -> Result<u8, CommandError> {
+    let claimed = LabFolder::claim(folder).map_err(CommandError::failed)?;
+    let path = claimed.path().to_owned();
+    let files = Cleanup::register(move || {
+        let _ = LabFolder::remove_files(&path);
+    });
     let runtime = runtime()?;
-    let lab = runtime.block_on(start(hosts, folder))?;
-    let pid = folder.join(PID);
-    std::fs::write(&pid, std::process::id().to_string())?;
-    let mut out = std::io::stdout().lock();
-    let program = std::env::current_exe()?;
-    writeln!(out, "{hosts} hosts are up; stop them with Ctrl-C or `paceline lab down`\n")?;
-    writeln!(out, "inventory: {}", lab.inventory().display())?;
-    writeln!(out, "try:       {} apply playbooks/install-agent.yml \\", program.display())?;
-    writeln!(out, "             -i {} \\", lab.inventory().display())?;
-    writeln!(out, "             -e '{}'", agent_program()?)?;
-    out.flush()?;
-    drop(out);
+    let lab = match runtime.block_on(start(hosts, folder)) {
+        Ok(lab) => lab,
+        Err(error) => {
+            let _ = claimed.remove();
+            return Err(error);
+        }
+    };
+    let processes = Cleanup::register(lab.killer());
+    let mut interruptions = Interruptions::take();
+    let told = announce(&lab, hosts, global);
     runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        if told.is_ok() {
+            interruptions.next().await;
         }
         lab.stop().await;
-        std::io::Result::Ok(())
+    });
+    drop((files, processes));
+    let empty = claimed.remove().map_err(|error| {
+        CommandError::user(format!("cannot remove the files of the lab in `{}`: {error}", folder.display()))
     })?;
-    std::fs::remove_dir_all(folder)?;
-    Ok(0)
-}
-
-/// Returns the process of the lab that runs in `folder`.
-fn running(folder: &Path) -> Option<rustix::process::Pid> {
-    let pid = std::fs::read_to_string(folder.join(PID)).ok()?.trim().parse().ok()?;
-    let pid = rustix::process::Pid::from_raw(pid)?;
-    rustix::process::test_kill_process(pid).ok().map(|()| pid)
-}
-
-fn down(folder: &Path) -> Result<u8, CommandError> {
-    let Some(pid) = running(folder) else {
-        if folder.join(PID).exists() {
-            std::fs::remove_dir_all(folder)?;
-            writeln!(std::io::stderr(), "the lab had ended already; its files are removed")?;
-            return Ok(0);
-        }
-        return Err(CommandError::user(format!("no lab is running in `{}`", folder.display()))
-            .hint("`--folder` or `--state-dir` name another place"));
-    };
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(CommandError::user)?;
-    let patience = std::time::Instant::now();
-    while running(folder).is_some() {
-        if patience.elapsed().as_secs() > 15 {
-            return Err(CommandError::user(format!("the lab (process {pid:?}) does not end")));
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    if !empty {
+        let _ = writeln!(std::io::stderr(), "`{}` stays: it holds other files too", folder.display());
     }
-    writeln!(std::io::stderr(), "the lab is down and its files are removed")?;
+    told.map(|()| 0)
+}
+
+/// Tells that the lab is up and how to reach it.
+fn announce(lab: &Lab, hosts: u16, global: &Global) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    if global.output == Output::Json {
+        let names: Vec<&str> = lab.hosts().iter().map(crate::lab::LabHost::name).collect();
+        let document = json!({
+            "hosts": names, "inventory": lab.inventory(), "known_hosts": lab.known_hosts(),
+            "private_key": lab.key(), "process": std::process::id(), "extra_vars": agent_program()?,
+        });
+        writeln!(out, "{document}")?;
+    } else {
+        let program = std::env::current_exe()?;
+        writeln!(out, "{hosts} hosts are up; stop them with Ctrl-C or `paceline lab down`\n")?;
+        writeln!(out, "inventory: {}", lab.inventory().display())?;
+        writeln!(out, "try:       {} apply playbooks/install-agent.yml \\", program.display())?;
+        writeln!(out, "             -i {} \\", lab.inventory().display())?;
+        writeln!(out, "             -e '{}'", agent_program()?)?;
+    }
+    terminal::flush(out)
+}
+
+fn down(folder: &Path, global: &Global) -> Result<u8, CommandError> {
+    let (was_running, empty) = match LabFolder::find(folder).map_err(CommandError::failed)? {
+        Found::Left(left) => (false, left.remove()?),
+        Found::Running(pid) => {
+            end(folder, pid)?;
+            (true, !folder.exists())
+        }
+    };
+    if global.output == Output::Json {
+        let document = json!({ "folder": folder, "was_running": was_running, "folder_removed": empty });
+        writeln!(std::io::stdout(), "{document}")?;
+        return Ok(0);
+    }
+    let what = if was_running { "the lab is down" } else { "the lab had ended already" };
+    let rest = if empty { "" } else { "; other files in its folder stay" };
+    let _ = writeln!(std::io::stderr(), "{what} and its files are removed{rest}");
     Ok(0)
+}
+
+/// Asks a lab to end and waits until it has. It holds the lock of its folder, so the number is its own.
+fn end(folder: &Path, pid: i32) -> Result<(), CommandError> {
+    let process = rustix::process::Pid::from_raw(pid)
+        .ok_or_else(|| CommandError::user(format!("`{pid}` is not the number of a process")))?;
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(CommandError::failed)?;
+    let patience = Instant::now();
+    while let Ok(Found::Running(_)) = LabFolder::find(folder) {
+        if patience.elapsed() > PATIENCE {
+            return Err(CommandError::user(format!("the lab (process {pid}) does not end")));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }

@@ -59,6 +59,7 @@ pub(super) fn inventory(
     global: &Global,
     environment: &Environment,
 ) -> Result<Loaded, CommandError> {
+    args.vault.check()?;
     let mut diagnostics = Diagnostics::default();
     let settings = settings(global, environment, &mut diagnostics);
     let mut sources: Vec<InventorySource> =
@@ -114,7 +115,7 @@ pub(super) fn parse_limit(
 /// Shows what is wrong with a pattern of the command line.
 pub(super) fn pattern_error(error: PatternError) -> CommandError {
     let hint = error.hint();
-    let error = CommandError::user(error);
+    let error = CommandError::failed(error);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
@@ -191,7 +192,7 @@ impl Reach {
         let home = environment.home.clone().ok_or_else(|| {
             CommandError::user("`HOME` is not set").hint("keys and known_hosts are looked for there")
         })?;
-        let ssh_config = SshConfig::load(&home).map_err(CommandError::user)?;
+        let ssh_config = SshConfig::load(&home).map_err(CommandError::failed)?;
         let options = ConnectionOptions {
             user: args.user.clone().or_else(|| settings.remote_user.clone()),
             private_key: args.private_key.clone().or_else(|| settings.private_key_file.clone()),

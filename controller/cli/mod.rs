@@ -5,8 +5,10 @@ mod args;
 mod completions;
 mod error;
 mod extra_vars;
+mod interrupt;
 mod inventory;
 mod lab;
+mod later;
 mod load;
 mod lookups;
 mod rollback;
@@ -53,25 +55,41 @@ enum Command {
     Lab(lab::LabArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
+    #[command(flatten)]
+    Later(later::Later),
 }
 
 /// Parses the command line, runs the subcommand, prints what went wrong, and returns the exit code.
 pub fn main() -> u8 {
     let environment = Environment::read();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return u8::from(error.use_stderr());
-        }
-    };
-    match run(cli, &environment) {
-        Ok(code) => code,
-        Err(error) => {
-            terminal::report(&error, &environment);
-            error.exit_code()
-        }
-    }
+    let ended = caught(|| {
+        let cli = match parse() {
+            Ok(cli) => cli,
+            Err(code) => return Ok(code),
+        };
+        interrupt::watch()?;
+        run(cli, &environment)
+    });
+    ended.unwrap_or_else(|error| {
+        terminal::report(&error, &environment);
+        error.exit_code()
+    })
+}
+
+/// Reads the command line; what clap has to say is printed, and only its exit code is left.
+fn parse() -> Result<Cli, u8> {
+    Cli::try_parse().map_err(|error| {
+        let _ = error.print();
+        u8::from(error.use_stderr())
+    })
+}
+
+/// Turns a panic into an internal error. What panicked, and where, stands on standard error already.
+fn caught(program: impl FnOnce() -> Result<u8, CommandError>) -> Result<u8, CommandError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(program)).unwrap_or_else(|_| {
+        Err(CommandError::internal("Paceline has crashed; this is a defect of the program")
+            .hint("please report it with the lines above; `paceline runs` tells how far a run came"))
+    })
 }
 
 fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
@@ -85,12 +103,26 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 Output::Human => crate::ui::OutputFormat::Human,
                 Output::Json => crate::ui::OutputFormat::Json,
             };
+            args.check()?;
             runs::run(&args, &global.state_dir, format, &mut std::io::stdout().lock())
-                .map_err(CommandError::user)
+                .map_err(CommandError::failed)
         }
         Command::Inventory(args) => inventory::run(args, global, environment),
         Command::Trust(args) => trust::run(args, global, environment),
         Command::Lab(args) => lab::run(args, global, environment),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, global),
+        Command::Later(later) => Err(later.refuse()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_error() {
+        assert_eq!(caught(|| Ok(2)).ok(), Some(2));
+        let error = caught(|| panic!("on purpose")).err();
+        assert_eq!(error.map(|error| error.exit_code()), Some(250));
     }
 }

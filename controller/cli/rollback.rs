@@ -2,24 +2,25 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
-use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output};
+use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
+use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::event::EventKind;
-use crate::executor::{Dispatcher, Restore, RestoreHost, cancellation, restore};
+use crate::executor::{Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, restore};
 use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::journal::{self, NewRun, RunFolder, RunRecord};
 use crate::operation::Point;
 use crate::plan::Login;
-use crate::secrets;
 use crate::template::Engine;
 
 /// Commands whose effects nothing here can undo.
@@ -43,8 +44,9 @@ pub(super) struct RollbackArgs {
     forks: u32,
     #[command(flatten)]
     connection: ConnectionArgs,
-    #[command(flatten)]
-    r#become: BecomeArgs,
+    /// Ask for the password of become
+    #[arg(short = 'K', long, help_heading = "Become")]
+    ask_become_pass: bool,
 }
 
 /// What the journal tells about one host.
@@ -52,6 +54,15 @@ pub(super) struct RollbackArgs {
 struct HostPoints {
     points: Vec<(Option<String>, Point)>,
     irreversible: Vec<String>,
+    /// How it was reached last, in a journal that tells.
+    reached: Option<Box<Reached>>,
+}
+
+impl HostPoints {
+    /// Whether the run did nothing to the host.
+    fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.irreversible.is_empty()
+    }
 }
 
 pub(super) fn run(
@@ -59,22 +70,23 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
+    args.inventory.vault.check()?;
     let folder = find(&args.run, global)?;
-    if folder.is_running() {
-        return Err(CommandError::user(format!("run `{}` is still at work", folder.id()))
-            .hint("stop it with Ctrl-C first"));
-    }
     let record = RunRecord::read(&folder.record()).unwrap_or_default();
+    let connection = &args.connection;
+    let given = Given {
+        user: connection.user.is_some(),
+        private_key: connection.private_key.is_some(),
+        known_hosts: !connection.known_hosts.is_empty(),
+    };
     as_recorded(&mut args, &record);
     let saved = points(&folder)?;
-    let loaded = load::inventory(&args.inventory, None, global, environment)?;
+    let loaded = load::inventory(&args.inventory, record.playbook_dir.as_deref(), global, environment)?;
     loaded.check(environment)?;
     let hosts: Vec<HostName> = loaded
         .select(args.inventory.limit.as_deref(), environment)?
         .into_iter()
-        .filter(|host| {
-            saved.get(&*host.0).is_some_and(|host| !host.points.is_empty() || !host.irreversible.is_empty())
-        })
+        .filter(|host| saved.get(&*host.0).is_some_and(|host| !host.is_empty()))
         .collect();
     if args.to.is_some() && hosts.len() != 1 {
         return Err(CommandError::user("`--to` names a point of one host")
@@ -91,24 +103,64 @@ pub(super) fn run(
         return show_plan(&args, &folder, &saved, &hosts, global);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(roll_back(&args, &folder, saved, &hosts, &loaded, global, environment))
+    let chosen = Chosen { run: folder, saved, given, started_in: record.folder };
+    runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
+}
+
+/// The run that is rolled back.
+struct Chosen {
+    run: RunFolder,
+    saved: HashMap<String, HostPoints>,
+    /// Where the command line counts more than the way that the run took.
+    given: Given,
+    started_in: PathBuf,
 }
 
 /// The run that is meant. `latest` passes over plans and rollbacks, which changed nothing by themselves.
 fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
-    if text != "latest" {
-        return journal::resolve(&global.state_dir, text).map_err(CommandError::user);
-    }
-    let runs = journal::runs(&global.state_dir).map_err(CommandError::user)?;
-    let changed = |run: &RunFolder| {
-        let rolled_out = RunRecord::read(&run.record())
-            .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check);
-        rolled_out && points(run).is_ok_and(|hosts| !hosts.is_empty())
+    let runs = journal::runs(&global.state_dir).map_err(CommandError::failed)?;
+    let (chosen, passed) = if text == "latest" {
+        let mut rollouts = runs.iter().filter(|run| rolled_out(run)).peekable();
+        let mut passed = Vec::new();
+        while let Some(run) = rollouts.next_if(|run| !points(run).is_ok_and(|hosts| !hosts.is_empty())) {
+            passed.push(journal::short_id(run.id()).to_owned());
+        }
+        (rollouts.next().cloned(), passed)
+    } else {
+        (Some(journal::resolve(&global.state_dir, text).map_err(CommandError::failed)?), Vec::new())
     };
-    runs.into_iter().find(changed).ok_or_else(|| {
-        CommandError::user(format!("no run in `{}` changed a host", global.state_dir.display()))
-            .hint("`--state-dir` names another state folder")
-    })
+    let up_to = |run: &&RunFolder| chosen.as_ref().is_none_or(|chosen| run.id() >= chosen.id());
+    let at_work = |run: &&RunFolder| run.is_running() && (rolled_out(run) || is_rollback(run));
+    if let Some(busy) = runs.iter().filter(up_to).find(at_work) {
+        let newer = chosen.as_ref().filter(|chosen| chosen.id() != busy.id());
+        let than = newer.map(|chosen| format!(", newer than `{}`,", chosen.id())).unwrap_or_default();
+        return Err(CommandError::user(format!("run `{}`{than} is still at work", busy.id())).hint(
+            "wait for its end or stop it with Ctrl-C; runs are rolled back one by one, the newest first",
+        ));
+    }
+    let Some(chosen) = chosen else {
+        let message = format!("no run in `{}` changed a host", global.state_dir.display());
+        return Err(CommandError::user(message).hint("`--state-dir` names another state folder"));
+    };
+    if !passed.is_empty() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: `{}` left nothing to restore; `latest` is `{}`",
+            passed.join("`, `"),
+            journal::short_id(chosen.id())
+        );
+    }
+    Ok(chosen)
+}
+
+/// Whether a run may have changed hosts: neither a plan nor a rollback.
+fn rolled_out(run: &RunFolder) -> bool {
+    RunRecord::read(&run.record())
+        .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check)
+}
+
+fn is_rollback(run: &RunFolder) -> bool {
+    RunRecord::read(&run.record()).is_some_and(|record| record.command == "rollback")
 }
 
 /// Prints what would be restored, from the journal alone.
@@ -122,7 +174,7 @@ fn show_plan(
     let mut out = std::io::stdout().lock();
     let mut listed = Vec::new();
     for host in hosts {
-        let Some(HostPoints { points, irreversible }) = saved.get(&*host.0) else { continue };
+        let Some(HostPoints { points, irreversible, .. }) = saved.get(&*host.0) else { continue };
         let points = points.iter().rev().filter(|(_, point)| args.to.is_none_or(|to| point.number >= to));
         let points: Vec<&Point> = points.map(|(_, point)| point).collect();
         listed.push(json!({
@@ -172,10 +224,16 @@ fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
 fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
     let mut hosts: HashMap<String, HostPoints> = HashMap::new();
     let mut modules: HashMap<(String, u64), String> = HashMap::new();
-    for event in journal::read(&folder.journal()).map_err(CommandError::user)? {
+    let mut ways: HashMap<String, Box<Reached>> = HashMap::new();
+    for event in journal::read(&folder.journal()).map_err(CommandError::failed)? {
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
-        let (Some(host), Some(step)) = (event.host, event.step) else { continue };
+        let Some(host) = event.host else { continue };
+        if let EventKind::HostConnected { reached: Some(reached), .. } = event.kind {
+            ways.insert(host, reached);
+            continue;
+        }
+        let Some(step) = event.step else { continue };
         match event.kind {
             EventKind::StepStarted { module, .. } => {
                 modules.insert((host, step), module);
@@ -197,23 +255,25 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
             _ => {}
         }
     }
+    for (name, host) in &mut hosts {
+        host.reached = ways.remove(name);
+    }
     Ok(hosts)
 }
 
 async fn roll_back(
     args: &RollbackArgs,
-    of: &RunFolder,
-    mut saved: HashMap<String, HostPoints>,
+    mut chosen: Chosen,
     hosts: &[HostName],
     loaded: &Loaded,
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     let ask = |asked: bool, text: &str| -> Result<Option<secrecy::SecretString>, CommandError> {
-        if asked { secrets::prompt(text).map(Some).map_err(CommandError::user) } else { Ok(None) }
+        if asked { terminal::password(text).map(Some) } else { Ok(None) }
     };
     let login_password = ask(args.connection.ask_pass, "SSH password: ")?;
-    let become_password = ask(args.r#become.ask_become_pass, "BECOME password: ")?;
+    let become_password = ask(args.ask_become_pass, "BECOME password: ")?;
     let reach = Reach::new(&args.connection, &loaded.settings, login_password, environment)?;
     let scope =
         Arc::new(load::run_scope(&loaded.inventory, &[], load::magic(loaded, environment), environment)?);
@@ -223,18 +283,27 @@ async fn roll_back(
         .map(|host| {
             let variable = |name: &str| inventory_variable(&scope, &engine, host, name);
             let text = |name: &str| variable(name).and_then(|value| value.as_str().map(str::to_owned));
-            let HostPoints { points, irreversible } = saved.remove(&*host.0).unwrap_or_default();
+            let HostPoints { points, irreversible, reached } =
+                chosen.saved.remove(&*host.0).unwrap_or_default();
+            let mut target = reach.target(host, &loaded.inventory, &variable);
+            let (base, exe, flags) = match reached {
+                Some(reached) => {
+                    if let Ok(target) = &mut target {
+                        reached.apply(target, chosen.given, &chosen.started_in);
+                    }
+                    (reached.base, reached.become_exe, reached.become_flags)
+                }
+                None => (text("paceline_base"), text("ansible_become_exe"), text("ansible_become_flags")),
+            };
             let login = |user: Option<String>| match user {
                 None => Login::Plain,
-                Some(user) => {
-                    Login::Sudo { user, exe: text("ansible_become_exe"), flags: text("ansible_become_flags") }
-                }
+                Some(user) => Login::Sudo { user, exe: exe.clone(), flags: flags.clone() },
             };
             let points = points.into_iter().rev();
             RestoreHost {
                 name: host.clone(),
-                target: reach.target(host, &loaded.inventory, &variable),
-                base: text("paceline_base"),
+                target,
+                base,
                 points: points
                     .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
                     .map(|(user, point)| (login(user), point))
@@ -262,14 +331,14 @@ async fn roll_back(
         folder: environment.folder.clone(),
         ..RunRecord::default()
     };
-    let new = NewRun::create(&global.state_dir, record).map_err(CommandError::user)?;
-    let journal = new.journal().map_err(CommandError::user)?;
+    let new = NewRun::create(&global.state_dir, record).map_err(CommandError::failed)?;
+    let journal = new.journal().map_err(CommandError::failed)?;
     let (observer, screen) = show::reporter(global, environment, false)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
-    let signals = tokio::spawn(show::watch_signals(canceller, emitter.clone()));
+    let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));
     let context = Arc::new(Restore {
-        of: of.id().to_owned(),
+        of: chosen.run.id().to_owned(),
         forks: args.forks as usize,
         emitter,
         cancel,
@@ -278,9 +347,7 @@ async fn roll_back(
     let verdict = restore(context, restored).await;
     signals.abort();
     let _ = signals.await;
-    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
-    screen.join()?;
-    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    let code = show::conclude(dispatcher, screen, verdict.exit_code()).await;
     new.finish();
-    Ok(verdict.exit_code())
+    code
 }

@@ -10,18 +10,19 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, Verdict, cancellation, execute, prepare,
+    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
 use crate::inventory::InventorySource;
 use crate::journal::{NewRun, RunRecord, digests};
 use crate::plan::{BecomeDefaults, RunScope};
 use crate::playbook::{self, Playbook};
-use crate::secrets::{self, Masks};
+use crate::secrets::Masks;
 use crate::settings::Gathering;
 use crate::source::{Diagnostic, Severity};
 use crate::template::Engine;
@@ -52,8 +53,9 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
+    request.rollout.later.check()?;
     let prepared = prepare_all(request, global, environment)?;
-    if let Some(listing) = listing(request, &prepared) {
+    if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
         return Ok(0);
     }
@@ -148,36 +150,40 @@ fn forks(args: &RolloutArgs, loaded: &Loaded) -> usize {
 }
 
 /// Returns what `--list-*` and `--syntax-check` print.
-fn listing(request: &Request<'_>, prepared: &Prepared) -> Option<String> {
+fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option<String> {
     let args = request.rollout;
-    if args.syntax_check {
-        return Some(
-            request.playbooks.iter().map(|path| format!("\nplaybook: {}\n", path.display())).collect(),
-        );
-    }
-    if !(args.list_hosts || args.list_tasks || args.list_tags) {
+    let (syntax, listed) = (args.syntax_check, args.list_hosts || args.list_tasks || args.list_tags);
+    if !syntax && !listed {
         return None;
     }
+    if syntax && output == Output::Human {
+        let names = request.playbooks.iter().map(|path| format!("\nplaybook: {}\n", path.display()));
+        return Some(names.collect());
+    }
     let mut plays = prepared.plays.iter();
-    let mut text = String::new();
+    let (mut text, mut documents) = (String::new(), Vec::new());
     for playbook in &prepared.playbooks {
         let hosts: Vec<Vec<String>> = plays
             .by_ref()
             .take(playbook.plays.len())
             .map(|play| play.waves.iter().flatten().map(ToString::to_string).collect())
             .collect();
-        text.push_str(&playbook::list(
-            playbook,
-            &playbook::Listing {
-                tasks: args.list_tasks,
-                tags: args.list_tags,
-                hosts: args.list_hosts.then_some(&hosts),
-                only: &args.tags,
-                skip: &args.skip_tags,
-            },
-        ));
+        let listing = playbook::Listing {
+            tasks: args.list_tasks && !syntax,
+            tags: args.list_tags && !syntax,
+            hosts: (args.list_hosts && !syntax).then_some(&hosts),
+            only: &args.tags,
+            skip: &args.skip_tags,
+        };
+        match output {
+            Output::Human => text.push_str(&playbook::list(playbook, &listing)),
+            Output::Json => documents.push(playbook::list_json(playbook, &listing)),
+        }
     }
-    Some(text)
+    Some(match output {
+        Output::Human => text,
+        Output::Json => format!("{}\n", json!({ "playbooks": documents })),
+    })
 }
 
 /// Refuses too many hosts; asks before a whole fleet is changed.
@@ -194,12 +200,14 @@ fn confirm(
         ))
         .hint("`--list-hosts` lists them, `-l` selects some of them"));
     }
-    let whole = prepared
-        .playbooks
-        .iter()
-        .flat_map(|playbook| &playbook.plays)
-        .any(|play| play.hosts.as_str().is_some_and(|hosts| matches!(hosts.trim(), "all" | "*")));
-    let fleet = whole && request.inventory.limit.is_none() && targets.len() > FLEET;
+    let inventory = &prepared.loaded.inventory.hosts;
+    let all = inventory.len();
+    // However a play says it: `all`, a list, a pattern, a variable, a group that holds every host.
+    let known = |play: &PreparedPlay| {
+        play.waves.iter().flatten().filter(|host| inventory.contains_key(*host)).count()
+    };
+    let whole = prepared.plays.iter().any(|play| known(play) >= all);
+    let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
     if request.check || request.trusted || request.rollout.yes || !fleet {
         return Ok(());
     }
@@ -230,7 +238,7 @@ fn passwords(
     request: &Request<'_>,
     loaded: &Loaded,
 ) -> Result<(Option<SecretString>, Option<SecretString>), CommandError> {
-    let ask = |text: &str| secrets::prompt(text).map_err(CommandError::user);
+    let ask = terminal::password;
     let login = if request.connection.ask_pass { Some(ask("SSH password: ")?) } else { None };
     let asks = request.r#become.ask_become_pass || loaded.settings.r#become.ask_password == Some(true);
     let r#become = if asks { Some(ask("BECOME password: ")?) } else { None };
@@ -250,14 +258,15 @@ async fn roll_out(
     terminal::raise_file_limit();
     let playbooks: Vec<String> = request.playbooks.iter().map(|path| path.display().to_string()).collect();
     let new = NewRun::create(&global.state_dir, |id| record(id, request, &loaded, &plays, environment));
-    let new = new.map_err(CommandError::user)?;
-    let journal = new.journal().map_err(CommandError::user)?;
+    let new = new.map_err(CommandError::failed)?;
+    let journal = new.journal().map_err(CommandError::failed)?;
     let folder = new.folder.clone();
     let options = RunOptions {
         check: request.check,
         diff: request.diff,
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
+        exit_code: request.exit_code,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff)?;
     let (emitter, dispatcher) = Dispatcher::start(folder.id().to_owned(), Some(journal), vec![observer]);
@@ -292,21 +301,13 @@ async fn roll_out(
             None
         },
     });
-    let signals = tokio::spawn(show::watch_signals(canceller, emitter));
+    let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter));
     let verdict = execute(context, request.command, playbooks, plays).await;
     signals.abort();
     let _ = signals.await;
-    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
-    screen.join()?;
-    journal.map_err(CommandError::internal)?.map_err(CommandError::user)?;
+    let code = show::conclude(dispatcher, screen, options.exit_code(verdict)).await;
     new.finish();
-    Ok(exit_code(request, verdict))
-}
-
-/// Turns the verdict into an exit code; `plan --exit-code` tells whether something would change.
-fn exit_code(request: &Request<'_>, verdict: Verdict) -> u8 {
-    let code = verdict.exit_code();
-    if code == 0 && request.exit_code && verdict.changed > 0 { 2 } else { code }
+    code
 }
 
 /// Values that must not appear anywhere: prompted passwords, and those that the inventory holds.
@@ -366,6 +367,10 @@ fn record(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         incarnation: 1,
         folder: environment.folder.clone(),
+        playbook_dir: request
+            .playbooks
+            .first()
+            .and_then(|path| absolute(path).parent().map(Path::to_path_buf)),
         user: request.connection.user.clone(),
         private_key: request.connection.private_key.as_ref().map(absolute),
         known_hosts: request.connection.known_hosts.iter().map(absolute).collect(),

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::CommandError;
+use super::later::LaterOfRuns;
 use crate::journal::resolve;
 use crate::report::{self, ReportError};
 use crate::ui::OutputFormat;
@@ -38,6 +40,18 @@ enum RunsCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    #[command(flatten)]
+    Later(LaterOfRuns),
+}
+
+impl RunsArgs {
+    /// Refuses what is planned and not there yet.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        match &self.command {
+            Some(RunsCommand::Later(later)) => Err(later.refuse()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Runs the subcommand and returns the exit code. An `out` that was closed (`| head`) is no error.
@@ -48,7 +62,8 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, ReportError> {
     let result = match args.command.as_ref().unwrap_or(&RunsCommand::List) {
-        RunsCommand::List => report::list(state_dir, output, out),
+        // Those of `Later` were refused before.
+        RunsCommand::List | RunsCommand::Later(_) => report::list(state_dir, output, out),
         RunsCommand::Show { run, host: None } => report::show(&resolve(state_dir, run)?, output, out),
         RunsCommand::Show { run, host: Some(host) } => {
             report::show_host(&resolve(state_dir, run)?, host, output, out)

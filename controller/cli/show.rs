@@ -1,18 +1,18 @@
 //! Connects a run to the terminal: reporter, signals, questions.
 
 use std::future::Future;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::CommandError;
 use super::args::{Global, Output};
+use super::interrupt::{self, Interruption, Interruptions};
 use super::terminal::Environment;
 use crate::executor::event::{Event, EventKind};
-use crate::executor::{Canceller, Emitter, Observer};
+use crate::executor::{Canceller, Dispatcher, Emitter, Observer};
 use crate::ui::{self, Json, Options, Plain, Progress, Screen};
 
 struct Forward(Option<mpsc::Sender<Arc<Event>>>);
@@ -59,25 +59,38 @@ pub(super) fn reporter(
     Ok((Box::new(Forward(Some(sender))), screen))
 }
 
-/// Turns Ctrl-C and SIGTERM into the three steps of cancellation.
-pub(super) async fn watch_signals(canceller: Canceller, emitter: Emitter) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            received = interrupt.recv() => if received.is_none() { return },
-            received = terminate.recv() => if received.is_none() { return },
+/// Turns Ctrl-C, SIGTERM and a lost terminal into the three steps of cancellation.
+pub(super) async fn watch_signals(mut interruptions: Interruptions, canceller: Canceller, emitter: Emitter) {
+    let mut level = 0;
+    while let Some(interruption) = interruptions.next().await {
+        if interruption == Interruption::Hangup && level > 0 {
+            continue;
         }
-        let level = canceller.escalate();
+        level = canceller.escalate();
         if level >= 3 {
             ui::restore_terminal();
-            std::process::exit(99);
+            interrupt::leave();
         }
         emitter.emit(EventKind::RunCancelled { level }).await;
     }
+}
+
+/// Waits until journal and screen have taken everything and returns the exit code: that of the run, unless the
+/// journal could not be written.
+pub(super) async fn conclude(dispatcher: Dispatcher, screen: Screen, code: u8) -> Result<u8, CommandError> {
+    let journal = tokio::task::spawn_blocking(move || dispatcher.finish()).await;
+    if let Err(error) = screen.join() {
+        // The hosts are as the run left them, whether somebody could read about it or not.
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the output could not be written: {error}; the journal and the exit code tell how the run ended"
+        );
+    }
+    journal.map_err(CommandError::internal)?.map_err(|error| {
+        CommandError::internal(format!("{error}; what the run did is not fully recorded"))
+            .hint("free space for the state folder, then look at the hosts: they may have been changed")
+    })?;
+    Ok(code)
 }
 
 /// Waits for a line of the person at the terminal. The reporter has shown the question.

@@ -3,8 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use super::interrupt::Cleanup;
 use super::{CommandError, ErrorKind};
 use crate::inventory::InventorySource;
+use crate::secrets::{self, SecretError, SecretText};
 use crate::source::Diagnostics;
 
 /// What was found around the program.
@@ -60,9 +62,15 @@ impl Environment {
     }
 }
 
+/// The state folder unless an option names another: `PACELINE_STATE_DIR`, if it says something.
+pub(super) fn state_dir() -> PathBuf {
+    let named = std::env::var_os("PACELINE_STATE_DIR").filter(|value| !value.is_empty());
+    named.map_or_else(|| PathBuf::from(".paceline"), PathBuf::from)
+}
+
 /// Prints an error to standard error.
 pub(super) fn report(error: &CommandError, environment: &Environment) {
-    if error.kind == ErrorKind::BrokenPipe {
+    if matches!(error.kind, ErrorKind::BrokenPipe | ErrorKind::Interrupted) {
         return;
     }
     let mut stderr = std::io::stderr().lock();
@@ -83,12 +91,20 @@ pub(super) fn report(error: &CommandError, environment: &Environment) {
 
 /// Asks a yes-or-no question on standard error; anything but `y` or `yes` is no.
 pub(super) fn confirm(question: &str) -> std::io::Result<bool> {
-    let mut stderr = std::io::stderr().lock();
-    write!(stderr, "{question} [y/N] ")?;
-    stderr.flush()?;
+    write!(std::io::stderr(), "{question} [y/N] ")?;
+    let _terminal = Cleanup::terminal();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a password at the terminal, without echo.
+pub(super) fn password(text: &str) -> Result<SecretText, CommandError> {
+    let _terminal = Cleanup::terminal();
+    secrets::prompt(text).map_err(|error| match error {
+        SecretError::Interrupted => CommandError::interrupted(),
+        error => CommandError::failed(error),
+    })
 }
 
 /// Prints warnings about files to standard error.

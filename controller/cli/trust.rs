@@ -107,7 +107,7 @@ fn targets(
     let mut targets = Vec::new();
     for host in hosts {
         let variable = |name: &str| inventory_variable(&run, &engine, host, name);
-        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(CommandError::user)?);
+        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(CommandError::failed)?);
     }
     Ok(targets)
 }
@@ -185,7 +185,7 @@ fn scan(
     );
     let confirmed = yes || (environment.can_ask && terminal::confirm(&question)?);
     if confirmed {
-        let written = trust::write(file, &unknown).map_err(CommandError::user)?;
+        let written = trust::write(file, &unknown).map_err(CommandError::failed)?;
         writeln!(std::io::stderr(), "added {} to `{}`", counted(written), file.display())?;
     } else if !environment.can_ask {
         let hint = "compare the fingerprints, then run the same command with `--yes`";
@@ -205,7 +205,7 @@ fn list(targets: &[Target], file: &std::path::Path, global: &Global) -> Result<u
     for target in targets {
         if let Via::Ssh { address, port, .. } = &target.via {
             let found =
-                trust::list(&[file.to_owned()], Some((address, *port))).map_err(CommandError::user)?;
+                trust::list(&[file.to_owned()], Some((address, *port))).map_err(CommandError::failed)?;
             listed.extend(found);
         }
     }
@@ -232,7 +232,7 @@ fn forget(targets: &[Target], file: &std::path::Path, global: &Global) -> Result
     let mut removed = 0;
     for target in targets {
         if let Via::Ssh { address, port, .. } = &target.via {
-            removed += trust::forget(file, address, *port).map_err(CommandError::user)?;
+            removed += trust::forget(file, address, *port).map_err(CommandError::failed)?;
         }
     }
     let mut out = std::io::stdout().lock();

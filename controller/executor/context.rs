@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
+use super::run::Verdict;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::plan::{BecomeDefaults, CompiledPlay, FileCache, PlayScope, RunScope};
@@ -29,6 +30,16 @@ pub struct RunOptions {
     pub forks: usize,
     /// How many `-v` were given.
     pub verbosity: u8,
+    /// Whether the exit code tells that something would change (`plan --exit-code`).
+    pub exit_code: bool,
+}
+
+impl RunOptions {
+    /// Returns the exit code of a run with these options.
+    pub fn exit_code(self, verdict: Verdict) -> u8 {
+        let code = verdict.exit_code();
+        if code == 0 && self.exit_code && verdict.changed > 0 { 2 } else { code }
+    }
 }
 
 /// Finds out how to reach a host from its variables.
@@ -93,5 +104,26 @@ impl PlayContext {
     /// Returns the handlers that are called `name` or listen to it, by their index.
     pub fn handlers_called(&self, name: &str) -> Vec<usize> {
         crate::playbook::notified(&self.handler_tasks, &self.handler_names, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_fits_is_the_exit_code() {
+        let options = RunOptions { check: true, diff: true, forks: 1, verbosity: 0, exit_code: true };
+        let mut verdict = Verdict { changed: 1, ..Verdict::default() };
+        assert_eq!(options.exit_code(verdict), 2);
+        assert_eq!(RunOptions { exit_code: false, ..options }.exit_code(verdict), 0);
+        verdict.failed = 1;
+        assert_eq!(options.exit_code(verdict), 2);
+        verdict.unreachable = 1;
+        assert_eq!(options.exit_code(verdict), 4);
+        verdict.cancelled = true;
+        assert_eq!(options.exit_code(verdict), 99);
+        verdict.internal = true;
+        assert_eq!(options.exit_code(verdict), 250);
     }
 }

@@ -18,6 +18,9 @@ use crate::journal::JournalWriter;
 /// Events that wait for the dispatcher before senders have to wait.
 const QUEUE: usize = 4096;
 
+/// Exit code of a run whose journal could not be written: an internal error (DESIGN 3.1).
+const JOURNAL_FAILED: u8 = 250;
+
 /// Takes every event of a run, in order.
 pub trait Observer: Send {
     /// Takes one event.
@@ -194,8 +197,13 @@ impl State {
         if let Some(host) = &draft.host {
             self.recap.host_event(host, &draft.kind);
         }
-        if let EventKind::RunFinished { hosts, .. } = &mut draft.kind {
+        if let EventKind::RunFinished { hosts, exit_code, .. } = &mut draft.kind {
             *hosts = self.recap.hosts();
+            // Whether everything before it could be written decides how the run ended.
+            self.settle(true);
+            if self.failed.is_some() {
+                *exit_code = JOURNAL_FAILED;
+            }
         }
         let event = Event {
             seq: self.seq,

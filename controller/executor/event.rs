@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::reached::Reached;
 use crate::secrets::Masks;
 
 /// One event, one line of `journal.jsonl` and of `--output json`.
@@ -77,6 +78,9 @@ pub enum EventKind {
     HostConnected {
         /// Milliseconds it took.
         duration_ms: u64,
+        /// How it was reached, without any secret; `rollback` finds the host by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<Box<Reached>>,
     },
     /// A step is handed to its host. Durable in the journal before the host gets it.
     StepStarted {

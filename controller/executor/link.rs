@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::context::{PlayContext, RunContext};
 use super::dispatcher::JournalFailed;
 use super::evaluate::Evaluator;
+use super::reached::Reached;
 use super::worker::HostState;
 use crate::hostlog::percent_encode_host;
 use crate::operation;
@@ -95,6 +96,8 @@ pub(super) struct PointsPlace {
 pub(super) struct Link {
     target: Target,
     points: PointsPlace,
+    /// `ansible_become_exe` and `ansible_become_flags`.
+    become_program: (Option<String>, Option<String>),
     connection: Option<Connection>,
     shells: Vec<OpenShell>,
     /// Warnings of the transport, to be emitted.
@@ -103,7 +106,14 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(target: Target, points: PointsPlace) -> Self {
-        Self { target, points, connection: None, shells: Vec::new(), warnings: Vec::new() }
+        Self {
+            target,
+            points,
+            become_program: (None, None),
+            connection: None,
+            shells: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Connects if that has not happened yet; returns the milliseconds it took when it did now.
@@ -176,9 +186,18 @@ impl Link {
         let evaluator = Evaluator::bare(run, play, host);
         let variable = |name: &str| evaluator.connection_variable(name);
         let target = (run.targets)(&host.name, &variable)?;
-        let base = variable("paceline_base").as_ref().and_then(|value| value.as_str()).map(str::to_owned);
+        let text = |name: &str| variable(name).as_ref().and_then(|value| value.as_str()).map(str::to_owned);
+        let base = text("paceline_base");
         let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0) };
-        Ok(Self::new(target, points))
+        let become_program = (text("ansible_become_exe"), text("ansible_become_flags"));
+        Ok(Self { become_program, ..Self::new(target, points) })
+    }
+
+    /// How the host is reached.
+    pub(super) fn reached(&self) -> Option<Box<Reached>> {
+        let (become_exe, become_flags) = self.become_program.clone();
+        let base = self.points.base.clone();
+        Some(Box::new(Reached { base, become_exe, become_flags, ..Reached::of(&self.target) }))
     }
 
     /// Keeps the shell of `login` from taking further steps; the one in hand goes on.

@@ -84,7 +84,12 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
     while let Some(joined) = workers.join_next().await {
         match joined {
             Ok(HostStatus::Unreachable) => verdict.unreachable += 1,
-            Ok(HostStatus::RollbackFailed) | Err(_) => verdict.failed += 1,
+            Ok(HostStatus::RollbackFailed) => verdict.failed += 1,
+            Err(error) => {
+                (verdict.failed, verdict.internal) = (verdict.failed + 1, true);
+                let message = format!("internal error: a worker ended: {error}");
+                emitter.emit(EventKind::Warning { message }).await;
+            }
             Ok(HostStatus::RolledBack) => verdict.changed += 1,
             Ok(_) => {}
         }
@@ -144,7 +149,8 @@ async fn restore_points(
     password: Option<&SecretString>,
 ) -> Result<Option<String>, LinkError> {
     if let Some(duration_ms) = link.connect().await? {
-        sink.host_event(EventKind::HostConnected { duration_ms }).await;
+        let reached = link.reached();
+        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
     }
     let task: Arc<str> = "restore".into();
     for (index, (login, point)) in points.into_iter().enumerate() {

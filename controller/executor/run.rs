@@ -26,12 +26,15 @@ pub struct Verdict {
     pub unreachable: usize,
     /// Whether a person or a signal stopped it.
     pub cancelled: bool,
+    /// Whether something of Paceline's own crashed.
+    pub internal: bool,
 }
 
 impl Verdict {
     /// Returns the exit code (DESIGN 3.1): the first rule that fits.
     pub fn exit_code(self) -> u8 {
         match self {
+            Self { internal: true, .. } => 250,
             Self { cancelled: true, .. } => 99,
             Self { unreachable: 1.., .. } => 4,
             Self { failed: 1.., .. } => 2,
@@ -249,12 +252,14 @@ impl Fleet {
             }
         }
         // A worker that crashed left no state behind: its host counts as failed.
-        verdict.failed += self.hosts.values().filter(|state| state.is_none()).count();
+        let crashed = self.hosts.values().filter(|state| state.is_none()).count();
+        verdict.failed += crashed;
+        verdict.internal = crashed > 0;
         run.emitter
             .emit(EventKind::RunFinished {
                 // The dispatcher fills in the recap, which is a fold over the events.
                 hosts: IndexMap::new(),
-                exit_code: verdict.exit_code(),
+                exit_code: run.options.exit_code(verdict),
                 duration_ms: start.elapsed().as_millis() as u64,
             })
             .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
-use crate::hostlog::{HostLog, OutputStream};
+use crate::hostlog::{HostLog, HostLogError, OutputStream};
 use crate::secrets::Masks;
 
 /// What is shown of a step.
@@ -67,8 +67,9 @@ impl Sink {
         }
         let stream = if stderr { OutputStream::Stderr } else { OutputStream::Stdout };
         let written = match self.log() {
-            Some(log) => log.output(stream, bytes),
-            None => Ok(()),
+            Ok(Some(log)) => log.output(stream, bytes),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
         };
         if let Err(error) = written {
             self.give_up(error.to_string()).await;
@@ -110,8 +111,9 @@ impl Sink {
             kind,
         };
         let written = match self.log() {
-            Some(log) => log.event(&event),
-            None => Ok(()),
+            Ok(Some(log)) => log.event(&event),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
         };
         if let Err(error) = written {
             self.give_up(error.to_string()).await;
@@ -121,15 +123,11 @@ impl Sink {
         self.emitter.draft(Draft { host: Some(self.host.clone()), task, step, kind }).await;
     }
 
-    fn log(&mut self) -> Option<&mut HostLog> {
-        if self.log.is_none() && !self.broken {
-            let folder = self.folder.as_ref()?;
-            match HostLog::create(folder, &self.host, self.masks.clone()) {
-                Ok(log) => self.log = Some(log),
-                Err(_) => self.broken = true,
-            }
+    fn log(&mut self) -> Result<Option<&mut HostLog>, HostLogError> {
+        if let (None, false, Some(folder)) = (&self.log, self.broken, &self.folder) {
+            self.log = Some(HostLog::create(folder, &self.host, self.masks.clone())?);
         }
-        self.log.as_mut()
+        Ok(self.log.as_mut())
     }
 
     /// The log cannot be written: says so once and goes on without it.

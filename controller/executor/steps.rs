@@ -244,7 +244,10 @@ impl Worker<'_> {
         let cancelled = self.run.cancel.reached(2);
         let opening = async {
             if let Some(duration_ms) = link.connect().await? {
-                self.host.sink.host_event(EventKind::HostConnected { duration_ms }).await;
+                self.host
+                    .sink
+                    .host_event(EventKind::HostConnected { duration_ms, reached: link.reached() })
+                    .await;
             }
             for message in link.warnings.drain(..) {
                 self.host.sink.host_event(EventKind::Warning { message }).await;

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum HostLogError {
     /// The file cannot be made or opened.
-    #[error("cannot open the host log `{path}`")]
+    #[error("cannot open the host log `{path}`: {source}")]
     Open {
         /// The file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum HostLogError {
         source: io::Error,
     },
     /// Writing failed: usually the disk is full.
-    #[error("cannot write the host log `{path}`")]
+    #[error("cannot write the host log `{path}`: {source}")]
     Write {
         /// The file.
         path: PathBuf,

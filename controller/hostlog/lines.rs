@@ -12,7 +12,7 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
     let mut body = Vec::new();
     let head = match &event.kind {
         EventKind::PlayStarted { play, .. } => format!("PLAY {play}"),
-        EventKind::HostConnected { duration_ms } => format!("connected in {duration_ms} ms"),
+        EventKind::HostConnected { duration_ms, .. } => format!("connected in {duration_ms} ms"),
         EventKind::StepStarted { item, module } => {
             format!("step {step} TASK {task}{} [{module}]", of_item(item))
         }

@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn writes_steps_output_and_results() {
         let mut f = log(&["hunter2"], Limits::default());
-        f.log.event(&event(None, EventKind::HostConnected { duration_ms: 84 })).unwrap();
+        f.log.event(&event(None, EventKind::HostConnected { duration_ms: 84, reached: None })).unwrap();
         f.log.event(&started()).unwrap();
         f.log.output(OutputStream::Stdout, b"one\ntw").unwrap();
         assert!(f.text().ends_with("\n| one\n| tw"), "output is in the file at once");

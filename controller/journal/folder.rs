@@ -37,13 +37,23 @@ pub enum FolderError {
         text: String,
     },
     /// Several runs begin so.
-    #[error("`{text}` could be any of {}\nhint: give more of its characters", candidates.join(", "))]
+    #[error("`{text}` could be any of {}\nhint: give more of its characters", some_of(candidates))]
     Ambiguous {
         /// What was asked for.
         text: String,
         /// The runs that begin so, newest first.
         candidates: Vec<String>,
     },
+}
+
+/// Names the newest of the runs that were perhaps meant, and how many more there are.
+fn some_of(candidates: &[String]) -> String {
+    const NAMED: usize = 5;
+    let named = candidates.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match candidates.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// The folder of one run: `STATE/runs/RUN`.
@@ -188,6 +198,8 @@ mod tests {
             message("0198"),
             format!("`0198` could be any of {NEW}, {OLD}\nhint: give more of its characters")
         );
+        let many: Vec<String> = (0..66).map(|number| format!("r{number}")).collect();
+        assert_eq!(some_of(&many), "r0, r1, r2, r3, r4 and 61 more");
         assert_eq!(message("ff"), "no run begins with `ff`\nhint: `paceline runs list` shows the runs");
         assert_eq!(message("").lines().next(), Some("no run begins with ``"));
         assert_eq!(message("../runs").lines().next(), Some("no run begins with `../runs`"));

@@ -37,6 +37,9 @@ pub struct RunRecord {
     pub incarnation: u64,
     /// The folder that the program was started in.
     pub folder: PathBuf,
+    /// Folder of the first playbook, whose `group_vars` and `host_vars` counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub playbook_dir: Option<PathBuf>,
     /// `-u`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

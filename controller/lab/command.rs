@@ -3,6 +3,7 @@
 //! It behaves as under sshd: bytes are exact, output waits for the window, the end of the connection is end of
 //! file for the shell, which then ends by itself. Then what is left of its process group is killed.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -246,17 +247,17 @@ fn name_of(signal: Option<i32>) -> Sig {
     }
 }
 
-/// Ends the processes of a host that are in no known process group, such as daemons. They are found by their
-/// environment, so this does nothing where there is no `/proc`.
-pub(super) fn sweep(place: &Place) {
-    let mut mark = format!("{MARK}=").into_bytes();
-    mark.extend_from_slice(place.root.as_os_str().as_bytes());
+/// Ends the processes of the hosts that live in `roots`, also those in no known process group, such as daemons. They
+/// are found by their environment, so this does nothing where there is no `/proc`.
+pub(super) fn sweep(roots: &[PathBuf]) {
+    let mark = |root: &PathBuf| [MARK.as_bytes(), b"=", root.as_os_str().as_bytes()].concat();
+    let marks: HashSet<Vec<u8>> = roots.iter().map(mark).collect();
     let Ok(processes) = std::fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
         let pid = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|pid| *pid != rustix::process::getpid()) else { continue };
         let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
-        if environment.split(|byte| *byte == 0).any(|entry| entry == mark) {
+        if environment.split(|byte| *byte == 0).any(|entry| marks.contains(entry)) {
             let _ = kill_process(pid, Signal::KILL);
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 mod command;
+mod folder;
 pub mod server;
 
 use std::fmt::Write as _;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use russh::keys::{PrivateKey, PublicKey, ssh_key::LineEnding};
 use tokio::task::JoinSet;
 
+pub use folder::{Found, LabFolder, LabFolderError};
 pub use server::LabHost;
 
 /// The login name of the lab's hosts. Any name would do: who may log in is decided by the key.
@@ -86,6 +88,12 @@ impl Lab {
             stopping.spawn(async move { host.shutdown().await });
         }
         stopping.join_all().await;
+    }
+
+    /// Returns what kills the processes of all hosts at once, for an end that cannot wait for [`Self::stop`].
+    pub fn killer(&self) -> impl FnOnce() + Send + 'static {
+        let roots: Vec<PathBuf> = self.hosts.iter().map(|host| host.root().to_owned()).collect();
+        move || command::sweep(&roots)
     }
 
     fn render_inventory(&self) -> io::Result<String> {

@@ -106,7 +106,7 @@ impl LabHost {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        command::sweep(&self.place);
+        command::sweep(std::slice::from_ref(&self.place.root));
     }
 }
 

@@ -1,7 +1,9 @@
-//! What `--list-tasks`, `--list-tags` and `--list-hosts` print, in Ansible's layout.
+//! What `--list-tasks`, `--list-tags` and `--list-hosts` print, in Ansible's layout or as JSON.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+
+use serde_json::{Value, json};
 
 use super::model::{Entry, Play, Playbook, Task};
 use super::tags::selected;
@@ -32,8 +34,60 @@ pub fn list(playbook: &Playbook, listing: &Listing<'_>) -> String {
     out
 }
 
+/// The same for programs.
+pub fn list_json(playbook: &Playbook, listing: &Listing<'_>) -> Value {
+    let plays = playbook.plays.iter().enumerate().map(|(at, play)| {
+        let mut entry = json!({
+            "play": play.name.key_text(),
+            "pattern": patterns(play),
+            "tags": play.directives.tags,
+        });
+        if let Some(hosts) = listing.hosts.and_then(|hosts| hosts.get(at)) {
+            entry["hosts"] = json!(hosts);
+        }
+        if listing.tasks || listing.tags {
+            let found = found(play, listing);
+            if listing.tasks {
+                let tasks = found.iter().map(|(task, tags)| json!({"task": title(task), "tags": tags}));
+                entry["tasks"] = tasks.collect();
+            }
+            if listing.tags {
+                entry["task_tags"] = json!(all_tags(play, &found));
+            }
+        }
+        entry
+    });
+    json!({"playbook": playbook.path, "plays": plays.collect::<Vec<_>>()})
+}
+
+fn patterns(play: &Play) -> Vec<&str> {
+    listed(&play.hosts).iter().filter_map(Node::as_str).collect()
+}
+
+/// The tasks that the tags select, each with its tags.
+fn found<'p>(play: &'p Play, listing: &Listing<'_>) -> Vec<(&'p Task, BTreeSet<&'p str>)> {
+    // Tags that only some other run would use are listed as well.
+    let every = ["all".to_owned(), "never".to_owned()];
+    let only = if listing.tags && listing.only.is_empty() { &every } else { listing.only };
+    let mut found = Vec::new();
+    let play_tags: BTreeSet<&str> = play.directives.tags.iter().map(String::as_str).collect();
+    for entry in play.pre_tasks.iter().chain(&play.tasks).chain(&play.post_tasks) {
+        collect(entry, &play_tags, &mut found);
+    }
+    found.retain(|(_, tags)| {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        selected(&tags, only, listing.skip)
+    });
+    found
+}
+
+fn all_tags<'p>(play: &'p Play, found: &[(&'p Task, BTreeSet<&'p str>)]) -> BTreeSet<&'p str> {
+    let own = play.directives.tags.iter().map(String::as_str);
+    own.chain(found.iter().flat_map(|(_, tags)| tags.iter().copied())).collect()
+}
+
 fn list_play(out: &mut String, at: usize, play: &Play, listing: &Listing<'_>) {
-    let patterns: Vec<&str> = listed(&play.hosts).iter().filter_map(Node::as_str).collect();
+    let patterns = patterns(play);
     let pattern = patterns.join(",");
     let name = play.name.key_text();
     let tags = play.directives.tags.join(",");
@@ -48,18 +102,7 @@ fn list_play(out: &mut String, at: usize, play: &Play, listing: &Listing<'_>) {
     if !listing.tasks && !listing.tags {
         return;
     }
-    // Tags that only some other run would use are listed as well.
-    let every = ["all".to_owned(), "never".to_owned()];
-    let only = if listing.tags && listing.only.is_empty() { &every } else { listing.only };
-    let mut found = Vec::new();
-    let play_tags: BTreeSet<&str> = play.directives.tags.iter().map(String::as_str).collect();
-    for entry in play.pre_tasks.iter().chain(&play.tasks).chain(&play.post_tasks) {
-        collect(entry, &play_tags, &mut found);
-    }
-    found.retain(|(_, tags)| {
-        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        selected(&tags, only, listing.skip)
-    });
+    let found = found(play, listing);
     if listing.tasks {
         out.push_str("    tasks:\n");
         for (task, tags) in &found {
@@ -67,9 +110,7 @@ fn list_play(out: &mut String, at: usize, play: &Play, listing: &Listing<'_>) {
         }
     }
     if listing.tags {
-        let mut all = play_tags;
-        all.extend(found.iter().flat_map(|(_, tags)| tags.iter().copied()));
-        let _ = writeln!(out, "      TASK TAGS: [{}]", joined(&all));
+        let _ = writeln!(out, "      TASK TAGS: [{}]", joined(&all_tags(play, &found)));
     }
 }
 

@@ -24,7 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use listing::{Listing, list};
+pub use listing::{Listing, list, list_json};
 pub use load::{LoadOptions, load};
 pub use model::{Become, Block, Directives, Entry, Loop, Order, Play, Playbook, Retry, Role, Strategy, Task};
 pub use notify::notified;

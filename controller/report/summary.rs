@@ -1,5 +1,7 @@
 //! What a run was and how it ended, in one line.
 
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -149,6 +151,10 @@ impl RunSummary {
             EventKind::RunFinished { hosts, exit_code, .. } => {
                 self.count(hosts);
                 self.result = RunResult::of(*exit_code);
+                // `plan --exit-code` says with 2 that something would change.
+                if self.result == RunResult::Failed && self.check && self.failed == 0 {
+                    self.result = RunResult::Ok;
+                }
                 self.exit_code = Some(*exit_code);
             }
             _ => {}
@@ -161,12 +167,31 @@ impl RunSummary {
         self.ok = hosts.len() - self.unreachable - self.failed;
     }
 
-    /// Tells a run that goes on from one that broke off.
+    /// Tells a run that goes on from one that broke off, and how long either has been seen at work: events are
+    /// few while commands are long.
     pub(super) fn settle(&mut self, folder: &RunFolder) {
-        if self.exit_code.is_none() && folder.is_running() {
+        if self.exit_code.is_some() {
+            return;
+        }
+        let until = if folder.is_running() {
             self.result = RunResult::Running;
+            Some(Timestamp::now())
+        } else {
+            last_written(folder)
+        };
+        if let (Ok(from), Some(until)) = (self.started_at.parse::<Timestamp>(), until) {
+            let seen = u64::try_from(until.as_millisecond() - from.as_millisecond()).unwrap_or_default();
+            self.duration_ms = self.duration_ms.max(seen);
         }
     }
+}
+
+/// When a run last wrote to its journal or to the log of a host.
+fn last_written(folder: &RunFolder) -> Option<Timestamp> {
+    let logs = std::fs::read_dir(folder.hosts()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let written = |path: PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    let newest = logs.chain([folder.journal()]).filter_map(written).max()?;
+    Timestamp::try_from(newest).ok()
 }
 
 /// Milliseconds between two times.
@@ -187,7 +212,7 @@ pub(super) fn second(at: &str) -> String {
 mod tests {
     use std::fs::{self, File};
 
-    use super::super::testing::{RUN, State};
+    use super::super::testing::{RUN, START, State, write};
     use super::*;
 
     #[test]
@@ -210,9 +235,16 @@ mod tests {
         assert_eq!((summary.ok, summary.failed, summary.unreachable), (1, 1, 1));
         assert_eq!((summary.result, summary.exit_code), (RunResult::Interrupted, None));
 
+        // A command was at work for a minute when the controller was killed; only its log grew.
+        write(&state.run().host_log("web-1"), "", START + 60);
+        let took = RunSummary::read(&state.run()).unwrap().duration_ms;
+        assert_eq!(took, 60_000);
+
         let lock = File::create(state.run().lock()).unwrap();
         lock.lock().unwrap();
-        assert_eq!(RunSummary::read(&state.run()).unwrap().result, RunResult::Running);
+        let running = RunSummary::read(&state.run()).unwrap();
+        assert_eq!(running.result, RunResult::Running);
+        assert!(running.duration_ms > 1_000_000, "it began in May 2026: {}", running.duration_ms);
     }
 
     #[test]

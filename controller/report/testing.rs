@@ -9,6 +9,9 @@ use crate::journal::RunFolder;
 pub(super) const RUN: &str = "0198f1e2-9999-7000-8000-000000000002";
 const OLDER: &str = "0198f1e2-3b4c-7000-8000-000000000001";
 
+/// 2026-05-09 07:29:33Z, when the runs start.
+pub(super) const START: u64 = 1_778_311_773;
+
 /// Two waves over four hosts: one is done, one failed, one did not answer, one had no turn.
 const JOURNAL: &str = r#"
 {"kind":"run_started","command":"apply","playbooks":["site.yml"],"hosts":["web-1","web-2","web-3","web-4"],"check":false,"forks":50}
@@ -59,7 +62,7 @@ impl State {
     fn add(&self, id: &str, journal: &str, record: Option<&str>) {
         let run = RunFolder::new(self.path(), id);
         fs::create_dir_all(run.hosts()).expect("folders can be made");
-        fs::write(run.journal(), journal).expect("a file can be written");
+        write(&run.journal(), journal, START);
         if let Some(record) = record {
             fs::write(run.record(), record).expect("a file can be written");
         }
@@ -76,7 +79,7 @@ impl State {
     /// Tears the last line off in its middle.
     pub(super) fn cut_last_line(&self) {
         let text = self.journal();
-        fs::write(self.run().journal(), &text[..text.len() - 40]).expect("a file can be written");
+        write(&self.run().journal(), &text[..text.len() - 40], START);
     }
 
     /// Overwrites a line, counted from 1.
@@ -85,12 +88,20 @@ impl State {
         let lines =
             text.lines().enumerate().map(|(at, text)| if at + 1 == line { "{\"seq\":" } else { text });
         let text = lines.map(|line| format!("{line}\n")).collect::<String>();
-        fs::write(self.run().journal(), text).expect("a file can be written");
+        write(&self.run().journal(), &text, START);
     }
 
     fn journal(&self) -> String {
         fs::read_to_string(self.run().journal()).expect("the journal can be read")
     }
+}
+
+/// Writes a file that was last written `at` seconds after 1970: a run that broke off is told by that too.
+pub(super) fn write(path: &Path, text: &str, at: u64) {
+    fs::write(path, text).expect("a file can be written");
+    let file = fs::File::options().append(true).open(path).expect("a file can be opened");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(at);
+    file.set_modified(time).expect("times can be set");
 }
 
 /// The journal with numbers, 395 ms between two events, and an end after 9.5 s.

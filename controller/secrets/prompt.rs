@@ -16,8 +16,13 @@ const MAX_FILE: u64 = 64 * 1024;
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// There is no terminal to ask on, or it was closed.
-    #[error("cannot ask for a password on the terminal\nhint: without a terminal, name a file that holds it")]
+    #[error(
+        "cannot ask for a password: there is no terminal\nhint: the variables `ansible_password` and `ansible_become_password` give one without asking; `-e @FILE` reads them from a file"
+    )]
     Prompt(#[source] io::Error),
+    /// The person at the terminal pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// The file cannot be read.
     #[error("cannot read the password file `{path}`")]
     Read {
@@ -59,7 +64,10 @@ pub enum SecretError {
 
 /// Asks on the terminal, without echo. The text ends as it should be shown (`SSH password: `).
 pub fn prompt(text: &str) -> Result<SecretText, SecretError> {
-    rpassword::prompt_password(text).map(SecretText::from).map_err(SecretError::Prompt)
+    rpassword::prompt_password(text).map(SecretText::from).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => SecretError::Interrupted,
+        _ => SecretError::Prompt(error),
+    })
 }
 
 /// Reads a password from a file; one line end at its end is dropped, everything else counts.

@@ -37,7 +37,7 @@ impl Screen {
     /// Waits until everything is shown; to be called after the sender was dropped. The error is the first
     /// that writing met; a reader that went away (`| head`) is none.
     pub fn join(self) -> io::Result<()> {
-        let result = self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the reporter panicked")));
+        let result = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         result.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
     }
 }

@@ -80,7 +80,7 @@ impl Lines {
             EventKind::WaveStarted { wave, waves, hosts } if *waves > 1 => {
                 lines.push(format!("\nWAVE {wave} of {waves}: {}", listed(hosts)));
             }
-            EventKind::HostConnected { duration_ms } if verbosity >= 2 => {
+            EventKind::HostConnected { duration_ms, .. } if verbosity >= 2 => {
                 lines.push(format!("connected: [{host}] in {duration_ms} ms"));
             }
             EventKind::RollbackPoint { point, covers, path, .. } if verbosity >= 2 => {
@@ -302,7 +302,7 @@ mod tests {
             run_started(&["web-1", "web-2", "web-3"], false),
             play_started(&["web-1", "web-2", "web-3"], 4),
             wave_started(1, 2, &["web-1", "web-2"]),
-            event(Some("web-1"), None, EventKind::HostConnected { duration_ms: 84 }),
+            event(Some("web-1"), None, EventKind::HostConnected { duration_ms: 84, reached: None }),
             started("web-1", "Copy", None),
             event(
                 Some("web-1"),

@@ -1,10 +1,14 @@
 //! Ctrl-C: once, the steps in hand end and no other begins; twice, what runs is stopped.
 
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
 use paceline::executor::event::{EventKind, HostStatus};
 use rustix::process::Signal;
 
 use super::Scene;
-use crate::support::environment::Events;
+use crate::support::environment::{Environment, Events};
+use crate::support::running::Running;
 
 const PLAYBOOK: &str = r#"
 - hosts: web
@@ -68,14 +72,74 @@ fn twice_stops_the_command() {
 }
 
 #[test]
-fn a_termination_is_like_the_first() {
+fn a_termination_and_a_lost_terminal_are_like_the_first() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let scene = Scene::new();
+        scene.write(&PLAYBOOK.replace("LONG", "2"));
+        let mut run = scene.environment.start(&APPLY);
+        let begun = scene.environment.path("hosts/good/work/begun");
+        run.until("the step in hand", |_| begun.exists());
+        run.signal(signal);
+        let events = Events::read(&run.end().expect(99));
+        assert_eq!(levels(&events), [1]);
+        assert!(scene.environment.path("hosts/good/work/ended").exists());
+        assert!(!scene.environment.path("hosts/good/work/never").exists());
+    }
+}
+
+#[test]
+fn a_lost_terminal_does_not_matter_under_nohup() {
     let scene = Scene::new();
-    scene.write(&PLAYBOOK.replace("LONG", "2"));
-    let mut run = scene.environment.start(&APPLY);
+    scene.write(&PLAYBOOK.replace("LONG", "1"));
+    let program = scene.environment.paceline(&APPLY);
+    let mut command = Command::new("nohup");
+    command.arg(program.get_program()).args(APPLY).current_dir(scene.environment.folder()).env_clear();
+    command.env("HOME", scene.environment.path("home")).env("PATH", "/usr/bin:/bin");
+    let mut run = Running::start(&mut command);
     let begun = scene.environment.path("hosts/good/work/begun");
     run.until("the step in hand", |_| begun.exists());
-    run.signal(Signal::TERM);
-    run.end().expect(99);
-    assert!(scene.environment.path("hosts/good/work/ended").exists());
-    assert!(!scene.environment.path("hosts/good/work/never").exists());
+    run.signal(Signal::HUP);
+    run.end().expect(0);
+}
+
+/// Types Ctrl-C at a prompt on a terminal; returns what stands there afterwards, with exit code and settings.
+fn interrupted_at(environment: &Environment, prompt: &str, arguments: &str) -> String {
+    let program = environment.paceline(&[]);
+    let program = paceline::shell::quote(program.get_program().to_str().unwrap());
+    let line = format!("trap : INT; {program} {arguments}; echo code $?; stty -a");
+    let mut command = Command::new("script");
+    command.args(["-qefc", &line, "/dev/null"]).current_dir(environment.folder()).env_clear();
+    command.env("HOME", environment.path("home")).env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut shown, mut typed) = (Vec::new(), false);
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..length]);
+        if !typed && String::from_utf8_lossy(&shown).contains(prompt) {
+            // The terminal is set up just after the prompt was written.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            stdin.write_all(b"\x03").unwrap();
+            typed = true;
+        }
+    }
+    child.wait().unwrap();
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn at_a_prompt_it_ends_the_program_and_leaves_the_terminal_as_it_was() {
+    let environment = Environment::new();
+    let hosts: String = (1..=21).map(|number| format!("    h{number:02}:\n")).collect();
+    environment.write("inventory.yml", &format!("web:\n  hosts:\n{hosts}"));
+    environment.write("playbook.yml", "- hosts: all\n  tasks:\n    - ping:\n");
+    for (prompt, options) in [("[y/N]", ""), ("SSH password", "--yes -k"), ("BECOME password", "--yes -K")] {
+        let arguments = format!("apply -i inventory.yml playbook.yml {options}");
+        let shown = interrupted_at(&environment, prompt, &arguments);
+        assert!(shown.contains("code 99"), "{shown}");
+        for setting in ["echo", "icanon", "isig"] {
+            assert!(shown.split_whitespace().any(|word| word == setting), "{setting} is off: {shown}");
+        }
+        assert!(!environment.path(".paceline").exists(), "a run began");
+    }
 }

@@ -5,9 +5,11 @@ use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
 mod fifty;
+mod lab;
 mod plan;
 mod rollback;
 mod runs;
+mod state;
 mod stops;
 mod terminal;
 mod waves;

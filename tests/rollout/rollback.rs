@@ -96,3 +96,59 @@ fn what_a_command_did_stays_and_is_named() {
     }
     assert!(fleet.work("h01").join("made").exists() && !fleet.work("h01").join("new").exists());
 }
+
+/// An address, a user, a key and a BASE that only the playbook, `group_vars` beside it and `-e` know.
+#[test]
+fn hosts_are_found_as_the_run_found_them() {
+    let fleet = Fleet::of(1);
+    let environment = &fleet.environment;
+    let before = before(&fleet, &["h01"]);
+    let inventory = environment.read("inventory.yml");
+    let value = |name: &str| {
+        let line = inventory.lines().find_map(|line| line.trim().strip_prefix(&format!("{name}: ")));
+        line.unwrap().to_owned()
+    };
+    let work = value("work");
+    environment.write("inventory.yml", &format!("web:\n  hosts:\n    h01:\n      work: {work}\n"));
+    let [address, port, user, key] =
+        ["ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file"].map(value);
+    environment.write("site/group_vars/web.yml", &format!("ansible_ssh_private_key_file: {key}\n"));
+    environment.write("site/more.yml", &format!("ansible_host: {address}\n"));
+    let head =
+        format!("  gather_facts: false\n  vars: {{ ansible_user: {user} }}\n  vars_files: [more.yml]\n");
+    environment.write("site/playbook.yml", &CHANGES.replace("  gather_facts: false\n", &head));
+    let port = format!("ansible_port={port}");
+    let base = format!("paceline_base={}", environment.path("elsewhere").display());
+    let arguments = ["apply", "-i", "inventory.yml", "site/playbook.yml", "-e", &port, "-e", &base];
+    environment.events(0, &arguments);
+    assert!(environment.path("elsewhere/runs").exists());
+    environment.events(0, &["rollback", "latest"]);
+    assert_eq!(difference(&before[0], &tree_with_times(&fleet.work("h01"))), "");
+}
+
+#[test]
+fn nothing_is_taken_back_under_a_newer_run_at_work() {
+    let fleet = Fleet::of(1);
+    before(&fleet, &["h01"]);
+    fleet.environment.write("playbook.yml", CHANGES);
+    let older = fleet.apply(0, &[]).0[0].run.clone();
+    fleet.environment.write(
+        "wait.yml",
+        "- hosts: web\n  gather_facts: false\n  tasks:\n    - shell: touch begun; while [ ! -e go ]; do sleep 0.1; done\n      args: { chdir: \"{{ work }}\" }\n      changed_when: false\n",
+    );
+    let run = fleet.environment.start(&["apply", "-i", "inventory.yml", "wait.yml"]);
+    let mut run = run;
+    run.until("the step in hand", |_| fleet.work("h01").join("begun").exists());
+    for text in ["latest", older.as_str()] {
+        let ended = fleet.environment.run(&["rollback", text]).expect(1);
+        assert!(ended.stderr.contains("is still at work"), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("newer than `{older}`")), "{}", ended.stderr);
+    }
+    std::fs::write(fleet.work("h01").join("go"), "").unwrap();
+    run.end().expect(0);
+    // The newer one changed nothing: both are named.
+    let ended = fleet.environment.run(&["rollback", "latest", "--plan"]).expect(0);
+    let named = ended.stderr.contains("left nothing to restore") && ended.stderr.contains(&older[..13]);
+    assert!(named, "{}", ended.stderr);
+    fleet.environment.run(&["rollback", "latest", "-b"]).expect(1);
+}

@@ -1,0 +1,230 @@
+//! What is planned and not there yet. It is known to the command line, so that nobody is sent elsewhere by a
+//! "similar" name, and refused with what to do instead.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::CommandError;
+
+/// The words after a command that is refused; none of them matters.
+#[derive(Args, Clone, Debug)]
+#[command(disable_help_flag = true)]
+pub(super) struct Anything {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Planned subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Later {
+    #[command(hide = true)]
+    Resume(Anything),
+    #[command(hide = true)]
+    Preflight(Anything),
+    #[command(hide = true)]
+    Audit(Anything),
+    #[command(hide = true)]
+    Vault(Anything),
+    #[command(hide = true)]
+    Schema(Anything),
+}
+
+impl Later {
+    /// Refuses it.
+    pub(super) fn refuse(&self) -> CommandError {
+        match self {
+            Self::Resume(_) => not_yet(
+                "paceline resume",
+                "run `paceline apply` again: what is done already is found unchanged; `-l` selects the hosts that are not done",
+            ),
+            Self::Preflight(_) => {
+                not_yet("paceline preflight", "`paceline plan` connects and shows what would change")
+            }
+            Self::Audit(_) => not_yet(
+                "paceline audit",
+                "`paceline inventory list --output json` shows the variable `agent` of every host",
+            ),
+            Self::Vault(_) => not_yet("paceline vault", VAULT),
+            Self::Schema(_) => {
+                not_yet("paceline schema", "`paceline apply --syntax-check` checks playbook and inventory")
+            }
+        }
+    }
+}
+
+/// Planned subcommands of `runs`.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum LaterOfRuns {
+    #[command(hide = true)]
+    Prune(Anything),
+    #[command(hide = true)]
+    Report(Anything),
+    #[command(hide = true)]
+    Unlock(Anything),
+}
+
+impl LaterOfRuns {
+    /// Refuses it.
+    pub(super) fn refuse(&self) -> CommandError {
+        match self {
+            Self::Prune(_) => not_yet(
+                "paceline runs prune",
+                "remove folders in `runs` of the state folder; such a run can no longer be rolled back by its id",
+            ),
+            Self::Report(_) => not_yet(
+                "paceline runs report",
+                "`paceline runs show RUN --output json` tells the same to programs",
+            ),
+            Self::Unlock(_) => {
+                not_yet("paceline runs unlock", "hosts are not locked yet, so there is nothing to unlock")
+            }
+        }
+    }
+}
+
+const VAULT: &str = "encrypt the file with another tool and give its values with `-e @FILE`";
+
+/// Ansible's options for vault files.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct VaultArgs {
+    #[arg(long, hide = true, alias = "vault-pass-file")]
+    vault_password_file: Vec<PathBuf>,
+    #[arg(long, hide = true)]
+    vault_id: Vec<String>,
+    #[arg(short = 'J', long, hide = true, alias = "ask-vault-pass")]
+    ask_vault_password: bool,
+}
+
+impl VaultArgs {
+    /// Refuses what was given.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        let given = [
+            (!self.vault_password_file.is_empty(), "--vault-password-file"),
+            (!self.vault_id.is_empty(), "--vault-id"),
+            (self.ask_vault_password, "-J"),
+        ];
+        refuse_first(&given, VAULT)
+    }
+}
+
+/// What a failed host does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum OnFailure {
+    #[default]
+    Stop,
+    Rollback,
+    Continue,
+}
+
+/// Planned options of a rollout.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct LaterOfRollout {
+    #[arg(long, hide = true, value_enum, default_value_t)]
+    on_failure: OnFailure,
+    #[arg(long, hide = true)]
+    start_at_task: Option<String>,
+}
+
+impl LaterOfRollout {
+    /// Refuses what was given, except `--on-failure stop`, which is what happens anyway.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        let hint = "a failed host stops and the others go on; `paceline rollback RUN -l HOST` restores it";
+        refuse_first(&[(self.on_failure == OnFailure::Rollback, "--on-failure rollback")], hint)?;
+        let hint = "a failed host stops and the others go on; `ignore_errors` lets a task fail";
+        refuse_first(&[(self.on_failure == OnFailure::Continue, "--on-failure continue")], hint)?;
+        let hint = "`--tags` runs a part of the playbook; what is done already is found unchanged";
+        refuse_first(&[(self.start_at_task.is_some(), "--start-at-task")], hint)
+    }
+}
+
+/// `plan -o FILE`.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct PlanFile {
+    #[arg(short = 'o', long = "out", hide = true, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl PlanFile {
+    /// Refuses it.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        let hint = "`paceline plan PLAYBOOK --output json` prints what would change";
+        refuse_first(&[(self.file.is_some(), "plan -o")], hint)
+    }
+}
+
+fn refuse_first(given: &[(bool, &str)], hint: &str) -> Result<(), CommandError> {
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, what)) => Err(not_yet(what, hint)),
+        None => Ok(()),
+    }
+}
+
+fn not_yet(what: &str, hint: &str) -> CommandError {
+    CommandError::user(format!("`{what}` is not supported yet")).hint(hint)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::super::{Cli, run, terminal::Environment};
+
+    fn refused(line: &str) -> String {
+        let words = std::iter::once("paceline").chain(line.split(' '));
+        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let error = run(cli, &Environment::read()).err().unwrap_or_else(|| panic!("{line}: not refused"));
+        assert_eq!(error.exit_code(), 1, "{line}");
+        assert!(!error.hints.is_empty(), "{line}: no hint");
+        error.messages.concat()
+    }
+
+    #[test]
+    fn what_is_planned_is_refused_by_its_name() {
+        for (line, what) in [
+            ("resume latest", "paceline resume"),
+            ("resume --help", "paceline resume"),
+            ("preflight -i hosts.yml -l web", "paceline preflight"),
+            ("preflight --certificate a.pem --strict", "paceline preflight"),
+            ("audit -i hosts.yml --live", "paceline audit"),
+            ("vault view file", "paceline vault"),
+            ("schema playbook", "paceline schema"),
+            ("runs prune --keep 5", "paceline runs prune"),
+            ("runs report latest", "paceline runs report"),
+            ("runs unlock", "paceline runs unlock"),
+            ("apply p.yml --on-failure rollback", "--on-failure rollback"),
+            ("apply p.yml --on-failure=continue", "--on-failure continue"),
+            ("apply p.yml --start-at-task Here", "--start-at-task"),
+            ("apply p.yml --vault-password-file f", "--vault-password-file"),
+            ("plan p.yml --vault-id dev@f", "--vault-id"),
+            ("plan p.yml -o file", "plan -o"),
+            ("inventory list -J", "-J"),
+            ("rollback latest -J", "-J"),
+            ("lab run p.yml --start-at-task Here", "--start-at-task"),
+            ("lab run p.yml -J", "-J"),
+        ] {
+            assert_eq!(refused(line), format!("`{what}` is not supported yet"));
+        }
+    }
+
+    #[test]
+    fn the_default_may_be_said() {
+        // It fails for another reason: there is no inventory.
+        assert_eq!(refused("apply p.yml --on-failure stop --no-ansible-cfg"), "no inventory is given");
+    }
+
+    #[test]
+    fn help_shows_only_what_there_is() {
+        Cli::command().debug_assert();
+        let help = Cli::try_parse_from(["paceline", "apply", "--help"]).unwrap_err().to_string();
+        for word in ["vault", "on-failure", "start-at"] {
+            assert!(!help.contains(word), "{help}");
+        }
+        let help = Cli::command().render_help().to_string();
+        for word in ["resume", "preflight", "audit", "vault", "schema"] {
+            assert!(!help.contains(word), "{help}");
+        }
+    }
+}
