@@ -10,11 +10,12 @@ use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
 use super::load::{self, Loaded, Reach};
 use super::terminal::Environment;
 use super::{CommandError, terminal};
+use crate::executor::connection_variable;
 use crate::inventory::HostName;
 use crate::plan::{HostScope, LoopScope, RunScope, TaskScope};
-use crate::template::{Binding, Engine, Scope};
+use crate::template::Engine;
 use crate::transport::trust::{self, Status};
-use crate::transport::{Target, Via};
+use crate::transport::{Target, Unrendered, Via};
 
 /// Review host keys and write them to known_hosts
 #[derive(Args, Debug)]
@@ -107,7 +108,14 @@ fn targets(
     let mut targets = Vec::new();
     for host in hosts {
         let variable = |name: &str| inventory_variable(&run, &engine, host, name);
-        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(CommandError::user)?);
+        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(|error| {
+            let hint = error.hint().map(str::to_owned);
+            let error = CommandError::user(error);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?);
     }
     Ok(targets)
 }
@@ -118,15 +126,11 @@ pub(super) fn inventory_variable(
     engine: &Engine,
     host: &HostName,
     name: &str,
-) -> Option<serde_json::Value> {
+) -> Result<Option<serde_json::Value>, Unrendered> {
     let learned = run.facts.of(host);
     let (task, item) = (TaskScope::default(), LoopScope::default());
     let scope = HostScope { run, play: None, host, learned: &learned, task, item };
-    match scope.lookup(name)? {
-        Binding::Source(node) => engine.render(&node, &scope).ok(),
-        Binding::Data(value) => Some((*value).clone()),
-        Binding::Pending | Binding::Scopes(_) => None,
-    }
+    connection_variable(engine, &scope, name, None)
 }
 
 fn scan(

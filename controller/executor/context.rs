@@ -16,7 +16,7 @@ use crate::playbook::Task;
 use crate::secrets::Masks;
 use crate::source::Node;
 use crate::template::Engine;
-use crate::transport::{Target, TransportError};
+use crate::transport::{Lookup, Target, TransportError};
 
 /// How a run acts.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +32,7 @@ pub struct RunOptions {
 }
 
 /// Finds out how to reach a host from its variables.
-pub type Targets = dyn Fn(&HostName, &dyn Fn(&str) -> Option<serde_json::Value>) -> Result<Target, TransportError>
-    + Send
-    + Sync;
+pub type Targets = dyn Fn(&HostName, &Lookup<'_>) -> Result<Target, TransportError> + Send + Sync;
 
 /// Asks the person at the terminal, if there is one, and returns what was typed.
 pub type Ask = dyn Fn(String) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;

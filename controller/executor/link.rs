@@ -52,8 +52,7 @@ impl LinkError {
     /// Says what a person can do.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::Transport(TransportError::HostKey { hint, .. }) => Some(hint.clone()),
-            Self::Transport(_) => None,
+            Self::Transport(error) => error.hint().map(str::to_owned),
             Self::Start(_) => None,
             Self::Lost(_) | Self::Closed => {
                 Some("look at the host's log and at its system log for what ended the session".to_owned())
@@ -176,7 +175,8 @@ impl Link {
         let evaluator = Evaluator::bare(run, play, host);
         let variable = |name: &str| evaluator.connection_variable(name);
         let target = (run.targets)(&host.name, &variable)?;
-        let base = variable("paceline_base").as_ref().and_then(|value| value.as_str()).map(str::to_owned);
+        let base = variable("paceline_base").map_err(|error| error.of(&host.name.0, "paceline_base"))?;
+        let base = base.as_ref().and_then(|value| value.as_str()).map(str::to_owned);
         let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0) };
         Ok(Self::new(target, points))
     }
