@@ -114,6 +114,7 @@ pub fn target(
     let checking = variables.truth(&["ansible_ssh_host_key_checking", "ansible_host_key_checking"])?;
     let host_key = HostKeyPolicy {
         known_hosts: known_hosts(&settings, options),
+        own: own_known_hosts(&settings, options),
         pins: variables.pins()?,
         alias: settings.host_key_alias.clone(),
         accept_any: checking.map_or(options.accept_any, |checking| !checking),
@@ -177,6 +178,7 @@ fn jumps(
                 authentication: credentials(None, &found, options),
                 host_key: HostKeyPolicy {
                     known_hosts: known_hosts(&found, options),
+                    own: own_known_hosts(&found, options),
                     alias: found.host_key_alias.clone(),
                     ..HostKeyPolicy::default()
                 },
@@ -244,13 +246,25 @@ fn known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Vec<
     if !options.known_hosts.is_empty() {
         return options.known_hosts.clone();
     }
-    let user = settings.user_known_hosts.clone().unwrap_or_else(|| {
-        ["known_hosts", "known_hosts2"].map(|name| options.home.join(".ssh").join(name)).into()
-    });
+    let user = user_known_hosts(settings, options);
     let global = settings.global_known_hosts.clone().unwrap_or_else(|| {
         ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from).into()
     });
     user.into_iter().chain(global).collect()
+}
+
+fn user_known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Vec<PathBuf> {
+    settings.user_known_hosts.clone().unwrap_or_else(|| {
+        ["known_hosts", "known_hosts2"].map(|name| options.home.join(".ssh").join(name)).into()
+    })
+}
+
+/// The file that keys are added to; never one of the system's.
+fn own_known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Option<PathBuf> {
+    match options.known_hosts.first() {
+        Some(named) => Some(named.clone()),
+        None => user_known_hosts(settings, options).into_iter().next(),
+    }
 }
 
 fn keepalive(settings: &HostSettings) -> Duration {

@@ -242,3 +242,20 @@ fn a_variable_that_cannot_be_rendered_is_never_as_if_it_was_not_there() {
         assert!(error.hint().is_some() && !error.retry_may_help());
     }
 }
+
+#[test]
+fn keys_are_added_to_a_file_of_the_user_and_never_of_the_system() {
+    let own = |config: &str, options: &ConnectionOptions<'_>| {
+        let target = resolve(json!({}), options, config).unwrap();
+        parts(&target).2.own.clone()
+    };
+    let mut cli = options(&|_| {});
+    assert_eq!(own("", &cli), Some("/home/ann/.ssh/known_hosts".into()));
+    assert_eq!(own("UserKnownHostsFile /a /b\n", &cli), Some("/a".into()));
+    assert_eq!(own("UserKnownHostsFile none\n", &cli), None);
+    let target =
+        resolve(json!({}), &cli, "Host web\n ProxyJump j\nHost j\n UserKnownHostsFile /j\n").unwrap();
+    assert_eq!(parts(&parts(&target).3[0]).2.own.as_deref(), Some(Path::new("/j")));
+    cli.known_hosts = vec!["/kh".into()];
+    assert_eq!(own("UserKnownHostsFile none\n", &cli), Some("/kh".into()));
+}

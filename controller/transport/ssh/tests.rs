@@ -413,7 +413,7 @@ async fn a_scan_shows_keys_and_writes_what_is_new() {
     assert_eq!(again.keys[0].status, Status::Known);
     assert_eq!(trust::write(&file, &again.keys).unwrap(), 0);
     let port = fixture.host.address().port();
-    assert_eq!(trust::forget(&file, "127.0.0.1", port).unwrap(), 1);
+    assert_eq!(trust::forget(&file, &format!("[127.0.0.1]:{port}")).unwrap(), 1);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "");
 }
 
