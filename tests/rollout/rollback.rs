@@ -75,7 +75,7 @@ fn one_host_alone_is_taken_back() {
 #[test]
 fn what_failed_half_way_is_taken_back_too() {
     let fleet = Fleet::of(1);
-    let before = before(&fleet, &["h01"]);
+    let before = before(&fleet, &["h01", "h02"]);
     fleet.environment.write("playbook.yml", &format!("{CHANGES}    - fail: {{ msg: half way }}\n"));
     fleet.apply(2, &[]);
     fleet.environment.run(&["rollback", "latest"]).expect(0);
@@ -95,4 +95,19 @@ fn what_a_command_did_stays_and_is_named() {
         assert!(all.contains("Make it"), "the command is not named: {all}");
     }
     assert!(fleet.work("h01").join("made").exists() && !fleet.work("h01").join("new").exists());
+}
+
+#[test]
+fn a_host_whose_variables_have_no_value_is_not_looked_for_elsewhere() {
+    let mut fleet = Fleet::of(2);
+    let before = before(&fleet, &["h01", "h02"]);
+    fleet.environment.write("playbook.yml", CHANGES);
+    fleet.apply(0, &[]);
+    // Without its base its points would seem to be gone.
+    fleet.hosts.set("h02", "paceline_base", "\"{{ nope }}\"").write(&fleet.environment);
+    let back = fleet.environment.events(4, &["rollback", "latest"]);
+    assert_eq!(difference(&before[0], &tree_with_times(&fleet.work("h01"))), "");
+    assert_eq!(back.of("h02").unreachable, 1);
+    let reason = back.reason("h02");
+    assert!(reason.contains("`h02`: `paceline_base` cannot be rendered: `nope` is undefined"), "{reason}");
 }
