@@ -21,7 +21,7 @@ use crate::settings::{self, Settings};
 use crate::source::Diagnostics;
 use crate::transport::resolve::ConnectionOptions;
 use crate::transport::ssh::config::SshConfig;
-use crate::transport::{Target, TransportError};
+use crate::transport::{Lookup, Target, TransportError};
 
 /// What was loaded from files.
 pub(super) struct Loaded {
@@ -214,7 +214,7 @@ impl Reach {
         &self,
         host: &HostName,
         inventory: &Inventory,
-        variables: &dyn Fn(&str) -> Option<Value>,
+        variables: &Lookup<'_>,
     ) -> Result<Target, TransportError> {
         if pattern::is_localhost(&host.0) && !inventory.hosts.contains_key(host) {
             return Ok(crate::transport::resolve::local(&host.0));

@@ -1,5 +1,6 @@
 //! `paceline rollback`: restores what a run changed, newest first.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -282,7 +283,14 @@ async fn roll_back(
         .iter()
         .map(|host| {
             let variable = |name: &str| inventory_variable(&scope, &engine, host, name);
-            let text = |name: &str| variable(name).and_then(|value| value.as_str().map(str::to_owned));
+            let refused = RefCell::new(None);
+            let text = |name: &str| match variable(name) {
+                Ok(value) => value.and_then(|value| value.as_str().map(str::to_owned)),
+                Err(error) => {
+                    refused.borrow_mut().get_or_insert_with(|| error.of(&host.0, name));
+                    None
+                }
+            };
             let HostPoints { points, irreversible, reached } =
                 chosen.saved.remove(&*host.0).unwrap_or_default();
             let mut target = reach.target(host, &loaded.inventory, &variable);
@@ -299,21 +307,23 @@ async fn roll_back(
                 None => Login::Plain,
                 Some(user) => Login::Sudo { user, exe: exe.clone(), flags: flags.clone() },
             };
-            let points = points.into_iter().rev();
-            RestoreHost {
-                name: host.clone(),
-                target,
-                base,
-                points: points
-                    .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
-                    .map(|(user, point)| (login(user), point))
-                    .collect(),
-                password: text("ansible_become_password")
-                    .or_else(|| text("ansible_become_pass"))
-                    .map(secrecy::SecretString::from)
-                    .or_else(|| become_password.clone()),
-                irreversible,
-            }
+            let points: Vec<_> = points
+                .into_iter()
+                .rev()
+                .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
+                .map(|(user, point)| (login(user), point))
+                .collect();
+            let wants_password = points.iter().any(|(login, _)| *login != Login::Plain);
+            let password = match wants_password {
+                true => text("ansible_become_password").or_else(|| text("ansible_become_pass")),
+                false => None,
+            };
+            let target = match refused.into_inner() {
+                Some(error) => Err(error),
+                None => target,
+            };
+            let password = password.map(secrecy::SecretString::from).or_else(|| become_password.clone());
+            RestoreHost { name: host.clone(), target, base, points, password, irreversible }
         })
         .collect();
     terminal::raise_file_limit();

@@ -334,7 +334,9 @@ fn masks(
         login.iter().chain(r#become).map(|secret| secret.expose_secret().to_owned()).collect();
     let hosts: BTreeSet<_> = plays.iter().flat_map(|play| play.waves.iter().flatten()).collect();
     for host in hosts {
-        let found = SECRETS.iter().filter_map(|name| inventory_variable(scope, engine, host, name));
+        // What cannot be rendered hides nothing; the host that needs it is refused when it is connected to.
+        let found =
+            SECRETS.iter().filter_map(|name| inventory_variable(scope, engine, host, name).ok().flatten());
         values.extend(found.map(|value| crate::module::to_text(&value)));
     }
     Masks::new(values.iter().map(String::as_str))

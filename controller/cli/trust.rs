@@ -1,20 +1,23 @@
 //! `paceline trust`: host keys, reviewed by a person.
 
+use std::collections::HashSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use indexmap::IndexMap;
 use serde_json::json;
 
 use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
 use super::load::{self, Loaded, Reach};
 use super::terminal::Environment;
 use super::{CommandError, terminal};
+use crate::executor::connection_variable;
 use crate::inventory::HostName;
 use crate::plan::{HostScope, LoopScope, RunScope, TaskScope};
-use crate::template::{Binding, Engine, Scope};
-use crate::transport::trust::{self, Status};
-use crate::transport::{Target, Via};
+use crate::template::Engine;
+use crate::transport::trust::{self, Scan, ScannedKey, Status};
+use crate::transport::{Target, Unrendered, Via};
 
 /// Review host keys and write them to known_hosts
 #[derive(Args, Debug)]
@@ -59,39 +62,49 @@ pub(super) fn run(args: TrustArgs, global: &Global, environment: &Environment) -
     loaded.check(environment)?;
     let hosts = loaded.select(common.inventory.limit.as_deref(), environment)?;
     let targets = targets(common, &loaded, &hosts, environment)?;
-    let file = known_hosts(common, &targets, environment)?;
+    let kept = kept(&targets)?;
     match args.action {
-        Action::Scan { yes, .. } => scan(&targets, &file, yes, global, environment),
-        Action::List { .. } => list(&targets, &file, global),
+        Action::Scan { yes, .. } => scan(&targets, &kept, yes, global, environment),
+        Action::List { .. } => list(&kept, global),
         Action::Forget { .. } => {
             if common.inventory.limit.is_none() {
                 return Err(CommandError::user("`trust forget` needs `-l`")
                     .hint("say which hosts to forget, `-l all` for every host of the inventory"));
             }
-            forget(&targets, &file, global)
+            forget(&kept, global)
         }
     }
 }
 
-/// The file that is read and written: the first `--known-hosts`, else the one that the targets' connection
-/// options name, else the user's own.
-fn known_hosts(
-    common: &TrustCommon,
-    targets: &[Target],
-    environment: &Environment,
-) -> Result<PathBuf, CommandError> {
-    let configured = || {
-        targets.iter().find_map(|target| match &target.via {
-            Via::Ssh { host_key, .. } => host_key.known_hosts.first().cloned(),
-            Via::Local => None,
-        })
-    };
-    let own = || environment.home.as_ref().map(|home| home.join(".ssh/known_hosts"));
-    let given = common.connection.known_hosts.first().cloned();
-    given
-        .or_else(configured)
-        .or_else(own)
-        .ok_or_else(|| CommandError::user("`HOME` is not set").hint("name a file with `--known-hosts`"))
+/// Where the keys of a host are kept: the file, and the name under which it lists them.
+struct Kept {
+    file: PathBuf,
+    name: String,
+}
+
+/// Where the keys of each SSH host are kept: in the first `--known-hosts`, else in the file of the user that the host's
+/// own connection options name. Places that several hosts share are there once.
+fn kept(targets: &[Target]) -> Result<Vec<Kept>, CommandError> {
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    for target in targets {
+        let Via::Ssh { address, port, host_key, .. } = &target.via else { continue };
+        let (file, name) = (own_file(&target.host, host_key.own.as_ref())?, host_key.name(address, *port));
+        if seen.insert((file.clone(), name.clone())) {
+            kept.push(Kept { file, name });
+        }
+    }
+    Ok(kept)
+}
+
+/// The user's file for the keys of a host; those of the system are nobody's to write.
+fn own_file(host: &str, file: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
+    file.cloned().ok_or_else(|| {
+        CommandError::user(format!(
+            "`{host}`: its connection options leave no `known_hosts` file of the user (`UserKnownHostsFile none`)"
+        ))
+        .hint("name a file with `--known-hosts FILE`")
+    })
 }
 
 fn targets(
@@ -107,7 +120,14 @@ fn targets(
     let mut targets = Vec::new();
     for host in hosts {
         let variable = |name: &str| inventory_variable(&run, &engine, host, name);
-        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(CommandError::failed)?);
+        targets.push(reach.target(host, &loaded.inventory, &variable).map_err(|error| {
+            let hint = error.hint().map(str::to_owned);
+            let error = CommandError::failed(error);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?);
     }
     Ok(targets)
 }
@@ -118,96 +138,160 @@ pub(super) fn inventory_variable(
     engine: &Engine,
     host: &HostName,
     name: &str,
-) -> Option<serde_json::Value> {
+) -> Result<Option<serde_json::Value>, Unrendered> {
     let learned = run.facts.of(host);
     let (task, item) = (TaskScope::default(), LoopScope::default());
     let scope = HostScope { run, play: None, host, learned: &learned, task, item };
-    match scope.lookup(name)? {
-        Binding::Source(node) => engine.render(&node, &scope).ok(),
-        Binding::Data(value) => Some((*value).clone()),
-        Binding::Pending | Binding::Scopes(_) => None,
-    }
+    connection_variable(engine, &scope, name, None)
 }
 
+/// Asks until no host is left that is behind a jump host whose key was only now written.
 fn scan(
     targets: &[Target],
-    file: &std::path::Path,
+    kept: &[Kept],
     yes: bool,
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
+    for place in kept {
+        trust::writable(&place.file).map_err(CommandError::user)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let warn = |message: &str| {
         let _ = writeln!(std::io::stderr(), "warning: {message}");
     };
-    let scan = runtime.block_on(trust::scan(targets, &warn));
-    let unknown: Vec<_> = scan.keys.iter().filter(|key| key.status == Status::Unknown).cloned().collect();
-    let changed =
-        scan.keys.iter().filter(|key| matches!(key.status, Status::Changed { .. } | Status::Revoked { .. }));
-    let changed = changed.count();
+    let json = global.output == Output::Json;
+    let mut asked = targets.to_vec();
+    let mut total = Scan::default();
+    loop {
+        let scan = runtime.block_on(trust::scan(&asked, &warn));
+        if !json {
+            print(&trust::render_scan(&scan))?;
+        }
+        let unknown = by_file(&scan);
+        total.keys.extend(scan.keys);
+        total.failures.extend(scan.failures);
+        total.waiting = scan.waiting;
+        let shown = json && !yes;
+        if shown {
+            print(&scanned_json(&total))?;
+        }
+        let written = match unknown.and_then(|unknown| add(&unknown, yes, environment)) {
+            Ok(written) => written,
+            Err(error) => {
+                if json && !shown {
+                    print(&scanned_json(&total))?;
+                }
+                return Err(error);
+            }
+        };
+        // What is shown as JSON before the question is all that is shown.
+        if written == 0 || total.waiting.is_empty() || shown {
+            break;
+        }
+        asked.retain(|target| total.waiting.iter().any(|waiting| waiting.host == target.host));
+        writeln!(std::io::stderr(), "asking the hosts behind the jump hosts that were added")?;
+    }
+    if json && yes {
+        print(&scanned_json(&total))?;
+    }
+    if !total.waiting.is_empty() {
+        let hint = "run the same command again for the hosts behind jump hosts, once those are known";
+        writeln!(std::io::stderr(), "hint: {hint}")?;
+    }
+    let changed = |key: &ScannedKey| matches!(key.status, Status::Changed { .. } | Status::Revoked { .. });
+    let unasked = !total.failures.is_empty() || !total.waiting.is_empty();
+    Ok(if unasked { 4 } else { u8::from(total.keys.iter().any(changed)) * 2 })
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
-    if global.output == Output::Json {
-        let keys: Vec<_> = scan
-            .keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "host": key.host, "address": key.address, "port": key.port, "algorithm": key.algorithm,
-                    "fingerprint": key.fingerprint, "key": key.key,
-                    "status": match key.status {
-                        Status::Known => "known",
-                        Status::Unknown => "unknown",
-                        Status::Changed { .. } => "changed",
-                        Status::Revoked { .. } => "revoked",
-                    },
-                })
+    out.write_all(text.as_bytes())?;
+    terminal::flush(&mut out)
+}
+
+fn scanned_json(scan: &Scan) -> String {
+    let keys: Vec<_> = scan
+        .keys
+        .iter()
+        .map(|key| {
+            json!({
+                "host": key.host, "address": key.address, "port": key.port, "algorithm": key.algorithm,
+                "fingerprint": key.fingerprint, "key": key.key, "jump": key.jump, "known_hosts": key.file,
+                "status": match key.status {
+                    Status::Known => "known",
+                    Status::Unknown => "unknown",
+                    Status::Changed { .. } => "changed",
+                    Status::Revoked { .. } => "revoked",
+                },
             })
-            .collect();
-        let failures: Vec<_> = scan
-            .failures
-            .iter()
-            .map(|(host, error)| json!({"host": host, "message": error.to_string()}))
-            .collect();
-        writeln!(out, "{}", json!({"keys": keys, "failures": failures, "known_hosts": file}))?;
-    } else {
-        out.write_all(trust::render_scan(&scan).as_bytes())?;
+        })
+        .collect();
+    let waiting: Vec<_> =
+        scan.waiting.iter().map(|waiting| json!({"host": waiting.host, "jump": waiting.jump})).collect();
+    let failures: Vec<_> = scan
+        .failures
+        .iter()
+        .map(|(host, error)| json!({"host": host, "message": error.to_string()}))
+        .collect();
+    format!("{}\n", json!({"keys": keys, "waiting": waiting, "failures": failures}))
+}
+
+/// The keys that are new, each once, by the file to which they belong.
+fn by_file(scan: &Scan) -> Result<IndexMap<PathBuf, Vec<ScannedKey>>, CommandError> {
+    let mut files: IndexMap<PathBuf, Vec<ScannedKey>> = IndexMap::new();
+    for key in scan.keys.iter().filter(|key| key.status == Status::Unknown) {
+        let file = own_file(&key.host, key.file.as_ref())?;
+        // The file of a jump host was not looked at before.
+        trust::writable(&file).map_err(CommandError::user)?;
+        let keys = files.entry(file).or_default();
+        if !keys.iter().any(|known| known.name == key.name && known.key == key.key) {
+            keys.push(key.clone());
+        }
     }
-    terminal::flush(&mut out)?;
-    drop(out);
-    let code = if !scan.failures.is_empty() { 4 } else { u8::from(changed > 0) * 2 };
-    if unknown.is_empty() {
-        return Ok(code);
+    Ok(files)
+}
+
+/// Writes the keys, once it is confirmed that they are the hosts'. Returns how many were written.
+fn add(
+    files: &IndexMap<PathBuf, Vec<ScannedKey>>,
+    yes: bool,
+    environment: &Environment,
+) -> Result<usize, CommandError> {
+    if files.is_empty() {
+        return Ok(0);
     }
-    let question = format!(
-        "Do these fingerprints match what the hosts themselves say? {} keys would be added to `{}`.",
-        unknown.len(),
-        file.display()
-    );
-    let confirmed = yes || (environment.can_ask && terminal::confirm(&question)?);
-    if confirmed {
-        let written = trust::write(file, &unknown).map_err(CommandError::failed)?;
-        writeln!(std::io::stderr(), "added {} to `{}`", counted(written), file.display())?;
-    } else if !environment.can_ask {
+    if !yes && !environment.can_ask {
         let hint = "compare the fingerprints, then run the same command with `--yes`";
         return Err(CommandError::user("nothing was written: nobody could be asked").hint(hint));
-    } else {
-        writeln!(std::io::stderr(), "nothing was written")?;
     }
-    Ok(code)
+    let counts: Vec<String> =
+        files.iter().map(|(file, keys)| format!("{} to `{}`", counted(keys.len()), file.display())).collect();
+    let question = format!(
+        "Do these fingerprints match what the hosts themselves say? This would add {}.",
+        counts.join(", ")
+    );
+    if !yes && !terminal::confirm(&question)? {
+        writeln!(std::io::stderr(), "nothing was written")?;
+        return Ok(0);
+    }
+    let mut written = 0;
+    for (file, keys) in files {
+        let added = trust::write(file, keys).map_err(CommandError::failed)?;
+        writeln!(std::io::stderr(), "added {} to `{}`", counted(added), file.display())?;
+        written += added;
+    }
+    Ok(written)
 }
 
 fn counted(keys: usize) -> String {
     if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }
 
-fn list(targets: &[Target], file: &std::path::Path, global: &Global) -> Result<u8, CommandError> {
+fn list(kept: &[Kept], global: &Global) -> Result<u8, CommandError> {
     let mut listed = Vec::new();
-    for target in targets {
-        if let Via::Ssh { address, port, .. } = &target.via {
-            let found =
-                trust::list(&[file.to_owned()], Some((address, *port))).map_err(CommandError::failed)?;
-            listed.extend(found);
-        }
+    for Kept { file, name } in kept {
+        listed.extend(trust::list(std::slice::from_ref(file), Some(name)).map_err(CommandError::failed)?);
     }
     let mut out = std::io::stdout().lock();
     if global.output == Output::Json {
@@ -228,17 +312,20 @@ fn list(targets: &[Target], file: &std::path::Path, global: &Global) -> Result<u
     Ok(0)
 }
 
-fn forget(targets: &[Target], file: &std::path::Path, global: &Global) -> Result<u8, CommandError> {
-    let mut removed = 0;
-    for target in targets {
-        if let Via::Ssh { address, port, .. } = &target.via {
-            removed += trust::forget(file, address, *port).map_err(CommandError::failed)?;
-        }
+fn forget(kept: &[Kept], global: &Global) -> Result<u8, CommandError> {
+    let mut removed: IndexMap<&Path, usize> = IndexMap::new();
+    for Kept { file, name } in kept {
+        *removed.entry(file).or_default() += trust::forget(file, name).map_err(CommandError::failed)?;
     }
     let mut out = std::io::stdout().lock();
-    match global.output {
-        Output::Json => writeln!(out, "{}", json!({"removed": removed, "known_hosts": file}))?,
-        Output::Human => writeln!(out, "removed {} from `{}`", counted(removed), file.display())?,
+    if global.output == Output::Json {
+        let files: Vec<_> =
+            removed.iter().map(|(file, removed)| json!({"known_hosts": file, "removed": removed})).collect();
+        writeln!(out, "{}", json!({"removed": removed.values().sum::<usize>(), "files": files}))?;
+    } else {
+        for (file, removed) in removed {
+            writeln!(out, "removed {} from `{}`", counted(removed), file.display())?;
+        }
     }
     Ok(0)
 }

@@ -17,7 +17,7 @@ use crate::playbook::Task;
 use crate::secrets::Masks;
 use crate::source::Node;
 use crate::template::Engine;
-use crate::transport::{Target, TransportError};
+use crate::transport::{Lookup, Target, TransportError};
 
 /// How a run acts.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +43,7 @@ impl RunOptions {
 }
 
 /// Finds out how to reach a host from its variables.
-pub type Targets = dyn Fn(&HostName, &dyn Fn(&str) -> Option<serde_json::Value>) -> Result<Target, TransportError>
-    + Send
-    + Sync;
+pub type Targets = dyn Fn(&HostName, &Lookup<'_>) -> Result<Target, TransportError> + Send + Sync;
 
 /// Waits for a line of the person at the terminal and returns it; with `true` it is shown while it is typed.
 pub type Ask = dyn Fn(bool) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::connection_variable::connection_variable;
 use super::context::{PlayContext, RunContext};
 use super::worker::HostState;
 use crate::inventory::HostName;
@@ -24,6 +25,7 @@ use crate::playbook::Loop;
 use crate::shell;
 use crate::source::{Node, NodeValue};
 use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
+use crate::transport::Unrendered;
 
 /// Why an evaluation has no value.
 #[derive(Debug, Error)]
@@ -102,9 +104,8 @@ impl<'a> Evaluator<'a> {
         Self { run, play, host: &host.name, learned: &host.learned }
     }
 
-    /// Returns a variable that decides how the host is reached, rendered; the play's own come first.
-    /// What cannot be rendered counts as not given: the task that needs it will say why.
-    pub(super) fn connection_variable(&self, name: &str) -> Option<Value> {
+    /// Returns a variable that decides how the host is reached, rendered; the play's own keywords come last.
+    pub(super) fn connection_variable(&self, name: &str) -> Result<Option<Value>, Unrendered> {
         let scope = HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
@@ -113,16 +114,8 @@ impl<'a> Evaluator<'a> {
             task: TaskScope::default(),
             item: LoopScope::default(),
         };
-        let engine = &self.run.engine;
-        match scope.lookup(name) {
-            Some(Binding::Data(value)) => Some((*value).clone()),
-            Some(Binding::Source(node)) => engine.render(&node, &scope).ok(),
-            Some(Binding::Pending | Binding::Scopes(_)) => None,
-            None => {
-                let (_, node) = self.play.connection.iter().find(|(key, _)| *key == name)?;
-                engine.render(node, &scope).ok()
-            }
-        }
+        let keyword = self.play.connection.iter().find(|(key, _)| *key == name).map(|(_, node)| node);
+        connection_variable(&self.run.engine, &scope, name, keyword)
     }
 
     /// Returns the variables of a task and item; `local` values come on top.

@@ -53,8 +53,7 @@ impl LinkError {
     /// Says what a person can do.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::Transport(TransportError::HostKey { hint, .. }) => Some(hint.clone()),
-            Self::Transport(_) => None,
+            Self::Transport(error) => error.hint().map(str::to_owned),
             Self::Start(_) => None,
             Self::Lost(_) | Self::Closed => {
                 Some("look at the host's log and at its system log for what ended the session".to_owned())
@@ -186,10 +185,13 @@ impl Link {
         let evaluator = Evaluator::bare(run, play, host);
         let variable = |name: &str| evaluator.connection_variable(name);
         let target = (run.targets)(&host.name, &variable)?;
-        let text = |name: &str| variable(name).as_ref().and_then(|value| value.as_str()).map(str::to_owned);
-        let base = text("paceline_base");
+        let text = |name: &str| -> Result<Option<String>, TransportError> {
+            let value = variable(name).map_err(|error| error.of(&host.name.0, name))?;
+            Ok(value.as_ref().and_then(|value| value.as_str()).map(str::to_owned))
+        };
+        let base = text("paceline_base")?;
         let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0) };
-        let become_program = (text("ansible_become_exe"), text("ansible_become_flags"));
+        let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
         Ok(Self { become_program, ..Self::new(target, points) })
     }
 

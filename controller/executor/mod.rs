@@ -6,6 +6,7 @@
 //! and hands them to the journal and to observers. Nothing here prints or reads the environment.
 
 mod cancel;
+mod connection_variable;
 mod context;
 mod control;
 mod diff;
@@ -30,6 +31,7 @@ mod wave;
 mod worker;
 
 pub use cancel::{Cancel, Canceller, cancellation};
+pub use connection_variable::connection_variable;
 pub use context::{Ask, PlayContext, RunContext, RunOptions, Targets};
 pub use dispatcher::{Dispatcher, Emitter, JournalFailed, Observer};
 pub use fold::RecapFold;

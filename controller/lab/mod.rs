@@ -203,7 +203,8 @@ mod tests {
                 | "ansible_ssh_common_args" => value("      vars:", name),
                 _ => None,
             };
-            resolve::target(host.name(), &variables, &options, &SshConfig::default()).unwrap()
+            resolve::target(host.name(), &|name| Ok(variables(name)), &options, &SshConfig::default())
+                .unwrap()
         };
         lab.hosts().iter().map(resolve).collect()
     }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::Unrendered;
+
 /// A failure of a connection, named after the stage that failed. `hint` says what a person can do.
 #[derive(Debug, Error)]
 pub enum TransportError {
@@ -63,6 +65,17 @@ pub enum TransportError {
         /// What happened.
         reason: String,
     },
+    /// A variable that decides how the host is reached is set, but has no value.
+    #[error("`{host}`: `{variable}` cannot be rendered: {source}")]
+    Variable {
+        /// Name in the inventory.
+        host: String,
+        /// The variable.
+        variable: String,
+        /// Why.
+        #[source]
+        source: Unrendered,
+    },
     /// A local problem: key file, known_hosts, ssh config.
     #[error("{message}")]
     Local {
@@ -77,6 +90,12 @@ impl TransportError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::HostKey { hint, .. } => Some(hint),
+            Self::Variable { source, .. } => Some(
+                source
+                    .hint
+                    .as_deref()
+                    .unwrap_or("define what it needs, or remove the variable for the default"),
+            ),
             _ => None,
         }
     }
@@ -86,9 +105,11 @@ impl TransportError {
     pub fn retry_may_help(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::Handshake { .. } | Self::Open { .. } | Self::Lost { .. } => true,
-            Self::Resolve { .. } | Self::HostKey { .. } | Self::Authenticate { .. } | Self::Local { .. } => {
-                false
-            }
+            Self::Resolve { .. }
+            | Self::HostKey { .. }
+            | Self::Authenticate { .. }
+            | Self::Variable { .. }
+            | Self::Local { .. } => false,
         }
     }
 }

@@ -8,9 +8,11 @@ pub mod resolve;
 pub mod ssh;
 mod target;
 pub mod trust;
+mod variables;
 
 pub use connection::{Connection, connect};
 pub use error::TransportError;
 pub use local::LocalOptions;
 pub use process::{BoxedRead, BoxedWrite, ByteStream, ExitStatus, Process};
 pub use target::{AskPassphrase, Authentication, HostKeyPolicy, PassphraseOf, Target, Via};
+pub use variables::{Lookup, Unrendered};

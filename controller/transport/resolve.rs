@@ -1,16 +1,15 @@
 //! From the variables of a host, the command line and `~/.ssh/config` to a [`Target`].
 //!
 //! Strongest first: the connection variables of Ansible, then the command line and `ansible.cfg`, then the ssh
-//! configuration, then the defaults. Variables must be rendered already.
+//! configuration, then the defaults. A variable that cannot be rendered is an error, never as if it was not there.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::Value;
 
 use super::ssh::config::{HostSettings, SshConfig};
-use super::ssh::setting::{Setting, parse_setting, split_words};
+use super::variables::{Lookup, Variables};
 use super::{AskPassphrase, Authentication, HostKeyPolicy, Target, TransportError, Via};
 
 /// Ansible's default for `timeout`.
@@ -57,14 +56,14 @@ pub fn local(host: &str) -> Target {
 /// Resolves how `host` is reached.
 ///
 /// # Errors
-/// A variable or setting of the wrong shape, or one that is not supported.
+/// A variable or setting of the wrong shape, one that is not supported, or a variable that cannot be rendered.
 pub fn target(
     host: &str,
-    variables: &dyn Fn(&str) -> Option<Value>,
+    variables: &Lookup<'_>,
     options: &ConnectionOptions<'_>,
     ssh_config: &SshConfig,
 ) -> Result<Target, TransportError> {
-    let variables = Variables { host, get: variables };
+    let variables = Variables::new(host, variables);
     match variables.text(&["ansible_connection"])?.as_deref() {
         None => {}
         Some(name) => match name.strip_prefix("ansible.builtin.").unwrap_or(name) {
@@ -85,7 +84,7 @@ pub fn target(
         },
     }
     for name in ["ansible_private_key", "ansible_ssh_private_key"] {
-        if variables.value(name).is_some() {
+        if variables.value(name)?.is_some() {
             let what = "keys are read from files or an agent only\nhint: `ansible_ssh_private_key_file`";
             return Err(variables.error(name, what));
         }
@@ -115,6 +114,7 @@ pub fn target(
     let checking = variables.truth(&["ansible_ssh_host_key_checking", "ansible_host_key_checking"])?;
     let host_key = HostKeyPolicy {
         known_hosts: known_hosts(&settings, options),
+        own: own_known_hosts(&settings, options),
         pins: variables.pins()?,
         alias: settings.host_key_alias.clone(),
         accept_any: checking.map_or(options.accept_any, |checking| !checking),
@@ -178,6 +178,7 @@ fn jumps(
                 authentication: credentials(None, &found, options),
                 host_key: HostKeyPolicy {
                     known_hosts: known_hosts(&found, options),
+                    own: own_known_hosts(&found, options),
                     alias: found.host_key_alias.clone(),
                     ..HostKeyPolicy::default()
                 },
@@ -245,13 +246,25 @@ fn known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Vec<
     if !options.known_hosts.is_empty() {
         return options.known_hosts.clone();
     }
-    let user = settings.user_known_hosts.clone().unwrap_or_else(|| {
-        ["known_hosts", "known_hosts2"].map(|name| options.home.join(".ssh").join(name)).into()
-    });
+    let user = user_known_hosts(settings, options);
     let global = settings.global_known_hosts.clone().unwrap_or_else(|| {
         ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from).into()
     });
     user.into_iter().chain(global).collect()
+}
+
+fn user_known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Vec<PathBuf> {
+    settings.user_known_hosts.clone().unwrap_or_else(|| {
+        ["known_hosts", "known_hosts2"].map(|name| options.home.join(".ssh").join(name)).into()
+    })
+}
+
+/// The file that keys are added to; never one of the system's.
+fn own_known_hosts(settings: &HostSettings, options: &ConnectionOptions<'_>) -> Option<PathBuf> {
+    match options.known_hosts.first() {
+        Some(named) => Some(named.clone()),
+        None => user_known_hosts(settings, options).into_iter().next(),
+    }
 }
 
 fn keepalive(settings: &HostSettings) -> Duration {
@@ -268,193 +281,6 @@ fn expand_home(path: &str, home: &Path) -> PathBuf {
         None => PathBuf::from(path),
     }
 }
-
-/// The connection variables of a host. Where two names mean the same, the one that Ansible lets win comes first.
-struct Variables<'a> {
-    host: &'a str,
-    get: &'a dyn Fn(&str) -> Option<Value>,
-}
-
-impl Variables<'_> {
-    fn error(&self, name: &str, what: &str) -> TransportError {
-        TransportError::Local { message: format!("`{}`: `{name}`: {what}", self.host) }
-    }
-
-    fn value(&self, name: &str) -> Option<Value> {
-        (self.get)(name).filter(|value| !value.is_null())
-    }
-
-    fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, Value)> {
-        names.iter().find_map(|name| Some((*name, self.value(name)?)))
-    }
-
-    fn text(&self, names: &[&str]) -> Result<Option<String>, TransportError> {
-        Ok(self.named_text(names)?.map(|(_, text)| text))
-    }
-
-    fn named_text<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, String)>, TransportError> {
-        match self.first(names) {
-            None => Ok(None),
-            Some((name, Value::String(text))) => Ok(Some((name, text)).filter(|(_, text)| !text.is_empty())),
-            Some((name, Value::Number(number))) => Ok(Some((name, number.to_string()))),
-            Some((name, _)) => Err(self.error(name, "it must be a text")),
-        }
-    }
-
-    fn truth(&self, names: &[&str]) -> Result<Option<bool>, TransportError> {
-        let Some((name, value)) = self.first(names) else { return Ok(None) };
-        let text = match &value {
-            Value::Bool(truth) => return Ok(Some(*truth)),
-            Value::String(text) => text.to_lowercase(),
-            other => other.to_string(),
-        };
-        match text.as_str() {
-            "yes" | "true" | "on" | "y" | "t" | "1" | "1.0" => Ok(Some(true)),
-            "no" | "false" | "off" | "n" | "f" | "0" | "0.0" => Ok(Some(false)),
-            _ => Err(self.error(name, "it must be true or false")),
-        }
-    }
-
-    fn port(&self, names: &[&str]) -> Result<Option<u16>, TransportError> {
-        let Some((name, text)) = self.named_text(names)? else { return Ok(None) };
-        match text.trim().parse::<u16>() {
-            Ok(port @ 1..) => Ok(Some(port)),
-            _ => Err(self.error(name, &format!("`{text}` is not a port"))),
-        }
-    }
-
-    fn seconds(&self, names: &[&str]) -> Result<Option<Duration>, TransportError> {
-        let Some((name, text)) = self.named_text(names)? else { return Ok(None) };
-        match text.trim().parse::<u64>() {
-            Ok(seconds @ 1..) => Ok(Some(Duration::from_secs(seconds))),
-            _ => Err(self.error(name, &format!("`{text}` is not a number of seconds"))),
-        }
-    }
-
-    /// `paceline_host_key`: one fingerprint or a list of them.
-    fn pins(&self) -> Result<Vec<String>, TransportError> {
-        const NAME: &str = "paceline_host_key";
-        let pins = match self.value(NAME) {
-            None => return Ok(Vec::new()),
-            Some(Value::String(pin)) => vec![Value::String(pin)],
-            Some(Value::Array(pins)) => pins,
-            Some(_) => return Err(self.error(NAME, "it must be a fingerprint or a list of fingerprints")),
-        };
-        if pins.is_empty() {
-            return Err(self.error(NAME, "an empty list would refuse every key"));
-        }
-        let mut fingerprints = Vec::new();
-        for pin in pins {
-            let text = pin.as_str().map(|text| text.trim().trim_end_matches('='));
-            match text.filter(|text| text.strip_prefix("SHA256:").is_some_and(|hash| hash.len() == 43)) {
-                Some(text) => fingerprints.push(text.to_owned()),
-                None => {
-                    let what = format!(
-                        "{pin} is not a fingerprint `SHA256:...`\nhint: `paceline trust scan` shows it"
-                    );
-                    return Err(self.error(NAME, &what));
-                }
-            }
-        }
-        Ok(fingerprints)
-    }
-
-    /// The arguments for the ssh program, as settings stronger than the files.
-    fn arguments(&self) -> Result<Vec<Setting>, TransportError> {
-        let mut settings = Vec::new();
-        for name in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
-            let Some(text) = self.text(&[name])? else { continue };
-            let words = split_words(&text, false).ok_or_else(|| self.error(name, "a quote is not closed"))?;
-            let mut words = words.into_iter();
-            while let Some(word) = words.next() {
-                if let Some(line) = self.argument(name, &word, &mut words)? {
-                    let place = format!("`{}`: `{name}`", self.host);
-                    settings.extend(parse_setting(&line, &place)?);
-                }
-            }
-        }
-        Ok(settings)
-    }
-
-    /// One argument as a line of an ssh configuration; `None` if it is of no consequence.
-    fn argument(
-        &self,
-        name: &str,
-        word: &str,
-        rest: &mut impl Iterator<Item = String>,
-    ) -> Result<Option<String>, TransportError> {
-        let unsupported = || {
-            let what = format!(
-                "`{word}` is not supported\nhint: `-J`, `-p`, `-l`, `-i` and `-o Keyword=value` with the keywords of hosts, \
-                 keys and host keys are"
-            );
-            self.error(name, &what)
-        };
-        // `-C`, `-q`, `-v`, `-T`, `-4` and the like come without a value.
-        if matches!(word, "-C" | "-q" | "-v" | "-vv" | "-vvv" | "-T" | "-x" | "-a") {
-            return Ok(None);
-        }
-        let letter = word.get(..2).unwrap_or(word);
-        let keyword = match letter {
-            "-o" => "",
-            "-J" => "ProxyJump ",
-            "-p" => "Port ",
-            "-l" => "User ",
-            "-i" => "IdentityFile ",
-            _ => return Err(unsupported()),
-        };
-        let value = match &word[letter.len()..] {
-            "" => rest.next().ok_or_else(|| self.error(name, &format!("`{word}` lacks a value")))?,
-            attached => attached.to_owned(),
-        };
-        let line = match keyword {
-            "" => value,
-            _ => format!("{keyword}\"{value}\""),
-        };
-        let given = line.split(['=', ' ']).next().unwrap_or_default().to_lowercase();
-        if SUPPORTED.contains(&given.as_str()) {
-            Ok(Some(line))
-        } else if HARMLESS.contains(&given.as_str()) {
-            Ok(None)
-        } else {
-            let hint = "hint: only options about hosts, keys and host keys are supported here";
-            Err(self.error(name, &format!("`{line}` is not supported\n{hint}")))
-        }
-    }
-}
-
-/// Keywords of `-o` that are honoured.
-const SUPPORTED: &[&str] = &[
-    "connecttimeout",
-    "globalknownhostsfile",
-    "hostkeyalias",
-    "hostname",
-    "identitiesonly",
-    "identityagent",
-    "identityfile",
-    "port",
-    "proxyjump",
-    "serveraliveinterval",
-    "stricthostkeychecking",
-    "user",
-    "userknownhostsfile",
-];
-
-/// Keywords of `-o` that change nothing here: there is one connection anyway, without a terminal.
-const HARMLESS: &[&str] = &[
-    "batchmode",
-    "checkhostip",
-    "compression",
-    "controlmaster",
-    "controlpath",
-    "controlpersist",
-    "loglevel",
-    "requesttty",
-    "serveralivecountmax",
-    "tcpkeepalive",
-    "updatehostkeys",
-    "visualhostkey",
-];
 
 #[cfg(test)]
 #[path = "resolve_tests.rs"]

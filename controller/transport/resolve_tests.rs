@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{ConnectionOptions, target};
 use crate::transport::ssh::config::SshConfig;
-use crate::transport::{Authentication, HostKeyPolicy, Target, Via};
+use crate::transport::{Authentication, HostKeyPolicy, Target, Unrendered, Via};
 
 /// What a test looks at.
 #[derive(Debug, PartialEq)]
@@ -40,7 +40,8 @@ fn options(warn: &(dyn Fn(&str) + Send + Sync)) -> ConnectionOptions<'_> {
 fn resolve(variables: Value, options: &ConnectionOptions<'_>, config: &str) -> Result<Target, String> {
     let variables: HashMap<String, Value> = serde_json::from_value(variables).unwrap();
     let config = SshConfig::parse(config, Path::new("config"), Path::new("/home/ann")).unwrap();
-    target("web", &|name| variables.get(name).cloned(), options, &config).map_err(|error| error.to_string())
+    target("web", &|name| Ok(variables.get(name).cloned()), options, &config)
+        .map_err(|error| error.to_string())
 }
 
 fn parts(target: &Target) -> (Seen, &Authentication, &HostKeyPolicy, &[Target]) {
@@ -207,4 +208,54 @@ fn values_of_the_wrong_shape_are_named() {
         let error = resolve(variables.clone(), &options(&|_| {}), "").unwrap_err();
         assert!(error.starts_with("`web`: `") && error.contains(name), "{variables}: {error}");
     }
+}
+
+#[test]
+fn a_variable_that_cannot_be_rendered_is_never_as_if_it_was_not_there() {
+    for broken in [
+        "ansible_connection",
+        "ansible_host",
+        "ansible_port",
+        "ansible_ssh_user",
+        "ansible_user",
+        "ansible_password",
+        "ansible_ssh_private_key_file",
+        "ansible_ssh_private_key",
+        "ansible_private_key_passphrase",
+        "ansible_timeout",
+        "ansible_host_key_checking",
+        "ansible_ssh_common_args",
+        "paceline_host_key",
+    ] {
+        let variables = |name: &str| match name == broken {
+            true => Err(Unrendered {
+                reason: "`nope` is undefined".to_owned(),
+                place: Some("hosts.yml:3:19".to_owned()),
+                hint: None,
+            }),
+            false => Ok(None),
+        };
+        let error = target("web", &variables, &options(&|_| {}), &SshConfig::default()).unwrap_err();
+        let expected =
+            format!("`web`: `{broken}` cannot be rendered: `nope` is undefined (at hosts.yml:3:19)");
+        assert_eq!(error.to_string(), expected);
+        assert!(error.hint().is_some() && !error.retry_may_help());
+    }
+}
+
+#[test]
+fn keys_are_added_to_a_file_of_the_user_and_never_of_the_system() {
+    let own = |config: &str, options: &ConnectionOptions<'_>| {
+        let target = resolve(json!({}), options, config).unwrap();
+        parts(&target).2.own.clone()
+    };
+    let mut cli = options(&|_| {});
+    assert_eq!(own("", &cli), Some("/home/ann/.ssh/known_hosts".into()));
+    assert_eq!(own("UserKnownHostsFile /a /b\n", &cli), Some("/a".into()));
+    assert_eq!(own("UserKnownHostsFile none\n", &cli), None);
+    let target =
+        resolve(json!({}), &cli, "Host web\n ProxyJump j\nHost j\n UserKnownHostsFile /j\n").unwrap();
+    assert_eq!(parts(&parts(&target).3[0]).2.own.as_deref(), Some(Path::new("/j")));
+    cli.known_hosts = vec!["/kh".into()];
+    assert_eq!(own("UserKnownHostsFile none\n", &cli), Some("/kh".into()));
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::ssh::known_hosts::host_name;
+
 /// Everything a transport needs to know about one host, resolved from its variables, the command
 /// line and `~/.ssh/config`.
 #[derive(Clone, Debug)]
@@ -66,12 +68,27 @@ pub struct Authentication {
 pub struct HostKeyPolicy {
     /// Files in the format of `known_hosts`.
     pub known_hosts: Vec<PathBuf>,
+    /// The one of them that keys are added to: the first that is the user's and not the system's. Nothing if no
+    /// file of the user counts (`UserKnownHostsFile none`).
+    pub own: Option<PathBuf>,
     /// Fingerprints (`SHA256:...`) from the inventory; if there are any, only they count.
     pub pins: Vec<String>,
     /// Name to look up instead of the address (`HostKeyAlias`).
     pub alias: Option<String>,
     /// `host_key_checking = False`: any key is accepted, with a warning on every run.
     pub accept_any: bool,
+}
+
+impl HostKeyPolicy {
+    /// The name under which `known_hosts` lists the host: lower case, `[host]:port` for another port than 22, and the
+    /// alias alone if there is one.
+    #[must_use]
+    pub fn name(&self, address: &str, port: u16) -> String {
+        match &self.alias {
+            Some(alias) => alias.to_lowercase(),
+            None => host_name(address, port),
+        }
+    }
 }
 
 /// Asks for the passphrase of a key file; `None` if there is nobody to ask. It is asked from a thread that may

@@ -19,6 +19,7 @@ mod logins;
 mod lying;
 mod secrets;
 mod silent;
+mod variables;
 
 /// Five tasks, each of which changes something.
 const FIVE_TASKS: &str = r#"

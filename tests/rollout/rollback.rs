@@ -75,7 +75,7 @@ fn one_host_alone_is_taken_back() {
 #[test]
 fn what_failed_half_way_is_taken_back_too() {
     let fleet = Fleet::of(1);
-    let before = before(&fleet, &["h01"]);
+    let before = before(&fleet, &["h01", "h02"]);
     fleet.environment.write("playbook.yml", &format!("{CHANGES}    - fail: {{ msg: half way }}\n"));
     fleet.apply(2, &[]);
     fleet.environment.run(&["rollback", "latest"]).expect(0);
@@ -151,4 +151,18 @@ fn nothing_is_taken_back_under_a_newer_run_at_work() {
     let named = ended.stderr.contains("left nothing to restore") && ended.stderr.contains(&older[..13]);
     assert!(named, "{}", ended.stderr);
     fleet.environment.run(&["rollback", "latest", "-b"]).expect(1);
+}
+
+#[test]
+fn a_host_whose_variables_have_no_value_is_not_looked_for_elsewhere() {
+    let mut fleet = Fleet::of(2);
+    let before = before(&fleet, &["h01", "h02"]);
+    fleet.environment.write("playbook.yml", CHANGES);
+    fleet.apply(0, &[]);
+    fleet.hosts.set("h02", "ansible_port", "\"{{ nope }}\"").write(&fleet.environment);
+    let back = fleet.environment.events(4, &["rollback", "latest"]);
+    assert_eq!(difference(&before[0], &tree_with_times(&fleet.work("h01"))), "");
+    assert_eq!(back.of("h02").unreachable, 1);
+    let reason = back.reason("h02");
+    assert!(reason.contains("`h02`: `ansible_port` cannot be rendered: `nope` is undefined"), "{reason}");
 }

@@ -3,3 +3,4 @@
 
 mod openssh;
 pub(crate) mod sshd;
+mod trust;

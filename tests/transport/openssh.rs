@@ -153,7 +153,7 @@ async fn hashed_names_are_read_and_written() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&found.stdout).matches("# Host").count(), 3);
-    assert_eq!(trust::forget(&file, "127.0.0.1", server.port).unwrap(), 3);
+    assert_eq!(trust::forget(&file, &format!("[127.0.0.1]:{}", server.port)).unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 
 use super::Hop;
 use super::connection::{Client, State};
-use super::identity::Identity;
+use super::identity::{Identity, IdentityError};
 use crate::transport::{Authentication, TransportError};
 
 /// An agent is a local program; one that hangs must not hold up a rollout.
@@ -58,6 +58,8 @@ struct Attempt<'a> {
     tried: Vec<String>,
     /// What could not be tried, and why.
     passed_over: Vec<String>,
+    /// What to do about the first key file that could not be tried.
+    key_hint: Option<String>,
     partial: bool,
     password_sent: bool,
     rsa: Option<Option<HashAlg>>,
@@ -73,6 +75,7 @@ impl<'a> Attempt<'a> {
             methods: None,
             tried: Vec::new(),
             passed_over: Vec::new(),
+            key_hint: None,
             partial: false,
             password_sent: false,
             rsa: None,
@@ -91,10 +94,8 @@ impl<'a> Attempt<'a> {
             match Identity::read(path) {
                 Ok(identity) => files.push(identity),
                 Err(error) if error.is_missing() && !credentials.keys_named => {}
-                Err(error) if credentials.keys_named => {
-                    return Err(TransportError::Local { message: format!("key file {error}") });
-                }
-                Err(error) => self.passed_over.push(error.to_string()),
+                Err(error) if credentials.keys_named => return Err(error.into()),
+                Err(error) => self.pass_over(&error),
             }
         }
         let (mut held, agent) = self.ask_agent().await;
@@ -118,6 +119,12 @@ impl<'a> Attempt<'a> {
         }
         keys.extend(only_file);
         Ok((keys, agent))
+    }
+
+    /// Notes a key file that nobody named and that cannot be used.
+    fn pass_over(&mut self, error: &IdentityError) {
+        self.passed_over.push(error.to_string());
+        self.key_hint = self.key_hint.take().or_else(|| error.hint());
     }
 
     async fn ask_agent(&mut self) -> (Vec<AgentIdentity>, Option<AgentClient<UnixStream>>) {
@@ -282,11 +289,9 @@ impl<'a> Attempt<'a> {
                     .push(format!("`{path}`: it holds a public key that the agent does not have"));
                 return Ok(false);
             }
-            Err(error) if self.credentials().keys_named => {
-                return Err(TransportError::Local { message: format!("key file {error}") });
-            }
+            Err(error) if self.credentials().keys_named => return Err(error.into()),
             Err(error) => {
-                self.passed_over.push(error.to_string());
+                self.pass_over(&error);
                 return Ok(false);
             }
         };
@@ -387,7 +392,9 @@ impl<'a> Attempt<'a> {
         }
         let wants_password =
             accepted.iter().any(|method| matches!(*method, "password" | "keyboard-interactive"));
-        let hint = if wants_password && self.credentials().password.is_none() {
+        let hint = if let (true, Some(hint)) = (self.tried.is_empty(), &self.key_hint) {
+            hint
+        } else if wants_password && self.credentials().password.is_none() {
             "the host takes a password: ask for it with -k, or set `ansible_password` in a vault"
         } else if self.tried.is_empty() {
             "there was nothing to offer: start an agent, name a key with --private-key, or ask for a password with -k"

@@ -33,10 +33,7 @@ impl HostKeyCheck {
     pub(super) fn new(address: &str, port: u16, policy: &HostKeyPolicy) -> Result<Self, TransportError> {
         let known = known_hosts::lookup(&policy.known_hosts, address, port, policy.alias.as_deref())
             .map_err(|error| TransportError::Local { message: error.to_string() })?;
-        let name = match &policy.alias {
-            Some(alias) => alias.clone(),
-            None => known_hosts::host_name(address, port),
-        };
+        let name = policy.name(address, port);
         let principal = policy.alias.as_deref().unwrap_or(address).to_lowercase();
         Ok(Self { name, principal, policy: policy.clone(), known })
     }

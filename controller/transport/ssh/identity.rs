@@ -9,22 +9,24 @@ use russh::keys::{Certificate, PrivateKey, PublicKey, decode_secret_key};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 
-use crate::transport::AskPassphrase;
+use crate::transport::{AskPassphrase, TransportError};
 
 /// A key file that cannot be used.
 #[derive(Debug, Error)]
 pub(super) enum IdentityError {
-    #[error("`{}` does not exist", .0.display())]
+    #[error("the key file `{}` does not exist", .0.display())]
     Missing(PathBuf),
-    #[error("`{}` cannot be read: {}", .0.display(), .1)]
+    #[error("the key file `{}` cannot be read: {}", .0.display(), .1)]
     Read(PathBuf, io::Error),
-    #[error("`{}` can be read by others (mode {:04o})\nhint: chmod 600 {}", .0.display(), .1, .0.display())]
+    #[error("the key file `{}` can be read by others (mode {:04o})", .0.display(), .1)]
     Permissions(PathBuf, u32),
-    #[error("`{}` is encrypted and no passphrase was given\nhint: add it to the agent with ssh-add, or give the passphrase", .0.display())]
+    #[error("the key file `{}` is encrypted and no passphrase was given", .0.display())]
     Encrypted(PathBuf),
-    #[error("the passphrase does not fit `{}`", .0.display())]
+    #[error("the passphrase does not fit the key file `{}`", .0.display())]
     Passphrase(PathBuf),
-    #[error("`{}` is not a private key that can be used: {}", .0.display(), .1)]
+    #[error("the key file `{}` is encrypted in a way that is not supported (PEM)", .0.display())]
+    Cipher(PathBuf),
+    #[error("the key file `{}` is not a private key that can be used: {}", .0.display(), .1)]
     Format(PathBuf, String),
 }
 
@@ -32,6 +34,30 @@ impl IdentityError {
     /// Whether the key merely is not at hand, which is no mistake for a key that nobody named.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing(_))
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing(_) | Self::Read(..) | Self::Format(..) => None,
+            Self::Permissions(path, _) => Some(format!("`chmod 600 {}`", path.display())),
+            Self::Encrypted(path) => Some(format!(
+                "set `ansible_private_key_passphrase`, or add the key to an agent with `ssh-add {}`",
+                path.display()
+            )),
+            Self::Passphrase(path) => Some(format!(
+                "correct `ansible_private_key_passphrase`, or add the key to an agent with `ssh-add {}`",
+                path.display()
+            )),
+            Self::Cipher(path) => Some(format!("rewrite it with `ssh-keygen -p -f {}`", path.display())),
+        }
+    }
+}
+
+impl From<IdentityError> for TransportError {
+    fn from(error: IdentityError) -> Self {
+        let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        Self::Local { message: format!("{error}{hint}") }
     }
 }
 
@@ -104,9 +130,7 @@ impl Identity {
                     let other =
                         self.text.contains("DEK-Info:") && !self.text.contains("DEK-Info: AES-128-CBC");
                     if other {
-                        let hint =
-                            "its PEM encryption is not supported\nhint: rewrite it with ssh-keygen -p -f";
-                        IdentityError::Format(self.path.clone(), format!("{hint} {}", self.path.display()))
+                        IdentityError::Cipher(self.path.clone())
                     } else {
                         IdentityError::Passphrase(self.path.clone())
                     }

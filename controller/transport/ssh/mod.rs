@@ -26,7 +26,7 @@ use russh::{cipher, compression, kex, mac};
 use tokio_util::sync::CancellationToken;
 
 pub use connection::Connection;
-pub use probe::offered_keys;
+pub use probe::{Offered, offered_keys};
 
 use super::target::{Authentication, HostKeyPolicy, Target, Via};
 use super::{ByteStream, TransportError};

@@ -9,21 +9,42 @@ use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use tokio_util::sync::CancellationToken;
 
 use super::{Connection, Hop, Warn, algorithms, chain, dial, log_in};
-use crate::transport::{ByteStream, Target, TransportError};
+use crate::transport::{ByteStream, Target, TransportError, Via};
 
-/// The keys that a host offers, one per type. Jump hosts before it are logged in to; the host itself is not.
+/// What came of asking a host for its keys.
+#[derive(Debug)]
+pub enum Offered {
+    /// Its keys, one per type.
+    Keys(Vec<PublicKey>),
+    /// A jump host before it was not logged in to, for its own key is not trusted.
+    Refused {
+        /// That jump host, which can be asked in its turn.
+        jump: Box<Target>,
+        /// Why it is not trusted.
+        error: TransportError,
+    },
+}
+
+/// Asks a host for its keys. Jump hosts before it are logged in to; the host itself is not.
 ///
 /// # Errors
 /// The host cannot be reached, or offers no key at all.
-pub async fn offered_keys(target: &Target, warn: Warn<'_>) -> Result<Vec<PublicKey>, TransportError> {
+pub async fn offered_keys(target: &Target, warn: Warn<'_>) -> Result<Offered, TransportError> {
     let mut hops = Vec::new();
     chain(target, &mut hops)?;
     let last = hops.pop().ok_or_else(|| TransportError::Local { message: "no address".to_owned() })?;
     let mut through: Option<Connection> = None;
-    for hop in hops {
-        through = Some(match &through {
-            None => log_in(&hop, dial::tcp(hop.address, hop.port, hop.timeout).await?, None, warn).await?,
-            Some(jump) => log_in(&hop, jump.hop(&hop).await?, through.clone(), warn).await?,
+    for (index, hop) in hops.iter().enumerate() {
+        let connected = match &through {
+            None => log_in(hop, dial::tcp(hop.address, hop.port, hop.timeout).await?, None, warn).await,
+            Some(jump) => log_in(hop, jump.hop(hop).await?, through.clone(), warn).await,
+        };
+        through = Some(match connected {
+            Ok(connection) => connection,
+            Err(error @ TransportError::HostKey { .. }) => {
+                return Ok(Offered::Refused { jump: Box::new(jump_host(target, index)), error });
+            }
+            Err(error) => return Err(error),
         });
     }
     let mut keys: Vec<PublicKey> = Vec::new();
@@ -40,7 +61,32 @@ pub async fn offered_keys(target: &Target, warn: Warn<'_>) -> Result<Vec<PublicK
         let reason = "it offers no host key of a type that is accepted (Ed25519, ECDSA, RSA)".to_owned();
         return Err(TransportError::Handshake { address: last.address.to_owned(), port: last.port, reason });
     }
-    Ok(keys)
+    Ok(Offered::Keys(keys))
+}
+
+/// The jump host `index` of those that lead to `target`, behind those before it.
+fn jump_host(target: &Target, index: usize) -> Target {
+    let mut before = Vec::new();
+    way(target, &mut before);
+    let mut jump = before.swap_remove(index);
+    before.truncate(index);
+    if let Via::Ssh { jumps, .. } = &mut jump.via {
+        *jumps = before;
+    }
+    jump
+}
+
+/// The jump hosts of `target` in the order in which they are gone through, each without its own.
+fn way(target: &Target, found: &mut Vec<Target>) {
+    let Via::Ssh { jumps, .. } = &target.via else { return };
+    for jump in jumps {
+        way(jump, found);
+        let mut alone = jump.clone();
+        if let Via::Ssh { jumps, .. } = &mut alone.via {
+            jumps.clear();
+        }
+        found.push(alone);
+    }
 }
 
 /// A host has at most one key of each of these.

@@ -377,7 +377,22 @@ async fn encrypted_keys_are_asked_for() {
     assert!(error.contains("is encrypted and no passphrase was given"), "{error}");
     set(&mut target, Some("wrong"), None);
     let error = failure(&target).await.to_string();
-    assert!(error.contains("the passphrase does not fit"), "{error}");
+    let says = format!(
+        "the passphrase does not fit the key file `{}`\nhint: correct `ansible_private",
+        path.display()
+    );
+    assert!(error.starts_with(&says), "{error}");
+    // A key that nobody named is passed over, and the hint is about it.
+    let Via::Ssh { authentication, .. } = &mut target.via else { unreachable!() };
+    authentication.keys_named = false;
+    let error = failure(&target).await.to_string();
+    assert!(error.contains("not tried: the passphrase does not fit the key file `"), "{error}");
+    assert!(
+        error.matches("hint: ").count() == 1 && error.contains("ansible_private_key_passphrase"),
+        "{error}"
+    );
+    let Via::Ssh { authentication, .. } = &mut target.via else { unreachable!() };
+    authentication.keys_named = true;
     set(&mut target, None, Some(AskPassphrase(std::sync::Arc::new(|_| Some("open sesame".into())))));
     connect(&target, &|_| {}).await.unwrap();
     // Once opened, it is not asked for again.
@@ -413,7 +428,7 @@ async fn a_scan_shows_keys_and_writes_what_is_new() {
     assert_eq!(again.keys[0].status, Status::Known);
     assert_eq!(trust::write(&file, &again.keys).unwrap(), 0);
     let port = fixture.host.address().port();
-    assert_eq!(trust::forget(&file, "127.0.0.1", port).unwrap(), 1);
+    assert_eq!(trust::forget(&file, &format!("[127.0.0.1]:{port}")).unwrap(), 1);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "");
 }
 
