@@ -88,11 +88,13 @@ fn sh(folder: &Path, script: &str) {
 
 /// What a template renders to, by the name of its file and its options.
 fn rendered(source: &Arc<SourceFile>, options: &Options) -> Result<String, ModuleError> {
-    Ok(match (source.text(), options.get("trim_blocks")) {
-        ("d", _) => "x=1\n".to_owned(),
-        (_, Some(Value::Bool(false))) => "x=1\n\n  yes\n\nend\n".to_owned(),
-        _ => "x=1\n  yes\nend\n".to_owned(),
-    })
+    let text = match (source.text(), options.get("trim_blocks")) {
+        ("d", _) => "x=1\n",
+        (_, Some(Value::Bool(false))) => "x=1\n\n  yes\n\nend\n",
+        _ => "x=1\n  yes\nend\n",
+    };
+    let line_end = options.get("newline_sequence").and_then(Value::as_str).unwrap_or("\n");
+    Ok(text.replace('\n', &line_end.replace("\\r", "\r").replace("\\n", "\n")))
 }
 
 fn substituted(value: &Value, folder: &str, local: &str) -> Value {
