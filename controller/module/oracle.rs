@@ -239,7 +239,6 @@ impl Case<'_> {
                     && (is_folder || expected.get("state").is_some_and(|state| state == "link")))
                 || (name == "src" && self.text("module") == "template")
                 || (name == "src" && value.as_str().is_some_and(|src| src.contains("/.ansible/")))
-                || (name == "md5sum" && self.case["options"].get("remote_src").is_some())
                 || value.is_null()
                 || value == &Value::Array(Vec::new())
                 || name.starts_with("backup");

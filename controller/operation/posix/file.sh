@@ -46,7 +46,8 @@ pf_default() {
   elif [ -d "$1" ]; then
     pf_directory "$1" "$2"
   else
-    pf_existing "$1" "$2" 1
+    pf_existing "$1" "$2" 1 || return 1
+    [ "$pf_links" = 1 ] || pl_v as hard
   fi
 }
 
