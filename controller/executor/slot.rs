@@ -199,7 +199,8 @@ mod tests {
     fn a_registered_difference_keeps_the_shape_that_its_operation_gave_it() {
         let pair = Diff { before: "a".to_owned(), ..Diff::default() };
         let mut outcome = Outcome { diff: vec![pair], ..Outcome::default() };
-        let registered = |outcome: &Outcome| ItemResult::of_outcome(outcome, Vec::new()).value["diff"].clone();
+        let registered =
+            |outcome: &Outcome| ItemResult::of_outcome(outcome, Vec::new()).value["diff"].clone();
         assert_eq!(registered(&outcome)[0]["before"], "a");
         let own = json!({ "before": { "state": "absent" }, "after": { "state": "directory" } });
         outcome.result.insert("diff".to_owned(), own.clone());
