@@ -246,4 +246,19 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_fifo_is_not_read() {
+        for shell in SHELLS {
+            let root = tempfile::TempDir::new().unwrap();
+            let text = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+            assert!(std::process::Command::new("mkfifo").arg(text("fifo")).status().unwrap().success());
+            let mut copy = RemoteCopy::new(text("fifo"), text("to"), PutOptions::default(), false);
+            let outcome = Rehearsal::new(shell).run(&mut copy, Mode::default());
+            assert!(
+                outcome.result["msg"].as_str().unwrap().contains("neither a folder nor a file"),
+                "{shell}"
+            );
+        }
+    }
 }

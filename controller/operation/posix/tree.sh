@@ -60,6 +60,11 @@ pf_put_remote() {
     pf_list "$1" "$2" "$4"
     return
   fi
+  if [ ! -f "$1" ]; then
+    # Reading a FIFO or a device may never end.
+    pf_fail "cannot copy \`$1\`: it is neither a folder nor a file"
+    return 1
+  fi
   if pf_resolve "$1" && pf_stat "$pf_real" && pf_sum "$pf_real"; then :; else
     pf_failed "cannot read \`$1\`"
     return 1
