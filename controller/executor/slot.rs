@@ -113,8 +113,9 @@ impl ItemResult {
         if !outcome.facts.is_empty() {
             value.insert("ansible_facts".into(), Value::Object(outcome.facts.clone()));
         }
+        // What an operation registers has Ansible's shape; the pairs of texts are for people.
         if !outcome.diff.is_empty() {
-            value.insert("diff".into(), outcome.diff.iter().map(diff_value).collect());
+            value.entry("diff").or_insert_with(|| outcome.diff.iter().map(diff_value).collect());
         }
         Self { value, changed: outcome.changed, failed: outcome.failed, skipped: outcome.skipped, tail }
     }
@@ -186,4 +187,21 @@ fn diff_value(diff: &Diff) -> Value {
         "before_header": diff.before_header, "after_header": diff.after_header,
         "before": diff.before, "after": diff.after,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registered_difference_keeps_the_shape_that_its_operation_gave_it() {
+        let pair = Diff { before: "a".to_owned(), ..Diff::default() };
+        let mut outcome = Outcome { diff: vec![pair], ..Outcome::default() };
+        let registered =
+            |outcome: &Outcome| ItemResult::of_outcome(outcome, Vec::new()).value["diff"].clone();
+        assert_eq!(registered(&outcome)[0]["before"], "a");
+        let own = json!({ "before": { "state": "absent" }, "after": { "state": "directory" } });
+        outcome.result.insert("diff".to_owned(), own.clone());
+        assert_eq!(registered(&outcome), own);
+    }
 }

@@ -27,15 +27,15 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("dest", OptionKind::Path).required(),
         OptionSpec::new("mode", OptionKind::Mode),
         OptionSpec::new("directory_mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
+        OptionSpec::new("owner", OptionKind::Text).limited(place::account),
+        OptionSpec::new("group", OptionKind::Text).limited(place::account),
         OptionSpec::new("backup", OptionKind::Bool),
         OptionSpec::new("force", OptionKind::Bool).aliases(&["thirsty"]),
         OptionSpec::new("follow", OptionKind::Bool),
-        OptionSpec::new("local_follow", OptionKind::Bool),
+        OptionSpec::new("local_follow", OptionKind::Bool).limited(links_are_followed),
         OptionSpec::new("remote_src", OptionKind::Bool),
         OptionSpec::new("checksum", OptionKind::Text),
-        OptionSpec::new("validate", OptionKind::Text),
+        OptionSpec::new("validate", OptionKind::Text).limited(place::with_placeholder),
         OptionSpec::new("decrypt", OptionKind::Bool),
         OptionSpec::new("attributes", OptionKind::Text).aliases(&["attr"]).refused(CHATTR),
         OptionSpec::new("selevel", OptionKind::Text).refused(SELINUX),
@@ -54,11 +54,6 @@ impl Module for CopyModule {
 
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
         let dest = place::path(options, "dest")?;
-        if !options.flag("local_follow", true) {
-            return Err(ModuleError::new(
-                "option `local_follow: false` of `copy` is not supported\nhint: copy the files, then make the links with `file`",
-            ));
-        }
         let mut put = PutOptions {
             attributes: place::attributes(options)?,
             directory: directory_attributes(options)?,
@@ -103,6 +98,15 @@ impl Module for CopyModule {
             }
         }
     }
+}
+
+fn links_are_followed(follow: &Value) -> Result<(), String> {
+    if follow == &Value::Bool(false) {
+        return Err(
+            "`false` is not supported\nhint: copy the files, then make the links with `file`".to_owned()
+        );
+    }
+    Ok(())
 }
 
 /// Folders that are made get `directory_mode`; a file's owner is theirs too.
@@ -186,7 +190,10 @@ fn remote(src: &str, dest: String, options: &Options, mut put: PutOptions) -> Re
     let src = place::path(options, "src").map(|_| src.to_owned())?;
     put.name = src.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
     let preserve = options.text("mode") == Some("preserve");
-    Ok(Work::Host(Box::new(RemoteCopy::new(src, dest, put, preserve))))
+    let mut copy = RemoteCopy::new(src, dest, put, preserve);
+    // Links stay links, as in Ansible, where only a written out `true` follows them.
+    copy.follow_links = options.flag("local_follow", false);
+    Ok(Work::Host(Box::new(copy)))
 }
 
 fn tree(
@@ -204,6 +211,11 @@ fn tree(
     let mut top = String::new();
     let mut folders = Vec::new();
     let mut files = Vec::new();
+    let found = context.files.walk(local)?;
+    if found.is_empty() {
+        // As in Ansible, not even the folder itself is made.
+        return Ok(Work::Host(Box::new(PutTree::new(dest, Vec::new(), put, src.to_owned()))));
+    }
     if !src.ends_with('/')
         && let Some(name) = local.file_name()
     {
@@ -211,7 +223,7 @@ fn tree(
         folders.push(TreeEntry { path: top.clone(), content: None, mode: None });
         top.push('/');
     }
-    for (path, folder) in context.files.walk(local)? {
+    for (path, folder) in found {
         let from = local.join(&path);
         let path = format!("{top}{}", utf8(&path)?);
         if folder {

@@ -20,9 +20,9 @@ static SPEC: ModuleSpec = ModuleSpec {
             OptionKind::Choice(&["absent", "directory", "file", "hard", "link", "touch"]),
         ),
         OptionSpec::new("src", OptionKind::Path),
-        OptionSpec::new("mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
+        OptionSpec::new("mode", OptionKind::Mode).limited(place::not_preserved),
+        OptionSpec::new("owner", OptionKind::Text).limited(place::account),
+        OptionSpec::new("group", OptionKind::Text).limited(place::account),
         OptionSpec::new("recurse", OptionKind::Bool),
         OptionSpec::new("follow", OptionKind::Bool),
         OptionSpec::new("force", OptionKind::Bool),
@@ -73,9 +73,6 @@ impl Module for FileModule {
             ));
         }
         let mut attributes = place::attributes(options)?;
-        if options.text("mode") == Some("preserve") {
-            return Err(ModuleError::new("`preserve` is a mode for `copy` and `template`, not for `file`"));
-        }
         let otherwise = (state == FileState::Touch).then_some(FileTime::Now);
         attributes.access_time = place::time(options, "access_time", otherwise.clone())?;
         attributes.modification_time = place::time(options, "modification_time", otherwise)?;

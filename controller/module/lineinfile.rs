@@ -25,10 +25,10 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("create", OptionKind::Bool),
         OptionSpec::new("firstmatch", OptionKind::Bool),
         OptionSpec::new("backup", OptionKind::Bool),
-        OptionSpec::new("validate", OptionKind::Text),
-        OptionSpec::new("mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
+        OptionSpec::new("validate", OptionKind::Text).limited(place::with_placeholder),
+        OptionSpec::new("mode", OptionKind::Mode).limited(place::not_preserved),
+        OptionSpec::new("owner", OptionKind::Text).limited(place::account),
+        OptionSpec::new("group", OptionKind::Text).limited(place::account),
         OptionSpec::new("attributes", OptionKind::Text).aliases(&["attr"]).refused(CHATTR),
         OptionSpec::new("selevel", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("serole", OptionKind::Text).refused(SELINUX),
@@ -54,11 +54,6 @@ impl Module for LineInFile {
                     pair[0], pair[1]
                 )));
             }
-        }
-        if options.text("mode") == Some("preserve") {
-            return Err(ModuleError::new(
-                "`preserve` is a mode for `copy` and `template`, not for `lineinfile`",
-            ));
         }
         let backrefs = options.flag("backrefs", false);
         let regex = |text: &str| pattern(text).map_err(ModuleError::new);

@@ -57,7 +57,15 @@ pub fn check_option(option: &OptionSpec, value: &Value) -> Result<(), String> {
 }
 
 fn convert_value(option: &OptionSpec, value: Value) -> Result<Value, String> {
-    match option.kind {
+    let value = convert_type(option.kind, value)?;
+    match option.limit {
+        Some(limit) => limit(&value).map(|()| value),
+        None => Ok(value),
+    }
+}
+
+fn convert_type(kind: OptionKind, value: Value) -> Result<Value, String> {
+    match kind {
         OptionKind::Any => Ok(value),
         OptionKind::Text => Ok(Value::String(python::text(&value))),
         OptionKind::Path => match value {

@@ -1,6 +1,7 @@
 //! What the modules about files share: mode, owner and times among their options.
 
 use jiff::civil::DateTime;
+use serde_json::Value;
 
 use super::words::{no_nul, split};
 use super::{ModuleError, OptionValues, Options};
@@ -14,26 +15,44 @@ pub(super) const CHATTR: &str = "use `command: chattr`";
 /// Hint for `unsafe_writes`.
 pub(super) const UNSAFE: &str = "files are only ever replaced whole; mount the folder instead of the file";
 
+/// A limit of `owner` and `group`: what the name of a user or a group can be.
+pub(super) fn account(name: &Value) -> Result<(), String> {
+    let name = name.as_str().unwrap_or_default();
+    let odd = |char: char| char.is_control() || ":/ ".contains(char);
+    if name.starts_with('-') || name.contains(odd) && !name.contains('\\') {
+        return Err(format!("`{name}` cannot be the name of a user or a group"));
+    }
+    Ok(())
+}
+
+/// A limit of `mode` for modules without a source whose mode could be taken.
+pub(super) fn not_preserved(mode: &Value) -> Result<(), String> {
+    if mode.as_str() == Some("preserve") {
+        return Err("`preserve` is a mode for `copy` and `template` only".to_owned());
+    }
+    Ok(())
+}
+
+/// A limit of `validate`: `%s` is in it.
+pub(super) fn with_placeholder(command: &Value) -> Result<(), String> {
+    match command.as_str() {
+        Some(command) if !command.is_empty() && !command.contains("%s") => Err(format!(
+            "validate must contain %s: {command}\nhint: `%s` stands for the path of the new file"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Reads `mode`, `owner` and `group`. `preserve` is for the module to deal with.
 ///
 /// # Errors
-/// The mode cannot be read, or a name holds what no name can hold.
+/// The mode cannot be read.
 pub(super) fn attributes(options: &Options) -> Result<Attributes, ModuleError> {
-    let name = |option: &str| {
-        let name = options.text(option).filter(|name| !name.is_empty());
-        if let Some(name) = name
-            && (name.starts_with('-')
-                || name.contains(|char: char| char.is_control() || ":/ ".contains(char))
-                    && !name.contains('\\'))
-        {
-            return Err(ModuleError::new(format!("`{name}` cannot be the name of an {option}")));
-        }
-        Ok(name.map(str::to_owned))
-    };
+    let name = |option: &str| options.text(option).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(Attributes {
         mode: mode(options.text("mode"))?,
-        owner: name("owner")?,
-        group: name("group")?,
+        owner: name("owner"),
+        group: name("group"),
         access_time: None,
         modification_time: None,
     })
@@ -94,16 +113,11 @@ pub(super) fn path(options: &Options, name: &str) -> Result<String, ModuleError>
 /// Reads `validate`: the words of a command, among them `%s`.
 ///
 /// # Errors
-/// `%s` is missing, or a quote is not closed.
+/// A quote is not closed.
 pub(super) fn validate(options: &Options) -> Result<Option<Vec<String>>, ModuleError> {
     let Some(command) = options.text("validate").filter(|command| !command.is_empty()) else {
         return Ok(None);
     };
     no_nul([command])?;
-    if !command.contains("%s") {
-        return Err(ModuleError::new(format!(
-            "validate must contain %s: {command}\nhint: `%s` stands for the path of the new file"
-        )));
-    }
     split(command).map(Some)
 }

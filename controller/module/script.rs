@@ -1,5 +1,7 @@
 //! `script`: sends a local file and runs it.
 
+use serde_json::Value;
+
 use super::command::with_common_options;
 use super::words::{no_nul, split};
 use super::{
@@ -15,7 +17,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "script",
     options: &[
         OptionSpec::new("cmd", OptionKind::Text).aliases(&["_raw_params"]).required(),
-        OptionSpec::new("chdir", OptionKind::Path),
+        OptionSpec::new("chdir", OptionKind::Path).limited(absolute),
         OptionSpec::new("creates", OptionKind::Path),
         OptionSpec::new("removes", OptionKind::Path),
         OptionSpec::new("executable", OptionKind::Path),
@@ -24,6 +26,13 @@ static SPEC: ModuleSpec = ModuleSpec {
     free_form: FreeForm::Option("cmd"),
     ..ModuleSpec::EMPTY
 };
+
+fn absolute(path: &Value) -> Result<(), String> {
+    match path.as_str() {
+        Some(path) if !path.starts_with('/') => Err(format!("`{path}` is not an absolute path")),
+        _ => Ok(()),
+    }
+}
 
 impl Module for Script {
     fn spec(&self) -> &'static ModuleSpec {
@@ -37,9 +46,6 @@ impl Module for Script {
         let path = context.files.find("files", &file)?;
         let content = context.files.content(&path)?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("script").to_owned();
-        if options.text("chdir").is_some_and(|chdir| !chdir.starts_with('/')) {
-            return Err(ModuleError::new("option `chdir` of `script` wants an absolute path"));
-        }
         let executable = options.text("executable").map(|executable| format!("{executable} "));
         // The host's shell reads the arguments, as Ansible has it; `$0` is the file.
         let text = format!("{}\"$0\"{arguments}", executable.unwrap_or_default());

@@ -1,5 +1,7 @@
 //! What a module accepts: checked before any host is touched.
 
+use serde_json::Value;
+
 /// A module's names and options.
 #[derive(Debug)]
 pub struct ModuleSpec {
@@ -43,7 +45,13 @@ pub struct OptionSpec {
     pub required: bool,
     /// Why it is refused although Ansible has it (then giving it is an error with this hint).
     pub refused: Option<&'static str>,
+    /// What its type alone does not say about its value.
+    pub limit: Option<Limit>,
 }
+
+/// Checks a value that has the type of its option: literal ones before any host is touched, the others when they
+/// are known. Returns the message, with a hint.
+pub type Limit = fn(&Value) -> Result<(), String>;
 
 /// The type of an option.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +81,7 @@ pub enum OptionKind {
 impl OptionSpec {
     /// Makes an optional option without other names.
     pub const fn new(name: &'static str, kind: OptionKind) -> Self {
-        Self { name, aliases: &[], kind, required: false, refused: None }
+        Self { name, aliases: &[], kind, required: false, refused: None, limit: None }
     }
 
     /// Makes it required.
@@ -92,6 +100,12 @@ impl OptionSpec {
     #[must_use]
     pub const fn refused(self, hint: &'static str) -> Self {
         Self { refused: Some(hint), ..self }
+    }
+
+    /// Takes only some of the values of its type.
+    #[must_use]
+    pub const fn limited(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 }
 

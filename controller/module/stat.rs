@@ -1,5 +1,7 @@
 //! `stat`: what is known about a path.
 
+use serde_json::Value;
+
 use super::place;
 use super::{
     Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
@@ -20,11 +22,24 @@ static SPEC: ModuleSpec = ModuleSpec {
             OptionKind::Choice(&["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]),
         )
         .aliases(&["checksum", "checksum_algo"]),
-        OptionSpec::new("get_mime", OptionKind::Bool).aliases(&["mime", "mime_type", "mime-type"]),
-        OptionSpec::new("get_attributes", OptionKind::Bool).aliases(&["attr", "attributes"]),
+        OptionSpec::new("get_mime", OptionKind::Bool)
+            .aliases(&["mime", "mime_type", "mime-type"])
+            .limited(|mime| without("file", mime)),
+        OptionSpec::new("get_attributes", OptionKind::Bool)
+            .aliases(&["attr", "attributes"])
+            .limited(|attributes| without("lsattr", attributes)),
     ],
     ..ModuleSpec::EMPTY
 };
+
+fn without(program: &str, wanted: &Value) -> Result<(), String> {
+    if wanted == &Value::Bool(true) {
+        return Err(format!(
+            "`true` is not supported\nhint: leave it out, or run `{program}` with `command`"
+        ));
+    }
+    Ok(())
+}
 
 impl Module for Stat {
     fn spec(&self) -> &'static ModuleSpec {
@@ -32,13 +47,6 @@ impl Module for Stat {
     }
 
     fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        for (name, program) in [("get_mime", "file"), ("get_attributes", "lsattr")] {
-            if options.flag(name, false) {
-                return Err(ModuleError::new(format!(
-                    "option `{name}: true` of `stat` is not supported\nhint: leave it out, or run `{program}` with `command`"
-                )));
-            }
-        }
         let algorithm = options.text("checksum_algorithm").unwrap_or("sha1").to_owned();
         Ok(Work::Host(Box::new(StatPath {
             path: place::path(options, "path")?,
@@ -58,7 +66,7 @@ mod tests {
     fn what_needs_other_programs_is_refused() {
         assert!(plan("stat", json!({"path": "/x", "get_mime": false, "get_attributes": false})).is_ok());
         let error = plan("stat", json!({"path": "/x", "mime": true})).unwrap_err().message;
-        assert!(error.contains("get_mime"), "{error}");
+        assert!(error.contains("option `mime` of `stat`: `true` is not supported"), "{error}");
         assert!(plan("stat", json!({"path": "/x", "checksum": "crc"})).is_err());
     }
 }

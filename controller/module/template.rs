@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::place::{self, CHATTR, SELINUX, UNSAFE};
 use super::{
     Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
@@ -18,12 +20,12 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("src", OptionKind::Text).required(),
         OptionSpec::new("dest", OptionKind::Path).required(),
         OptionSpec::new("mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
+        OptionSpec::new("owner", OptionKind::Text).limited(place::account),
+        OptionSpec::new("group", OptionKind::Text).limited(place::account),
         OptionSpec::new("backup", OptionKind::Bool),
         OptionSpec::new("force", OptionKind::Bool),
         OptionSpec::new("follow", OptionKind::Bool),
-        OptionSpec::new("validate", OptionKind::Text),
+        OptionSpec::new("validate", OptionKind::Text).limited(place::with_placeholder),
         OptionSpec::new(
             "newline_sequence",
             OptionKind::Choice(&["\n", "\r", "\r\n", "\\n", "\\r", "\\r\\n"]),
@@ -36,7 +38,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("comment_end_string", OptionKind::Text),
         OptionSpec::new("trim_blocks", OptionKind::Bool),
         OptionSpec::new("lstrip_blocks", OptionKind::Bool),
-        OptionSpec::new("output_encoding", OptionKind::Text),
+        OptionSpec::new("output_encoding", OptionKind::Text).limited(utf8),
         OptionSpec::new("attributes", OptionKind::Text).aliases(&["attr"]).refused(CHATTR),
         OptionSpec::new("selevel", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("serole", OptionKind::Text).refused(SELINUX),
@@ -47,18 +49,19 @@ static SPEC: ModuleSpec = ModuleSpec {
     ..ModuleSpec::EMPTY
 };
 
+fn utf8(encoding: &Value) -> Result<(), String> {
+    match encoding.as_str().map(str::to_lowercase).as_deref() {
+        Some("utf-8" | "utf8" | "utf_8") | None => Ok(()),
+        Some(encoding) => Err(format!("`{encoding}` is not supported\nhint: leave it out for `utf-8`")),
+    }
+}
+
 impl Module for TemplateModule {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        let encoding = options.text("output_encoding").unwrap_or("utf-8").to_lowercase();
-        if !matches!(encoding.as_str(), "utf-8" | "utf8" | "utf_8") {
-            return Err(ModuleError::new(format!(
-                "option `output_encoding`: `{encoding}` is not supported\nhint: leave it out for `utf-8`"
-            )));
-        }
         let source = context.files.find("templates", &place::path(options, "src")?)?;
         let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut attributes = place::attributes(options)?;

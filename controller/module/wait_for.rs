@@ -1,6 +1,7 @@
 //! `wait_for`: waits until a port, a file or a text in it is as wanted.
 
 use fancy_regex::Regex;
+use serde_json::Value;
 
 use super::words::no_nul;
 use super::{
@@ -15,14 +16,14 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "wait_for",
     options: &[
         OptionSpec::new("host", OptionKind::Text),
-        OptionSpec::new("port", OptionKind::Int),
+        OptionSpec::new("port", OptionKind::Int).limited(a_port),
         OptionSpec::new("path", OptionKind::Path),
         OptionSpec::new("state", OptionKind::Choice(&["started", "present", "stopped", "absent"])),
-        OptionSpec::new("search_regex", OptionKind::Text),
-        OptionSpec::new("timeout", OptionKind::Int),
-        OptionSpec::new("delay", OptionKind::Int),
-        OptionSpec::new("sleep", OptionKind::Int),
-        OptionSpec::new("connect_timeout", OptionKind::Int),
+        OptionSpec::new("search_regex", OptionKind::Text).limited(an_expression),
+        OptionSpec::new("timeout", OptionKind::Int).limited(not_negative),
+        OptionSpec::new("delay", OptionKind::Int).limited(not_negative),
+        OptionSpec::new("sleep", OptionKind::Int).limited(not_negative),
+        OptionSpec::new("connect_timeout", OptionKind::Int).limited(not_negative),
         OptionSpec::new("msg", OptionKind::Text),
         OptionSpec::new("exclude_hosts", OptionKind::List).refused("it belongs to `state: drained`"),
         OptionSpec::new("active_connection_states", OptionKind::List)
@@ -31,16 +32,38 @@ static SPEC: ModuleSpec = ModuleSpec {
     ..ModuleSpec::EMPTY
 };
 
+fn not_negative(seconds: &Value) -> Result<(), String> {
+    match seconds.as_i64() {
+        Some(seconds) if seconds < 0 => Err(format!("{seconds} is negative")),
+        _ => Ok(()),
+    }
+}
+
+fn a_port(port: &Value) -> Result<(), String> {
+    port.as_i64().map_or(Ok(()), |port| port_number(port).map(drop))
+}
+
+fn port_number(port: i64) -> Result<u16, String> {
+    let number = u16::try_from(port).ok().filter(|port| *port > 0);
+    number.ok_or_else(|| format!("{port} is not the number of a TCP port"))
+}
+
+fn an_expression(text: &Value) -> Result<(), String> {
+    text.as_str().map_or(Ok(()), |text| expression(text).map(drop))
+}
+
+fn expression(text: &str) -> Result<Regex, String> {
+    Regex::new(&format!("(?m){text}")).map_err(|error| error.to_string())
+}
+
 impl Module for WaitFor {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        let seconds = |name: &str, default: u64| match options.int(name) {
-            None => Ok(default),
-            Some(seconds) => u64::try_from(seconds)
-                .map_err(|_| ModuleError::new(format!("option `{name}` of `wait_for` cannot be negative"))),
+        let seconds = |name: &str, default: u64| {
+            options.int(name).map_or(default, |seconds| u64::try_from(seconds).unwrap_or_default())
         };
         let state = options.text("state").unwrap_or("started");
         let host = options.text("host").unwrap_or("127.0.0.1");
@@ -51,11 +74,8 @@ impl Module for WaitFor {
             }
             (Some(port), None) => Subject::Port {
                 host: host.to_owned(),
-                port: u16::try_from(port)
-                    .ok()
-                    .filter(|port| *port > 0)
-                    .ok_or_else(|| ModuleError::new(format!("{port} is not the number of a TCP port")))?,
-                connect_timeout: seconds("connect_timeout", 5)?.max(1),
+                port: port_number(port).map_err(ModuleError::new)?,
+                connect_timeout: seconds("connect_timeout", 5).max(1),
             },
             (None, Some(path)) if state == "stopped" => {
                 return Err(ModuleError::new(format!(
@@ -72,20 +92,15 @@ impl Module for WaitFor {
         };
         let search = match options.text("search_regex") {
             None => None,
-            Some(text) => {
-                let regex = Regex::new(&format!("(?m){text}")).map_err(|error| {
-                    ModuleError::new(format!("option `search_regex` of `wait_for`: {error}"))
-                })?;
-                Some((text.to_owned(), regex))
-            }
+            Some(text) => Some((text.to_owned(), expression(text).map_err(ModuleError::new)?)),
         };
         Ok(Work::Host(Box::new(Operation {
             subject,
             state: state.to_owned(),
             search,
-            delay: seconds("delay", 0)?,
-            sleep: seconds("sleep", 1)?.max(1),
-            timeout: seconds("timeout", 300)?,
+            delay: seconds("delay", 0),
+            sleep: seconds("sleep", 1).max(1),
+            timeout: seconds("timeout", 300),
             message: options.text("msg").map(str::to_owned),
             since: None,
         })))

@@ -23,6 +23,8 @@ pub struct RemoteCopy {
     pub options: PutOptions,
     /// Whether the mode of the source is taken.
     pub preserve: bool,
+    /// Whether a copy is made of what links below the source lead to, instead of links.
+    pub follow_links: bool,
     work: Vec<Program>,
     outcome: Outcome,
     dest_shown: String,
@@ -36,6 +38,7 @@ impl RemoteCopy {
             dest,
             options,
             preserve,
+            follow_links: false,
             work: Vec::new(),
             outcome: Outcome::default(),
             dest_shown: String::new(),
@@ -44,7 +47,10 @@ impl RemoteCopy {
 
     fn call(&self, script: &mut Script, words: &[&str], name: &str, dest: &str, preserve: &str) {
         let [directory_mode, ..] = self.options.directory.words();
-        let flags = flags(dest, &self.options, false);
+        let mut flags = flags(dest, &self.options, false);
+        if self.follow_links {
+            flags.push('l');
+        }
         let texts = [name, &flags, &directory_mode, &self.options.validation(), preserve];
         script.and("pf_item", words, &texts);
     }
@@ -61,9 +67,10 @@ impl RemoteCopy {
             }
             Ok(names(bytes))
         };
-        let (mut folders, mut files) = (read("folders")?, read("files")?);
+        let (mut folders, mut files, mut links) = (read("folders")?, read("files")?, read("links")?);
         folders.sort();
         files.sort();
+        links.sort();
         let root = folders.first().cloned().unwrap_or_default();
         let base = said(reply, "path").unwrap_or_else(|| trimmed(&self.dest).to_owned());
         let whole = !self.src.ends_with('/');
@@ -71,24 +78,29 @@ impl RemoteCopy {
         let top = base.trim_end_matches('/').to_owned();
         let base = if whole { format!("{top}/{name}") } else { top.clone() };
         // Ansible names the copy if its folder was there, else what `dest` says.
-        self.dest_shown = match (whole, reply.value("into")) {
-            (true, Some(_)) => base.clone(),
-            (true, None) => top,
-            (false, _) => format!("{top}/"),
+        let into = reply.value("into").is_some() || self.dest.ends_with('/');
+        self.dest_shown = match (whole, into) {
+            (true, true) => base.clone(),
+            (false, true) => format!("{top}/"),
+            (_, false) => top,
         };
         let relative = |path: &str| path.strip_prefix(&root).unwrap_or_default().to_owned();
         let mut script = self.begin(mode);
         let mut programs = Vec::new();
-        for (number, path) in folders.iter().chain(&files).enumerate() {
+        let kept = flags("", &self.options, false);
+        for (number, path) in folders.iter().chain(&files).chain(&links).enumerate() {
             if script.len() > TEXT {
                 let full = std::mem::replace(&mut script, self.begin(mode));
                 programs.push(full.program());
             }
             let to = quote(&format!("{base}{}", relative(path)));
-            let (number, from) = (number.to_string(), quote(path));
-            if number.parse::<usize>().is_ok_and(|number| number < folders.len()) {
+            let (at, number, from) = (number, number.to_string(), quote(path));
+            if at < folders.len() {
                 script.and_begin(mode, &self.options.directory);
                 script.and("pf_item", &[&number, "pf_folder_like", &from, &to], &[]);
+            } else if at >= folders.len() + files.len() {
+                script.and_begin(mode, &self.options.attributes);
+                script.and("pf_item", &[&number, "pf_link_like", &from, &to], &[&kept]);
             } else {
                 script.and_begin(mode, &self.options.attributes);
                 let preserve = if self.options.attributes.mode.is_none() { "1" } else { "2" };
@@ -118,6 +130,9 @@ impl RemoteCopy {
         result.insert("src".to_owned(), self.src.clone().into());
         if let Some(sum) = reply.value("sha1") {
             result.insert("checksum".to_owned(), sum.into());
+        }
+        if let Some(sum) = reply.value("md5").filter(|sum| !sum.is_empty()) {
+            result.insert("md5sum".to_owned(), sum.into());
         }
         if let Some(copy) = said(reply, "backup_file") {
             result.insert("backup_file".to_owned(), copy.into());
@@ -182,5 +197,68 @@ impl Operation for RemoteCopy {
         outcome.result.insert("dest".to_owned(), self.dest_shown.clone().into());
         outcome.result.insert("src".to_owned(), self.src.clone().into());
         Progress::Done(outcome)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::testing::{Rehearsal, SHELLS};
+    use super::*;
+
+    #[test]
+    fn links_are_copied_as_links_or_followed() {
+        for shell in SHELLS {
+            let root = tempfile::TempDir::new().unwrap();
+            let path = |name: &str| root.path().join(name);
+            let text = |name: &str| path(name).to_str().unwrap().to_owned();
+            std::fs::create_dir(path("s")).unwrap();
+            std::fs::write(path("s/file"), "content").unwrap();
+            symlink("file", path("s/link")).unwrap();
+            symlink("s", path("top")).unwrap();
+            let mut host = Rehearsal::new(shell);
+            let base = path("base").to_str().unwrap().to_owned();
+            host.prelude =
+                format!("pl_u=0022\n{}", crate::operation::open_points(Some(&base), "run1", "web1"));
+            let copy = |to: &str, follow_links| {
+                let options = PutOptions { name: Some("top".to_owned()), ..PutOptions::default() };
+                let mut copy = RemoteCopy::new(text("top"), text(to), options, false);
+                copy.follow_links = follow_links;
+                host.run(&mut copy, Mode::default())
+            };
+            assert!(copy("kept", false).changed, "{shell}");
+            assert_eq!(std::fs::read_link(path("kept/top/link")).unwrap().to_str(), Some("file"), "{shell}");
+            assert!(!copy("kept", false).changed, "{shell}: a second time");
+            assert!(copy("followed", true).changed, "{shell}");
+            assert!(
+                !path("followed/top/link").is_symlink() && path("followed/top/link").is_file(),
+                "{shell}"
+            );
+
+            symlink("nowhere", path("s/broken")).unwrap();
+            assert!(copy("kept", false).changed && path("kept/top/broken").is_symlink(), "{shell}");
+            let failed = copy("followed", true);
+            assert!(
+                failed.result["msg"].as_str().unwrap().contains("a link to nothing"),
+                "{shell}: {failed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_not_read() {
+        for shell in SHELLS {
+            let root = tempfile::TempDir::new().unwrap();
+            let text = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+            assert!(std::process::Command::new("mkfifo").arg(text("fifo")).status().unwrap().success());
+            let mut copy = RemoteCopy::new(text("fifo"), text("to"), PutOptions::default(), false);
+            let outcome = Rehearsal::new(shell).run(&mut copy, Mode::default());
+            assert!(
+                outcome.result["msg"].as_str().unwrap().contains("neither a folder nor a file"),
+                "{shell}"
+            );
+        }
     }
 }

@@ -78,7 +78,9 @@ fn described(facts: &str, path: &str, reply: &Reply) -> Option<Map<String, Value
     let mut stat = Map::new();
     let mut add = |name: &str, value: Value| stat.insert(name.to_owned(), value);
     add("exists", true.into());
-    add("path", said(reply, "path").unwrap_or_else(|| path.to_owned()).into());
+    // As it was given, unless the host had to expand it.
+    let expanded = said(reply, "path").filter(|_| path.contains('$') || path.starts_with('~'));
+    add("path", expanded.unwrap_or_else(|| path.to_owned()).into());
     add("mode", format!("{mode:04o}").into());
     for (name, wanted) in
         [("isdir", 4), ("ischr", 2), ("isblk", 6), ("isreg", 8), ("isfifo", 1), ("islnk", 10), ("issock", 12)]
@@ -160,6 +162,14 @@ mod tests {
         assert_eq!(stat["gr_name"], "domain users");
         assert_eq!(stat["executable"], false);
         assert_eq!(stat["isuid"], true);
+    }
+
+    #[test]
+    fn a_path_is_told_as_it_was_given() {
+        let line = "rw|81a4:0:5:3:1:77:65024:0:0:0:8:4096:0:0:root:root|x|x|x";
+        let reply = Reply { values: vec![("path".to_owned(), "./-x".to_owned())], ..Reply::default() };
+        assert_eq!(described(line, "-x", &reply).unwrap()["path"], "-x");
+        assert_eq!(described(line, "$HOME", &reply).unwrap()["path"], "./-x");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct TreeEntry {
 pub struct PutTree {
     /// The folder on the host.
     pub dest: String,
-    /// What goes there, folders before what is in them.
+    /// What goes there, folders before what is in them. Without any the folder itself is not made.
     pub entries: Vec<TreeEntry>,
     /// How files are put in their places.
     pub options: PutOptions,
@@ -81,7 +81,7 @@ impl PutTree {
         let word = |number: &usize| format!("{top}{}", quote(&format!("/{}", self.entries[*number].path)));
         let all: Vec<String> = numbers.iter().map(word).collect();
         script.call("pf_items_begin", &[], &[]);
-        if numbers.first() == Some(&0) || self.entries.is_empty() {
+        if numbers.first() == Some(&0) {
             script.and("pf_item", &["top", "pf_ensure", &top], &[]);
         }
         let ahead = (numbers.len() + 1).to_string();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use fancy_regex::Regex;
 use serde_json::{Map, Value, json};
 
+use super::answer::state;
 use super::library::call;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
 
@@ -106,12 +107,14 @@ impl WaitFor {
             Subject::Path(path) => (json!(path), Value::Null),
             Subject::Port { port, .. } => (Value::Null, json!(port)),
         };
-        let state = reply.value("kind").filter(|_| !self.is_absent()).unwrap_or(&self.state);
         let result = json!({
-            "state": state, "port": port, "path": path, "search_regex": self.search.as_ref().map(|(text, _)| text),
+            "state": self.state, "port": port, "path": path, "search_regex": self.search.as_ref().map(|(text, _)| text),
             "match_groups": groups, "match_groupdict": named, "elapsed": self.elapsed(),
         });
-        let result = result.as_object().cloned().unwrap_or_default();
+        let mut result = result.as_object().cloned().unwrap_or_default();
+        if let Some(now) = state(reply, "now").filter(|_| !self.is_absent()) {
+            now.describe(&mut result);
+        }
         Progress::Done(Outcome { result, ..Outcome::default() })
     }
 
@@ -254,6 +257,7 @@ mod tests {
             assert!(!failed);
             assert_eq!(result["state"], "file");
             assert_eq!(result["path"], "/etc/passwd");
+            assert_eq!((&result["owner"], &result["mode"]), (&json!("root"), &json!("0644")));
         }
         for (failed, result) in run(|| wait(Subject::Path("/etc/nosuch".to_owned()), "absent")) {
             assert!(!failed);

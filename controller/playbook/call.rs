@@ -62,20 +62,24 @@ impl Loader<'_> {
     pub(super) fn options(&mut self, call: &Called, args: Option<&Node>) -> CheckedOptions {
         let mut given = Vec::new();
         let mut template = None;
+        let mut cut = false;
         match &call.value.value {
             NodeValue::Null => {}
             NodeValue::Mapping(entries) => given.extend(entries.iter().cloned()),
             NodeValue::String(text) if call.spec.free_form == FreeForm::Pairs && is_one_template(text) => {
                 template = self.options_template(call);
             }
-            NodeValue::String(text) => given = self.split(call, text),
+            NodeValue::String(text) => match self.split(call, text) {
+                Some(pairs) => given = pairs,
+                None => cut = true,
+            },
             _ => {
                 let message = format!("`{}` takes options, not {}", call.name, call.value.kind());
                 self.report(Diagnostic::error(&call.value.span, message));
             }
         }
         self.merge_args(call, args, &mut given);
-        let options = self.check_options(call, given, template.is_some());
+        let options = self.check_options(call, given, !cut && template.is_none());
         (options, template)
     }
 
@@ -90,8 +94,8 @@ impl Loader<'_> {
         self.template(&call.value)
     }
 
-    /// Splits `key=value` text or a command line.
-    fn split(&mut self, call: &Called, text: &str) -> Vec<(Node, Node)> {
+    /// Splits `key=value` text or a command line; reports if it cannot be split.
+    fn split(&mut self, call: &Called, text: &str) -> Option<Vec<(Node, Node)>> {
         let span = &call.value.span;
         let is_command = COMMANDS.contains(&call.spec.name);
         let found = match arguments::split(text, is_command) {
@@ -99,14 +103,14 @@ impl Loader<'_> {
             Err(error) => {
                 let hint = "close it, or write the options as a mapping (commands: `cmd: |`)";
                 self.report(Diagnostic::error(span, error.to_string()).hint(hint));
-                return Vec::new();
+                return None;
             }
         };
         let mut written = Written { span, taken: 0 };
         let mut given: Vec<(Node, Node)> =
             found.pairs.into_iter().map(|(key, value)| (written.node(key), written.node(value))).collect();
         if found.text.is_empty() {
-            return given;
+            return Some(given);
         }
         written.taken = 0;
         match call.spec.free_form {
@@ -120,7 +124,7 @@ impl Loader<'_> {
                 self.report(error.hint("write the options as a mapping"));
             }
         }
-        given
+        Some(given)
     }
 
     /// Adds what `args` gives; what stands behind the module's name wins, as in Ansible.
@@ -144,14 +148,14 @@ impl Loader<'_> {
         }
     }
 
+    /// Checks names and values; whether something is missing only if `complete`.
     fn check_options(
         &mut self,
         call: &Called,
         given: Vec<(Node, Node)>,
-        templated: bool,
+        mut complete: bool,
     ) -> Vec<(String, Node)> {
         let mut options: Vec<(String, Node)> = Vec::with_capacity(given.len());
-        let mut complete = !templated;
         for (key, value) in given {
             let name = key.key_text();
             let option = match call.spec.check_name(&name) {
@@ -244,7 +248,9 @@ impl Loader<'_> {
         let decimal = written.chars().all(|digit| digit.is_ascii_digit()) && !written.starts_with('0');
         if decimal && number > 7 {
             let message = format!("mode {written} is a decimal number, {number:04o} in octal");
-            self.report(Diagnostic::warning(&value.span, message).hint(format!("write `\"0{written}\"`")));
+            let octal = written.chars().all(|digit| digit.is_digit(8));
+            let meant = if octal { format!("0{written}") } else { format!("{number:04o}") };
+            self.report(Diagnostic::warning(&value.span, message).hint(format!("write `\"{meant}\"`")));
         }
     }
 }

@@ -173,6 +173,98 @@ fn large_content_on_another_file_system_is_kept_beside_the_path() {
     }
 }
 
+/// A FIFO and a socket, told apart from a copy by their inodes.
+fn specials(host: &Host) -> Vec<u64> {
+    let made = std::process::Command::new("mkfifo").arg(host.path("fifo")).status().expect("mkfifo");
+    assert!(made.success());
+    std::os::unix::net::UnixListener::bind(host.path("socket")).expect("a socket");
+    ["fifo", "socket"].map(|name| fs::metadata(host.path(name)).expect("metadata").ino()).to_vec()
+}
+
+#[test]
+fn fifos_and_sockets_are_kept_by_rename() {
+    let elsewhere = TempDir::new_in("/dev/shm").expect("/dev/shm has to be there for this test");
+    for shell in SHELLS {
+        for base in [None, Some(elsewhere.path().join(shell))] {
+            for replaced in [false, true] {
+                let mut host = Host::with_base(shell, base.as_deref());
+                let inodes = specials(&host);
+                let before = names(&host.path(""));
+                for name in ["fifo", "socket"] {
+                    let outcome = match replaced {
+                        true => host.put(name, b"a file now"),
+                        false => host.file(name, FileState::Absent),
+                    };
+                    assert!(outcome.changed && !outcome.failed, "{shell} {name}: {outcome:?}");
+                    assert_eq!(host.path(name).is_file(), replaced);
+                }
+                let outcomes = host.restore();
+                assert!(outcomes.iter().all(|outcome| outcome.changed), "{shell}: {outcomes:?}");
+                assert_eq!(names(&host.path("")), before);
+                let after = ["fifo", "socket"].map(|name| fs::metadata(host.path(name)).expect("it").ino());
+                assert_eq!(after.to_vec(), inodes, "{shell}: not the same ones");
+            }
+        }
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_others_put_into_a_new_folder_stays() {
+    for shell in SHELLS {
+        let mut host = Host::new(shell);
+        let before = tree(&host.path(""));
+        // A step back in the path is no folder that was made.
+        host.file("made/../made/deep", FileState::Directory);
+        host.put("made/deep/ours", b"ours");
+        for name in ["a precious", "b", ".c", "..d", "*"] {
+            fs::write(host.path("made/deep").join(name), "theirs").expect("a file");
+        }
+        let [ours, made] = host.restore().try_into().expect("two points");
+        assert!(ours.changed && !host.path("made/deep/ours").exists(), "{shell}: {ours:?}");
+        assert!(made.failed, "{shell}: {made:?}");
+        let message = made.result["msg"].as_str().expect("text");
+        let folder = host.text("made/../made/deep");
+        let left = "`*`, `a precious`, `b` and 2 more";
+        assert_eq!(
+            message,
+            format!(
+                "the folder `{folder}` holds what no rollback point covers: {left}; move it away or remove it, then roll back again"
+            )
+        );
+        assert_eq!(fs::read(host.path("made/deep/a precious")).expect("a file"), b"theirs");
+        fs::remove_dir_all(host.path("made/deep")).expect("removed");
+        assert!(host.restore()[1].changed, "it can be tried again");
+        assert_eq!(tree(&host.path("")), before, "{shell}");
+    }
+}
+
+#[test]
+fn what_took_the_place_of_a_removed_folder_stays() {
+    for shell in SHELLS {
+        let mut host = Host::new(shell);
+        fs::create_dir(host.path("d")).expect("a folder");
+        fs::write(host.path("d/old"), "old").expect("a file");
+        let before = tree(&host.path(""));
+        host.file("d", FileState::Absent);
+        fs::create_dir(host.path("d")).expect("a folder");
+        fs::write(host.path("d/new"), "new").expect("a file");
+        let [outcome] = host.restore().try_into().expect("one point");
+        assert!(outcome.result["msg"].as_str().expect("text").contains("`new`; move it away"), "{outcome:?}");
+        fs::remove_file(host.path("d/new")).expect("removed");
+        assert!(host.restore()[0].changed, "{shell}");
+        assert_eq!(tree(&host.path("")), before, "{shell}");
+    }
+}
+
 #[test]
 fn what_cannot_be_restored_says_why() {
     let mut host = Host::new("dash");

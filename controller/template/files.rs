@@ -82,6 +82,10 @@ impl Engine {
         }
         let text = python::emitted(&value)
             .map_err(|error| failed(&cause_of(&error), &place(prepared.compiled.whole.clone()), scope))?;
+        if value.as_str().is_none() {
+            // As in Ansible, one expression alone that is not text has no line end behind it.
+            return Ok(text);
+        }
         Ok(closed(text, trailing(&file.text()[prepared.skipped..]), &prepared.newline))
     }
 

@@ -18,7 +18,6 @@ use super::files::trailing;
 use super::lookups::Lookups;
 use super::machine::{Inner, closed};
 use super::place;
-use super::python;
 use super::registry;
 use super::scope::{Binding, Scope};
 use super::value::{Missing, from_data, from_source};
@@ -237,11 +236,9 @@ impl Session {
             fail(format!("{name}:{line}: {}", cause_of(error).message))
         };
         let value = result.map_err(|failure| failed(&failure.error, failure.range))?;
-        if value.is_none() {
-            return Ok(Value::from(""));
-        }
-        let made = python::emitted(&value).map_err(|error| failed(&error, compiled.whole.clone()))?;
-        Ok(Value::from(closed(made, trailing(text), "\n")))
+        // As in Ansible, one expression alone keeps its type.
+        let Some(made) = value.as_str() else { return Ok(value) };
+        Ok(Value::from(closed(made.to_owned(), trailing(text), "\n")))
     }
 }
 

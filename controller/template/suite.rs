@@ -383,6 +383,7 @@ impl Lookups for Files {
     fn template(&self, path: &str) -> Result<String, String> {
         match path {
             "a.j2" => Ok("x = {{ v }}\n".to_owned()),
+            "number.j2" => Ok("{{ v }}\n".to_owned()),
             "self.j2" => Ok("{{ lookup('template', 'self.j2') }}".to_owned()),
             _ => Err(format!("there is no template `{path}`")),
         }
@@ -402,6 +403,7 @@ fn looks_up_files_templates_environment_and_variables() {
     assert_eq!(render("{{ query('file', 'a') }}").expect("it renders"), json!(["from {{ a }}"]));
     assert_eq!(render("{{ lookup('file', 'a', rstrip=false) }}").expect("it renders"), "from {{ a }}\n\n");
     assert_eq!(render("{{ lookup('template', 'a.j2') }}").expect("it renders"), "x = 1\n");
+    assert_eq!(render("{{ lookup('template', 'number.j2') }}").expect("it renders"), 1);
     assert_eq!(render("{{ lookup('env', 'HOME') }}").expect("it renders"), "/home/{{ u }}");
     assert_eq!(render("{{ lookup('env', 'X', default='d') }}").expect("it renders"), "d");
     assert_eq!(render("{{ lookup('vars', which) }}").expect("it renders"), 1);

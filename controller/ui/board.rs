@@ -83,7 +83,7 @@ impl Board {
             }
             // A host takes no further step of those it has once one failed.
             EventKind::StepFinished { status: Status::Failed | Status::Rescued, .. } => {
-                drop(self.at_work.remove(host))
+                drop(self.at_work.remove(host));
             }
             EventKind::StepFinished { .. } => self.leave(host, event.step, now),
             EventKind::TaskFinished { handler, .. } => {

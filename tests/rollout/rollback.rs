@@ -166,3 +166,22 @@ fn a_host_whose_variables_have_no_value_is_not_looked_for_elsewhere() {
     let reason = back.reason("h02");
     assert!(reason.contains("`h02`: `ansible_port` cannot be rendered: `nope` is undefined"), "{reason}");
 }
+
+#[test]
+fn what_somebody_else_put_into_a_new_folder_stays_and_is_named() {
+    let fleet = Fleet::of(1);
+    let before = before(&fleet, &["h01"]);
+    fleet.environment.write("playbook.yml", CHANGES);
+    fleet.apply(0, &[]);
+    let precious = fleet.work("h01").join("new/deep/precious");
+    std::fs::write(&precious, "theirs").unwrap();
+    let ended = fleet.environment.run(&["rollback", "latest"]).expect(2);
+    let all = ended.stdout + &ended.stderr;
+    assert!(all.contains("new/deep` holds what no rollback point covers: `precious`"), "{all}");
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "theirs");
+    assert!(!precious.with_file_name("file").exists());
+
+    std::fs::remove_file(&precious).unwrap();
+    fleet.environment.run(&["rollback", "latest"]).expect(0);
+    assert_eq!(difference(&before[0], &tree_with_times(&fleet.work("h01"))), "");
+}

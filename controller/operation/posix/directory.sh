@@ -22,7 +22,8 @@ pf_directory() {
       ;;
     *)
       pf_done "$pf_at"
-      pf_fail "\`$pf_at\` already exists as a $pf_kind"
+      pf_call
+      pf_fail "\`$pf_at\` already exists as a $pf_called"
       return 1
       ;;
   esac
@@ -48,7 +49,7 @@ pf_mkdirs() {
     fi
     pf_top=$pf_folder
   done
-  pf_point "$pf_top" && pf_save_absent "$pf_top" || return 1
+  pf_point "$pf_top" && pf_save_made "$pf_top" "$1" || return 1
   # Where the mode can be had from the umask, mkdir alone does it, for all of them.
   pf_octal=$pl_u pf_each=1
   case $pf_wm in

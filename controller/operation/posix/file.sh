@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Attributes of what exists, and `touch`.
 
-# PATH FOLLOW ANY: makes sure that PATH, a file (or with ANY anything), has the wanted attributes.
+# PATH FOLLOW ANY: makes sure that PATH, a file (or with ANY anything), has the wanted attributes. FIFOs,
+# sockets and devices are files, as for Ansible.
 pf_existing() {
   pf_given=$1 pf_at=$1
   pf_stat "$1"
@@ -17,11 +18,12 @@ pf_existing() {
       pf_fail "\`$pf_at\` is absent, cannot go on"
       return 1
       ;;
-    file) ;;
+    file | other) ;;
     *)
       if [ "$3" != 1 ]; then
         pf_done "$pf_at"
-        pf_fail "\`$pf_at\` is a $pf_kind, cannot go on"
+        pf_call
+        pf_fail "\`$pf_at\` is a $pf_called, cannot go on"
         return 1
       fi
       ;;
@@ -44,7 +46,8 @@ pf_default() {
   elif [ -d "$1" ]; then
     pf_directory "$1" "$2"
   else
-    pf_existing "$1" "$2" 1
+    pf_existing "$1" "$2" 1 || return 1
+    [ "$pf_links" = 1 ] || pl_v as hard
   fi
 }
 

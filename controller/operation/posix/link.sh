@@ -20,7 +20,7 @@ pf_link() {
       pf_real=${pf_folder%/}/$pf_wanted
       ;;
   esac
-  if [ "$3" != 1 ] && [ ! -e "$pf_real" ]; then
+  if [ -n "$2" ] && [ "$3" != 1 ] && [ ! -e "$pf_real" ]; then
     pf_say path "$1"
     [ "$pf_kind" = absent ] || pf_report now
     pf_fail "the target \`$pf_real\` does not exist; \`force: true\` links to it nevertheless"
@@ -39,7 +39,8 @@ pf_link() {
     *)
       if [ "$3" != 1 ]; then
         pf_report now
-        pf_fail "refusing to turn the $pf_kind \`$1\` into a link"
+        pf_call
+        pf_fail "refusing to turn the $pf_called \`$1\` into a link"
         return 1
       fi
       if [ "$pf_kind" = directory ] && [ -n "$(find "$1" ! -path "$1" -print 2>/dev/null)" ]; then
@@ -76,7 +77,7 @@ pf_link() {
 pf_swap() {
   case $pf_kind in
     absent) pf_save_absent "$1" ;;
-    directory) pf_take "$1" ;;
+    directory | other) pf_take "$1" ;;
     *) pf_save_replaced "$1" ;;
   esac || {
     rm -f -- "$pf_temporary"
@@ -141,7 +142,8 @@ pf_hard() {
     fi
     if [ "$pf_kind" = directory ] || { [ "$pf_kind" != link ] && [ "$3" != 1 ]; }; then
       pf_done "$pf_at"
-      pf_fail "cannot link: the $pf_kind \`$pf_at\` is in the way"
+      pf_call
+      pf_fail "cannot link: the $pf_called \`$pf_at\` is in the way"
       return 1
     fi
     pf_report was

@@ -94,11 +94,20 @@ pf_save_absent() {
   pf_record absent "$1" "pf_undo_absent $pf_quoted"
 }
 
+# TOP PATH: folders are about to be made, from TOP down to PATH.
+pf_save_made() {
+  pf_quote "$2"
+  pf_made=$pf_quoted
+  pf_quote "$1"
+  pf_record absent "$1" "pf_undo_made $pf_quoted $pf_made"
+}
+
 # PATH: keeps the file or link that pf_stat saw, so that it can be replaced; pf_point came first.
+# Not for FIFOs, sockets and devices: opening one may never end, and a copy is not the same.
 pf_save_replaced() {
   pf_kept=$pl_points/$pf_number.kept pf_how=move
   if [ "$pf_device" != "$pf_points_device" ] || ! ln -- "$1" "$pf_kept" 2>/dev/null; then
-    pf_sibling=$pf_folder/.paceline-$pf_run-$pf_number
+    pf_sibling=${pf_folder%/}/.paceline-$pf_run-$pf_number
     if [ "$pf_size" -gt 1048576 ] && ln -- "$1" "$pf_sibling" 2>/dev/null; then
       pf_kept=$pf_sibling
     else
@@ -120,13 +129,14 @@ pf_save_kept() {
   pf_record "$2" "$1" "pf_undo_kept $pf_how $pf_quoted $pf_kept_quoted"
 }
 
-# PATH: removes what pf_stat saw, and keeps it. The record comes first: if the change never
+# PATH: removes what pf_stat saw, and keeps it. What is small, a file or a link, may be copied to
+# another file system; all else is renamed. The record comes first: if the change never
 # happens, restoring finds nothing kept and the path where it was.
 pf_take() {
   pf_kept=$pl_points/$pf_number.kept pf_how=take
   if [ "$pf_device" != "$pf_points_device" ]; then
-    if [ "$pf_kind" = directory ] || [ "$pf_size" -gt 1048576 ]; then
-      pf_kept=$pf_folder/.paceline-$pf_run-$pf_number
+    if [ "$pf_kind" = directory ] || [ "$pf_kind" = other ] || [ "$pf_size" -gt 1048576 ]; then
+      pf_kept=${pf_folder%/}/.paceline-$pf_run-$pf_number
     else
       pf_save_replaced "$1" || return 1
       rm -f -- "$1" 2>"$pl_d/pf_error" || {

@@ -58,14 +58,52 @@ pf_points_list() {
   pf_listing=''
 }
 
-# PATH: it was not there.
+# PATH: it was not there. A folder in its place was made by somebody else.
 pf_undo_absent() {
   [ -z "$pf_listing" ] || return 0
   if [ -d "$1" ] && [ ! -L "$1" ]; then
-    rm -rf -- "$1" 2>"$pl_d/pf_error"
-  else
-    rm -f -- "$1" 2>"$pl_d/pf_error"
-  fi || pf_failed "cannot remove \`$1\`"
+    pf_remove_folder "$1"
+    return
+  fi
+  rm -f -- "$1" 2>"$pl_d/pf_error" || pf_failed "cannot remove \`$1\`"
+}
+
+# TOP PATH: the folders from TOP down to PATH were not there. What the run itself put into them is
+# gone by now, as newer points come first.
+pf_undo_made() {
+  [ -z "$pf_listing" ] || return 0
+  pf_at=$2
+  while :; do
+    case $pf_at in
+      */. | */..) ;;
+      *)
+        if [ -L "$pf_at" ] || { [ -e "$pf_at" ] && [ ! -d "$pf_at" ]; }; then
+          pf_fail "\`$pf_at\` is no longer the folder that this run made; move it away or remove it, then roll back again"
+          return 1
+        fi
+        if [ -d "$pf_at" ]; then pf_remove_folder "$pf_at" || return 1; fi
+        ;;
+    esac
+    [ "$pf_at" != "$1" ] || break
+    pf_at=${pf_at%/*}
+  done
+}
+
+# PATH: removes a folder, but nothing that is in it: nobody could bring that back.
+pf_remove_folder() {
+  rmdir -- "$1" 2>"$pl_d/pf_error" && return 0
+  pf_left='' pf_count=0
+  for pf_name in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$pf_name" ] || [ -L "$pf_name" ] || continue
+    pf_count=$((pf_count + 1))
+    [ "$pf_count" -gt 3 ] || pf_left="$pf_left, \`${pf_name##*/}\`"
+  done
+  if [ "$pf_count" = 0 ]; then
+    pf_failed "cannot remove the folder \`$1\`"
+    return 1
+  fi
+  [ "$pf_count" -le 3 ] || pf_left="$pf_left and $((pf_count - 3)) more"
+  pf_fail "the folder \`$1\` holds what no rollback point covers: ${pf_left#, }; move it away or remove it, then roll back again"
 }
 
 # HOW PATH KEPT: brings kept content back. HOW is move (a link or a file that was moved aside),
@@ -83,10 +121,7 @@ pf_undo_kept() {
   if [ -d "$2" ] && [ ! -L "$2" ]; then
     if [ "$1" = take ]; then
       # It was removed by the step, so that what is there now came later.
-      rm -rf -- "$2" 2>"$pl_d/pf_error" || {
-        pf_failed "cannot replace \`$2\`"
-        return 1
-      }
+      pf_remove_folder "$2" || return 1
     else
       pf_fail "cannot restore \`$2\`: there is a folder in its place"
       return 1

@@ -119,6 +119,22 @@ pf_split() {
   esac
 }
 
+# What people call what pf_stat saw, into pf_called.
+pf_call() {
+  case $pf_kind in
+    directory) pf_called=folder ;;
+    other)
+      case $((pf_raw >> 12)) in
+        1) pf_called=FIFO ;;
+        2 | 6) pf_called=device ;;
+        12) pf_called=socket ;;
+        *) pf_called='special file' ;;
+      esac
+      ;;
+    *) pf_called=$pf_kind ;;
+  esac
+}
+
 # PATH: its own state (of a link, not of its target) into pf_kind, pf_mode and so on; 1 if absent.
 pf_stat() {
   pf_kind=absent pf_line=''

@@ -60,6 +60,11 @@ pf_put_remote() {
     pf_list "$1" "$2" "$4"
     return
   fi
+  if [ ! -f "$1" ]; then
+    # Reading a FIFO or a device may never end.
+    pf_fail "cannot copy \`$1\`: it is neither a folder nor a file"
+    return 1
+  fi
   if pf_resolve "$1" && pf_stat "$pf_real" && pf_sum "$pf_real"; then :; else
     pf_failed "cannot read \`$1\`"
     return 1
@@ -75,23 +80,40 @@ pf_put_remote() {
   if [ $pf_status = 0 ] && [ "$7" != 2 ]; then
     pf_digest=$(sha1sum <"$1" 2>/dev/null)
     pl_v sha1 "${pf_digest%% *}"
+    pf_digest=$(md5sum <"$1" 2>/dev/null)
+    pl_v md5 "${pf_digest%% *}"
   fi
   return $pf_status
 }
 
-# SRC DEST FLAGS: reports the folders and files below SRC.
+# SRC DEST FLAGS: reports the folders, files and links below SRC. With l in FLAGS a link is what it leads to.
 pf_list() {
   pl_v state directory
-  pf_path=$1
+  pf_path=$1 pf_follow=-H
+  case $3 in *l*) pf_follow=-L ;; esac
   [ ! -d "$2" ] || pl_v into 1
-  find -L "$1" ! -type d ! -type f -print >"$pl_d/pf_names" 2>"$pl_d/pf_error"
+  find "$pf_follow" "$1" ! -type d ! -type f ! -type l -print >"$pl_d/pf_names" 2>"$pl_d/pf_error"
+  # What still is a link where links are followed leads to nothing.
+  [ "$pf_follow" = -H ] || find -L "$1" -type l -print >>"$pl_d/pf_names" 2>>"$pl_d/pf_error"
   if [ -s "$pl_d/pf_names" ] || [ -s "$pl_d/pf_error" ]; then
-    pf_failed "below \`$1\` there is something that is neither a folder nor a file"
+    pf_failed "below \`$1\` there is something that cannot be copied: no folder, file or link, or a link to nothing"
     return 1
   fi
-  find -L "$1" -type d -print0 >"$pl_d/pf_names" 2>/dev/null
+  find "$pf_follow" "$1" -type d -print0 >"$pl_d/pf_names" 2>/dev/null
   pl_b folders "$pl_d/pf_names"
-  find -L "$1" -type f -print0 >"$pl_d/pf_names" 2>/dev/null
+  find "$pf_follow" "$1" -type f -print0 >"$pl_d/pf_names" 2>/dev/null
   pl_b files "$pl_d/pf_names"
+  find "$pf_follow" "$1" -type l -print0 >"$pl_d/pf_names" 2>/dev/null
+  pl_b links "$pl_d/pf_names"
   return 75
+}
+
+# SRC DEST FLAGS: makes DEST a link with the target of SRC; with k in FLAGS what is there stays.
+pf_link_like() {
+  case $3 in *k*) if [ -e "$2" ] || [ -L "$2" ]; then return 0; fi ;; esac
+  pf_readlink "$1" || {
+    pf_failed "cannot read the link \`$1\`"
+    return 1
+  }
+  pf_link "$2" "$pf_target" 1 0
 }

@@ -14,12 +14,9 @@ pl_wait_path() {
 pl_word "$3"
 pl_found=absent
 [ ! -e "$pl_w" ] || pl_found=present
-if [ -d "$pl_w" ]; then
-pl_v kind directory
-elif [ -L "$pl_w" ]; then
-pl_v kind link
-elif [ -f "$pl_w" ]; then
-pl_v kind file
+if [ "$pl_found" = present ]; then
+pf_forget
+if pf_stat "$pl_w"; then pf_report now; fi
 fi
 [ "$pl_found" = "$2" ] || return 75
 }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 mod imports;
+mod options;
 mod roles;
 
 use super::testing::{Files, site};
