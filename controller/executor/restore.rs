@@ -139,8 +139,8 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     status
 }
 
-/// Restores the points one by one. Returns why it stopped at one of them: an older point must not be
-/// restored over one that is still in the way.
+/// Restores the points one by one. Returns what went wrong first: an older point is not restored over one that is
+/// still in the way, but all others are.
 async fn restore_points(
     restore: &Restore,
     link: &mut Link,
@@ -153,9 +153,15 @@ async fn restore_points(
         sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
     }
     let task: Arc<str> = "restore".into();
+    let mut problem = None;
+    let mut in_the_way: Vec<Point> = Vec::new();
     for (index, (login, point)) in points.into_iter().enumerate() {
         if restore.cancel.level() > 0 {
             return Ok(Some("cancelled in front of the remaining points".to_owned()));
+        }
+        if waits_for(&point, &in_the_way) {
+            in_the_way.push(point);
+            continue;
         }
         let step = index as u64 + 1;
         let label = StepLabel {
@@ -202,8 +208,46 @@ async fn restore_points(
         .await;
         if failed {
             let reason = message.unwrap_or_else(|| "it could not be restored".to_owned());
-            return Ok(Some(format!("point {} (`{}`): {reason}", point.number, point.path)));
+            problem.get_or_insert_with(|| format!("point {} (`{}`): {reason}", point.number, point.path));
+            in_the_way.push(point);
         }
     }
-    Ok(None)
+    let others = in_the_way.len().saturating_sub(1);
+    Ok(problem.map(|problem| match others {
+        0 => problem,
+        others => format!("{problem} ({others} more points wait for it or failed)"),
+    }))
+}
+
+/// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
+/// below it. The times of folders are restored in any case.
+fn waits_for(point: &Point, failed: &[Point]) -> bool {
+    let below = |path: &str, folder: &str| {
+        path.strip_prefix(folder.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
+    point.kind != "times" && failed.iter().any(related)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_the_way_is_restored() {
+        let point =
+            |kind: &str, path: &str| Point { number: 1, kind: kind.to_owned(), path: path.to_owned() };
+        let failed = [point("absent", "/opt/agent/log")];
+        for (kind, path, waits) in [
+            ("absent", "/opt/agent", true),
+            ("absent", "/opt/agent/log/old", true),
+            ("file", "/opt/agent/log", true),
+            ("file", "/opt/agent/logger", false),
+            ("file", "/etc/agent.conf", false),
+            ("times", "/opt/agent", false),
+        ] {
+            assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
+        }
+    }
 }
