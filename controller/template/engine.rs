@@ -13,7 +13,7 @@ use super::lookups::{Lookups, NoLookups};
 use super::machine::Inner;
 use super::scope::Scope;
 use super::session::{Session, is_template};
-use super::value::{is_omit, to_json};
+use super::value::{ENCRYPTED, is_omit, to_json};
 use super::{place, python, registry};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Span};
 
@@ -203,8 +203,7 @@ impl Engine {
             NodeValue::Float(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
             NodeValue::Unsafe(text) => Json::String(text.clone()),
             NodeValue::Vault(_) => {
-                let diagnostic = Diagnostic::error(&node.span, "this value is encrypted")
-                    .hint("give the vault password with `--vault-password-file` or `--vault-id`");
+                let diagnostic = Diagnostic::error(&node.span, "this value is encrypted").hint(ENCRYPTED);
                 return Err(TemplateError::Failed(Box::new(diagnostic)));
             }
             NodeValue::String(text) if !is_template(text) => Json::String(text.clone()),
