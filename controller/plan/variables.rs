@@ -5,6 +5,7 @@
 //! defaults. (Ansible: Using variables, "Understanding variable precedence".)
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
@@ -121,6 +122,8 @@ pub struct TaskScope<'a> {
     pub vars: &'a [(String, Arc<Node>)],
     /// The role of the task.
     pub role: Option<&'a Role>,
+    /// The folder of the file that the task stands in.
+    pub folder: Option<&'a Path>,
     /// Values for this evaluation alone: `ansible_failed_task`, a result that is being judged.
     pub local: Vec<(String, Binding)>,
 }
@@ -263,6 +266,13 @@ impl Scope for HostScope<'_> {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        let playbook = self.play.and_then(|play| play.magic.get("playbook_dir")?.as_str());
+        let role = self.task.role.map(|role| role.path.as_path());
+        let roots = role.into_iter().chain(self.task.folder).chain(playbook.map(Path::new));
+        roots.map(Path::to_path_buf).collect()
     }
 }
 

@@ -24,6 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{Arguments, Unbalanced, split as split_arguments};
 pub use listing::{Listing, list};
 pub use load::{LoadOptions, load};
 pub use model::{Become, Block, Directives, Entry, Loop, Order, Play, Playbook, Retry, Role, Strategy, Task};
