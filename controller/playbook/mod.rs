@@ -16,6 +16,7 @@ mod role;
 mod tags;
 mod task;
 mod tasks;
+mod trial;
 mod values;
 mod vars_file;
 
