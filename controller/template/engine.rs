@@ -200,6 +200,7 @@ impl Engine {
             NodeValue::Null => Json::Null,
             NodeValue::Bool(value) => Json::Bool(*value),
             NodeValue::Int(value) => Json::from(*value),
+            NodeValue::Large(value) => Json::from(*value),
             NodeValue::Float(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
             NodeValue::Unsafe(text) => Json::String(text.clone()),
             NodeValue::Vault(_) => {
@@ -331,6 +332,7 @@ fn key_text(key: &Node) -> String {
         NodeValue::String(text) | NodeValue::Unsafe(text) | NodeValue::Vault(text) => text.clone(),
         NodeValue::Bool(value) => value.to_string(),
         NodeValue::Int(value) => value.to_string(),
+        NodeValue::Large(value) => value.to_string(),
         NodeValue::Float(value) => python::float(*value),
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => "null".to_owned(),
     }

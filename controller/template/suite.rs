@@ -50,6 +50,7 @@ pub(super) fn node(value: &Json) -> Node {
         Json::Bool(value) => NodeValue::Bool(*value),
         Json::Number(number) => match number.as_i64() {
             Some(integer) => NodeValue::Int(integer),
+            None if number.is_u64() => NodeValue::Large(number.as_u64().expect("it is one")),
             None => NodeValue::Float(number.as_f64().expect("a number is an integer or a float")),
         },
         Json::String(text) => NodeValue::String(text.clone()),

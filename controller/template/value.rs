@@ -162,6 +162,7 @@ fn scalar(node: &Node, name: &str, session: &Arc<Session>) -> Value {
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => Value::from(()),
         NodeValue::Bool(value) => Value::from(*value),
         NodeValue::Int(value) => Value::from(*value),
+        NodeValue::Large(value) => Value::from(*value),
         NodeValue::Float(value) => Value::from(*value),
         NodeValue::Unsafe(text) => Value::from(text.as_str()),
         NodeValue::String(text) => session.variable(node, text, name),
@@ -263,6 +264,7 @@ fn key_value(key: &Node) -> Value {
     match &key.value {
         NodeValue::Bool(value) => Value::from(*value),
         NodeValue::Int(value) => Value::from(*value),
+        NodeValue::Large(value) => Value::from(*value),
         NodeValue::Float(value) => Value::from(*value),
         NodeValue::String(text) | NodeValue::Unsafe(text) => Value::from(text.as_str()),
         _ => Value::from(()),
