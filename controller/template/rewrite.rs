@@ -136,7 +136,11 @@ impl Rewriter {
     }
 
     fn too_deep(&mut self, span: Span) -> Expr {
-        self.problems.push(depth::too_deep(span));
+        let problem = depth::too_deep(span);
+        // Once it is too deep, every branch at this depth is.
+        if self.problems.iter().all(|known| known.message != problem.message) {
+            self.problems.push(problem);
+        }
         constant((), span)
     }
 
