@@ -131,7 +131,7 @@ pub(super) fn run_scope(
 ) -> Result<RunScope, CommandError> {
     Ok(RunScope {
         inventory: inventory.clone(),
-        extra: extra_vars::read(extra, environment.error_color)?,
+        extra: extra_vars::read(extra, environment.home.as_deref(), environment.error_color)?,
         magic,
         groups: Arc::new(groups_value(inventory)),
         facts: FactStore::default(),

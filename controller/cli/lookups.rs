@@ -1,14 +1,17 @@
 //! What templates may read from the controller: files beside the playbook, environment variables.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::source;
 use crate::template::Lookups;
 
-/// Reads files below the working folder's playbook and the environment of the program.
+/// Reads files of the task, the playbook and the user, and the environment of the program.
 #[derive(Debug, Default)]
 pub(super) struct LocalLookups {
-    /// Folder of the first playbook; relative names of files are looked for in `files/` of it and in it.
+    /// Folder of the first playbook: what is not about a task looks for files here.
     pub folder: PathBuf,
+    /// What `~` stands for.
+    pub home: Option<PathBuf>,
 }
 
 impl Lookups for LocalLookups {
@@ -16,20 +19,49 @@ impl Lookups for LocalLookups {
         std::env::var(name).ok()
     }
 
-    fn template(&self, name: &str) -> Result<String, String> {
-        self.read("templates", name)
+    fn template(&self, name: &str, folders: &[PathBuf]) -> Result<String, String> {
+        self.read("templates", name, folders)
     }
 
-    fn file(&self, name: &str) -> Result<String, String> {
-        self.read("files", name)
+    fn file(&self, name: &str, folders: &[PathBuf]) -> Result<String, String> {
+        self.read("files", name, folders)
     }
 }
 
 impl LocalLookups {
-    fn read(&self, kind: &str, name: &str) -> Result<String, String> {
-        let candidates = [self.folder.join(kind).join(name), self.folder.join(name)];
-        let found = candidates.iter().find(|path| path.is_file());
-        let path = found.ok_or_else(|| format!("there is no file `{name}`"))?;
-        std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+    fn read(&self, kind: &str, name: &str, folders: &[PathBuf]) -> Result<String, String> {
+        let own = folders.is_empty().then_some(self.folder.as_path());
+        let roots = folders.iter().map(PathBuf::as_path).chain(own);
+        let path =
+            source::search(roots, kind, name, self.home.as_deref()).map_err(|error| error.to_string())?;
+        read(&path)
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_of_the_task_come_before_that_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["files/a", "role/files/a", "role/templates/t", "home/v"] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        let home = Some(folder.path().join("home"));
+        let lookups = LocalLookups { folder: folder.path().to_path_buf(), home };
+        let role = [folder.path().join("role")];
+        assert_eq!(lookups.file("a", &role).unwrap(), "role/files/a");
+        assert_eq!(lookups.file("a", &[]).unwrap(), "files/a");
+        assert_eq!(lookups.template("t", &role).unwrap(), "role/templates/t");
+        assert_eq!(lookups.file("~/v", &role).unwrap(), "home/v");
+        assert!(lookups.file("t", &role).unwrap_err().starts_with("could not find `t`; searched"));
     }
 }

@@ -20,11 +20,10 @@ use crate::executor::{
 };
 use crate::inventory::InventorySource;
 use crate::journal::{NewRun, RunRecord, digests};
-use crate::plan::{BecomeDefaults, RunScope};
+use crate::plan::{BecomeDefaults, FileCache, RunScope};
 use crate::playbook::{self, Playbook};
 use crate::secrets::Masks;
 use crate::settings::Gathering;
-use crate::source::{Diagnostic, Severity};
 use crate::template::Engine;
 
 /// Hosts of a whole-fleet target from which on a confirmation is asked.
@@ -83,7 +82,10 @@ fn prepare_all(
 ) -> Result<Prepared, CommandError> {
     let directory = request.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
     let mut loaded = load::inventory(request.inventory, directory.as_deref(), global, environment)?;
-    let options = playbook::LoadOptions { roles_path: loaded.settings.roles_path.clone() };
+    let options = playbook::LoadOptions {
+        roles_path: loaded.settings.roles_path.clone(),
+        home: environment.home.clone(),
+    };
     let mut playbooks = Vec::new();
     for path in request.playbooks {
         let (playbook, diagnostics) = playbook::load(path, &options);
@@ -105,18 +107,17 @@ fn prepare_all(
     if let Some(limit) = &request.inventory.limit {
         set("ansible_limit", json!(limit));
     }
-    let engine =
-        Engine::new_with(Box::new(super::lookups::LocalLookups { folder: directory.unwrap_or_default() }));
+    let lookups = super::lookups::LocalLookups {
+        folder: directory.unwrap_or_default(),
+        home: environment.home.clone(),
+    };
+    let engine = Engine::new_with(Box::new(lookups));
     let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
     let limit = load::parse_limit(request.inventory.limit.as_deref(), environment)?;
     let limited = limit.is_some();
     if limited {
         // A part of the limit that matches nothing is about the command line, not about a play.
         loaded.select(request.inventory.limit.as_deref(), environment)?;
-    }
-    if loaded.settings.vault_password_file.is_some() {
-        let message = "`vault_password_file` has no effect: encrypted values are not supported yet";
-        loaded.diagnostics.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::bare(message) });
     }
     let selection = Selection {
         limit,
@@ -278,7 +279,7 @@ async fn roll_out(
         options,
         scope,
         engine,
-        files: Default::default(),
+        files: FileCache::new(environment.home.clone()),
         become_defaults: BecomeDefaults {
             enabled: request.r#become.enabled || settings.enabled == Some(true),
             user: request.r#become.become_user.clone().or_else(|| settings.user.clone()),

@@ -133,6 +133,7 @@ impl<'a> Evaluator<'a> {
             task: TaskScope {
                 vars: &task.directives.vars,
                 role: task.role.as_deref(),
+                folder: task.task.span.file.path().parent(),
                 local: local.to_vec(),
                 of_task: true,
             },
@@ -317,7 +318,15 @@ impl<'a> Evaluator<'a> {
                 continue;
             }
             if let Some(value) = engine.render_option(node, &scope)? {
-                rendered.insert(name.clone(), value);
+                // Where any name is an option, a name may be a template too.
+                let name = match spec.open {
+                    true => {
+                        let key = Node::new(node.span.clone(), NodeValue::String(name.clone()));
+                        engine.render_string(&key, &scope)?
+                    }
+                    false => name.clone(),
+                };
+                rendered.insert(name, value);
             }
         }
         let options = module::convert(spec, rendered)?;

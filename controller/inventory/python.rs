@@ -19,6 +19,7 @@ pub(super) fn repr(node: &Node) -> String {
         NodeValue::Bool(true) => "True".to_owned(),
         NodeValue::Bool(false) => "False".to_owned(),
         NodeValue::Int(value) => value.to_string(),
+        NodeValue::Large(value) => value.to_string(),
         NodeValue::Float(value) => float(*value),
         NodeValue::String(text) | NodeValue::Unsafe(text) => quoted(text),
         NodeValue::Vault(_) => "<encrypted>".to_owned(),

@@ -13,7 +13,7 @@ pub(super) struct Debug;
 static SPEC: ModuleSpec = ModuleSpec {
     name: "debug",
     options: &[
-        OptionSpec::new("msg", OptionKind::Any),
+        OptionSpec::new("msg", OptionKind::Any).nullable(),
         OptionSpec::new("var", OptionKind::Text),
         OptionSpec::new("verbosity", OptionKind::Int),
     ],
@@ -75,6 +75,7 @@ mod tests {
         for (options, expected) in [
             (json!({"msg": [1, 2]}), json!({"changed": false, "msg": [1, 2]})),
             (json!({}), json!({"changed": false, "msg": "Hello world!"})),
+            (json!({"msg": null}), json!({"changed": false, "msg": null})),
             (json!({"var": "name"}), json!({"changed": false, "name": "name"})),
             (
                 json!({"var": "nosuch"}),

@@ -19,7 +19,7 @@ pub fn convert(spec: &ModuleSpec, rendered: Map<String, Value>) -> Result<Option
     for (name, value) in rendered {
         let option = spec.check_name(&name).map_err(ModuleError::new)?;
         let canonical = option.map_or(name.as_str(), |option| option.name);
-        if value.is_null() && option.is_some() {
+        if value.is_null() && option.is_some_and(|option| !option.nullable) {
             continue;
         }
         let value = match option {

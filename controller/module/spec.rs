@@ -43,6 +43,8 @@ pub struct OptionSpec {
     pub kind: OptionKind,
     /// Whether it must be given.
     pub required: bool,
+    /// Whether null is a value of it; elsewhere null means that it is not given.
+    pub nullable: bool,
     /// Why it is refused although Ansible has it (then giving it is an error with this hint).
     pub refused: Option<&'static str>,
     /// What its type alone does not say about its value.
@@ -81,13 +83,19 @@ pub enum OptionKind {
 impl OptionSpec {
     /// Makes an optional option without other names.
     pub const fn new(name: &'static str, kind: OptionKind) -> Self {
-        Self { name, aliases: &[], kind, required: false, refused: None, limit: None }
+        Self { name, aliases: &[], kind, required: false, nullable: false, refused: None, limit: None }
     }
 
     /// Makes it required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// Makes null one of its values.
+    #[must_use]
+    pub const fn nullable(self) -> Self {
+        Self { nullable: true, ..self }
     }
 
     /// Gives it other names.

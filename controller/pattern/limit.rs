@@ -14,7 +14,7 @@ pub struct Limit {
 
 impl Limit {
     /// Parses the argument of `--limit`. A part `@FILE` stands for the lines of that file, one pattern a
-    /// line; relative paths are taken from `folder`.
+    /// line, comments left out; relative paths are taken from `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, PatternError> {
         let mut parts = Vec::new();
         for (part, column) in split(text)? {
@@ -24,7 +24,7 @@ impl Limit {
                     let lines = fs::read_to_string(&path).map_err(|source| {
                         PatternError::new(Kind::LimitFile { path, source }, part, column)
                     })?;
-                    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                    for line in lines.lines().map(str::trim).filter(is_pattern) {
                         parts.push(Part::parse(line, column)?);
                     }
                 }
@@ -45,6 +45,11 @@ impl Limit {
         }
         Ok(Self { parts })
     }
+}
+
+/// Tells whether a line says something: it is not empty and no comment.
+fn is_pattern(line: &&str) -> bool {
+    !line.is_empty() && !line.starts_with('#')
 }
 
 #[cfg(test)]
@@ -71,7 +76,7 @@ mod tests {
     #[test]
     fn reads_files() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("list"), "web1\n\n  !web2 \n").unwrap();
+        fs::write(folder.path().join("list"), "web1\n\n# not this one\n  !web2 \n").unwrap();
         fs::write(folder.path().join("empty"), "\n").unwrap();
         let limit = Limit::parse("db,@list", folder.path()).unwrap();
         assert_eq!(limit.parts.iter().map(Part::written).collect::<Vec<_>>(), ["db", "web1", "!web2"]);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::module::{Files, ModuleError};
 use crate::operation::Content;
-use crate::source::SourceFile;
+use crate::source::{self, SourceFile};
 
 /// Largest local file that is read whole.
 const LARGEST_FILE: u64 = 2 << 30;
@@ -15,8 +15,16 @@ const LARGEST_FILE: u64 = 2 << 30;
 /// What was read so far, shared by all hosts and plays of a run.
 #[derive(Default)]
 pub struct FileCache {
+    home: Option<PathBuf>,
     contents: Mutex<HashMap<PathBuf, Arc<Content>>>,
     sources: Mutex<HashMap<PathBuf, Arc<SourceFile>>>,
+}
+
+impl FileCache {
+    /// Makes an empty cache; `home` is what `~` stands for in the names of files.
+    pub fn new(home: Option<PathBuf>) -> Self {
+        Self { home, ..Self::default() }
+    }
 }
 
 impl fmt::Debug for FileCache {
@@ -55,18 +63,9 @@ impl LocalFiles<'_> {
 
 impl Files for LocalFiles<'_> {
     fn find(&self, kind: &str, name: &str) -> Result<PathBuf, ModuleError> {
-        let given = Path::new(name);
         let roots = self.role.into_iter().chain(self.task).chain([self.playbook]);
-        let candidates: Vec<PathBuf> = if given.is_absolute() {
-            vec![given.to_owned()]
-        } else {
-            roots.flat_map(|root| [root.join(kind).join(name), root.join(name)]).collect()
-        };
-        if let Some(found) = candidates.iter().find(|path| path.exists()) {
-            return Ok(found.clone());
-        }
-        let searched: Vec<String> = candidates.iter().map(|path| format!("`{}`", path.display())).collect();
-        Err(ModuleError::new(format!("could not find `{name}`; searched {}", searched.join(", "))))
+        source::search(roots, kind, name, self.cache.home.as_deref())
+            .map_err(|error| ModuleError::new(error.to_string()))
     }
 
     fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
@@ -138,10 +137,13 @@ mod tests {
         std::fs::write(role.join("files/a"), "role").unwrap();
         std::fs::write(folder.path().join("files/a"), "playbook").unwrap();
         std::fs::write(folder.path().join("b"), "beside").unwrap();
-        let cache = FileCache::default();
+        std::fs::create_dir_all(folder.path().join("home")).unwrap();
+        std::fs::write(folder.path().join("home/d"), "at home").unwrap();
+        let cache = FileCache::new(Some(folder.path().join("home")));
         let files = LocalFiles { playbook: folder.path(), role: Some(&role), task: None, cache: &cache };
         assert_eq!(files.content(&files.find("files", "a").unwrap()).unwrap().bytes, b"role");
         assert_eq!(files.content(&files.find("files", "b").unwrap()).unwrap().bytes, b"beside");
+        assert_eq!(files.content(&files.find("files", "~/d").unwrap()).unwrap().bytes, b"at home");
         let missing = files.find("files", "c").unwrap_err().to_string();
         assert!(missing.starts_with("could not find `c`; searched"), "{missing}");
     }

@@ -139,6 +139,8 @@ pub struct TaskScope<'a> {
     pub vars: &'a [(String, Arc<Node>)],
     /// The role of the task.
     pub role: Option<&'a Role>,
+    /// The folder of the file that the task stands in.
+    pub folder: Option<&'a Path>,
     /// Values for this evaluation alone: a result that is being judged, the name of a template.
     pub local: Vec<(String, Binding)>,
     /// Whether this is the evaluation of a task: then a host without an address is reached by its name.
@@ -284,6 +286,13 @@ impl Scope for HostScope<'_> {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        let playbook = self.play.and_then(|play| play.magic.get("playbook_dir")?.as_str());
+        let role = self.task.role.map(|role| role.path.as_path());
+        let roots = role.into_iter().chain(self.task.folder).chain(playbook.map(Path::new));
+        roots.map(Path::to_path_buf).collect()
     }
 }
 

@@ -7,21 +7,24 @@ const COMMAND_OPTIONS: &[&str] =
 
 /// What the text says.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// `key=value` pairs.
-    pub(super) pairs: Vec<(String, String)>,
+    pub pairs: Vec<(String, String)>,
     /// The words that are no pairs, with the white space between them.
-    pub(super) text: String,
+    pub text: String,
 }
 
 /// Quotes or template braces that are not closed.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the text has {0}")]
-pub(super) struct Unbalanced(&'static str);
+pub struct Unbalanced(&'static str);
 
 /// Splits `source`. In the text of a `command` only the options of commands are pairs; other words with
 /// `=` belong to the command.
-pub(super) fn split(source: &str, command: bool) -> Result<Arguments, Unbalanced> {
+///
+/// # Errors
+/// Quotes or template braces that are not closed.
+pub fn split(source: &str, command: bool) -> Result<Arguments, Unbalanced> {
     let mut arguments = Arguments::default();
     let mut last_is_text = false;
     // What followed the last word of the text; white space behind a pair goes with the pair.

@@ -6,7 +6,7 @@ use super::load::Loader;
 use super::tasks::Folder;
 use super::values::{is_identifier, is_template, is_templated, listed};
 use crate::module::{self, FreeForm, ModuleSpec, OptionKind};
-use crate::source::{Diagnostic, Node, NodeValue, Span};
+use crate::source::{Diagnostic, Node, NodeValue, Span, search};
 
 /// A module as a task names it.
 pub(super) struct Called {
@@ -178,6 +178,9 @@ impl Loader<'_> {
                     Diagnostic::error(&key.span, message).hint("use letters, digits and underscores"),
                 );
             }
+            if option.is_none() {
+                self.templates(&key);
+            }
             if call.spec.is_raw(&canonical) {
                 self.raw_option(&value);
             } else {
@@ -196,9 +199,8 @@ impl Loader<'_> {
         options
     }
 
-    /// Checks the template file that a task names. One that is not there may be made by an earlier play, so
-    /// only the run can miss it; one with delimiters of its own is left to the run as well. Returns the variables
-    /// that it looks up.
+    /// Checks the template file that a task names; one with delimiters of its own is left to the run. Returns the
+    /// variables that it looks up.
     pub(super) fn check_template_file(
         &mut self,
         spec: &ModuleSpec,
@@ -212,9 +214,12 @@ impl Loader<'_> {
         };
         let Some(name) = name.as_str() else { return Vec::new() };
         let roots = folder.role.iter().map(|role| role.path.clone()).chain([self.directory.clone()]);
-        let mut candidates = roots.flat_map(|root| [root.join("templates").join(name), root.join(name)]);
-        let path = candidates.find(|path| path.is_file());
-        path.map_or_else(Vec::new, |path| self.template_file(&path))
+        let roots: Vec<_> = roots.collect();
+        let roots = roots.iter().map(|root| root.as_path());
+        match search(roots, "templates", name, self.options.home.as_deref()) {
+            Ok(path) if path.is_file() => self.template_file(&path),
+            _ => Vec::new(),
+        }
     }
 
     /// Checks an option that is an expression without braces; other values than text are the module's.
@@ -288,7 +293,7 @@ fn is_one_template(text: &str) -> bool {
 }
 
 /// Tells whether nothing in a tree has to be rendered or decrypted.
-fn is_literal(node: &Node) -> bool {
+pub(super) fn is_literal(node: &Node) -> bool {
     match &node.value {
         NodeValue::Vault(_) => false,
         NodeValue::Sequence(items) => items.iter().all(is_literal),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::model::{Play, Playbook, Role, Task};
 use super::role::RoleUse;
-use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, Span};
+use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 use crate::template::{Engine, TextOptions};
 
 /// What a load depends on besides the playbook.
@@ -15,6 +15,8 @@ use crate::template::{Engine, TextOptions};
 pub struct LoadOptions {
     /// Folders where roles are looked for, after `roles/` beside the playbook and before its folder.
     pub roles_path: Vec<PathBuf>,
+    /// What `~` stands for in the names of files.
+    pub home: Option<PathBuf>,
 }
 
 /// Loads the playbook at `path`. There is none if a message is an error.
@@ -38,6 +40,8 @@ pub(super) struct Loader<'a> {
     pub(super) diagnostics: Diagnostics,
     /// Files whose imports are being followed.
     pub(super) open: Vec<PathBuf>,
+    /// Whether a play so far may have made files on the controller.
+    pub(super) makes_files: bool,
     /// What the play in hand has gathered.
     pub(super) gathered: Gathered,
     files: HashMap<PathBuf, Option<Arc<Node>>>,
@@ -63,6 +67,7 @@ impl<'a> Loader<'a> {
             directory,
             diagnostics: Diagnostics::default(),
             open: Vec::new(),
+            makes_files: false,
             gathered: Gathered::default(),
             files: HashMap::new(),
             checked: HashMap::new(),
@@ -78,6 +83,11 @@ impl<'a> Loader<'a> {
         if !self.diagnostics.0.iter().any(known) {
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// Counts the errors so far.
+    pub(super) fn errors(&self) -> usize {
+        self.diagnostics.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
     }
 
     /// Adds the messages about another file, once for each place.
@@ -144,6 +154,10 @@ impl<'a> Loader<'a> {
                     }
                 }
                 NodeValue::Null => {}
+                NodeValue::String(text) if text.starts_with("$ANSIBLE_VAULT") => {
+                    let error = Diagnostic::error(&root.span, "this playbook is encrypted");
+                    self.report(error.hint("vault is not supported yet: decrypt it with `ansible-vault`"));
+                }
                 _ => {
                     let message = format!("a playbook is a list of plays, not {}", root.kind());
                     self.report(

@@ -16,6 +16,7 @@ mod role;
 mod tags;
 mod task;
 mod tasks;
+mod trial;
 mod values;
 mod vars_file;
 
@@ -24,6 +25,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{Arguments, Unbalanced, split as split_arguments};
 pub use listing::{Listing, list, list_json};
 pub use load::{LoadOptions, load};
 pub use model::{Become, Block, Directives, Entry, Loop, Order, Play, Playbook, Retry, Role, Strategy, Task};

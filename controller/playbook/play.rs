@@ -76,6 +76,7 @@ impl Loader<'_> {
         let mut play = Play::new(node.span.clone(), self.directory.clone(), hosts);
         let mut directives = Directives::default();
         self.gathered = super::load::Gathered::default();
+        self.makes_files |= is_local(node);
         for (key, value) in node.entries() {
             self.play_keyword(&mut play, &mut directives, key, value);
         }
@@ -153,7 +154,12 @@ impl Loader<'_> {
     fn hosts(&mut self, hosts: &Node) -> Option<Node> {
         let patterns = listed(hosts);
         let empty = |node: &Node| node.as_str().is_none_or(|text| text.trim().is_empty());
-        if patterns.is_empty() || patterns.iter().any(empty) {
+        if patterns.is_empty() || patterns.iter().any(|node| node.as_str().is_some() && empty(node)) {
+            let error = Diagnostic::error(&hosts.span, "`hosts` is empty");
+            self.report(error.hint("name a group, a host or a pattern"));
+            return None;
+        }
+        if patterns.iter().any(empty) {
             self.wrong("hosts", hosts, "a pattern or a list of patterns");
             return None;
         }
@@ -230,7 +236,7 @@ impl Loader<'_> {
         let known = WORDS.iter().find(|(name, _)| *name == word).map(|(_, order)| *order);
         if known.is_none() {
             let error = Diagnostic::error(&value.span, format!("unknown order `{word}`"));
-            self.report(error.maybe_hint(suggestion(word, WORDS.iter().map(|(name, _)| *name))));
+            self.report(error.hint(one_of(word, &WORDS.iter().map(|(name, _)| *name).collect::<Vec<_>>())));
         }
         known
     }
@@ -250,7 +256,7 @@ impl Loader<'_> {
             ),
             _ => {
                 let error = Diagnostic::error(&value.span, format!("unknown strategy `{word}`"));
-                self.report(error.maybe_hint(suggestion(word, ["linear", "host_pinned"])));
+                self.report(error.hint(one_of(word, &["linear", "host_pinned"])));
             }
         }
         None
@@ -273,6 +279,18 @@ impl Loader<'_> {
         };
         Some(Node::new(value.span.clone(), NodeValue::String(known.to_owned())))
     }
+}
+
+/// Says which word was meant, or which ones there are.
+fn one_of(word: &str, known: &[&str]) -> String {
+    suggestion(word, known.iter().copied()).unwrap_or_else(|| format!("one of `{}`", known.join("`, `")))
+}
+
+/// Tells whether the tasks of a play run on the controller.
+fn is_local(play: &Node) -> bool {
+    let word = |node: &Node, words: &[&str]| node.as_str().is_some_and(|word| words.contains(&word.trim()));
+    let on = |hosts: &Node| listed(hosts).iter().any(|host| word(host, &["localhost", "127.0.0.1", "::1"]));
+    play.get("hosts").is_some_and(on) || play.get("connection").is_some_and(|kind| word(kind, &["local"]))
 }
 
 impl Play {

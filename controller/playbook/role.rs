@@ -191,8 +191,12 @@ impl Loader<'_> {
             entries.extend(self.role_list("dependencies", &list, &inner).into_iter().map(Entry::Block));
         }
         self.gathered.roles.push(Arc::clone(&role));
-        let folder =
-            |kind: &str| Folder { role: Some(Arc::clone(&role)), path: path.join(kind), handlers: false };
+        let folder = |kind: &str| Folder {
+            role: Some(Arc::clone(&role)),
+            path: path.join(kind),
+            handlers: false,
+            rescued: false,
+        };
         if let Some(list) = self.role_file(&path, "handlers", &request.names.handlers, name) {
             let handlers = self.handlers(&list, &folder("handlers"));
             self.gathered.handlers.extend(handlers);

@@ -5,6 +5,7 @@ use super::keywords::{Place, refused, supported};
 use super::load::Loader;
 use super::model::{Directives, Loop, Retry, Task};
 use super::tasks::Folder;
+use super::trial::may_fail;
 use super::values::{is_templated, listed, scalar_text};
 use crate::module;
 use crate::source::{Diagnostic, Node, NodeValue, suggestion};
@@ -34,11 +35,14 @@ impl Loader<'_> {
         let looping = self.looping(node, &mut task);
         let retry = self.retry(node, &mut task);
         let call = self.called(node, calls, &unknown, place);
-        let (options, options_template) = match &call {
-            Some(call) => self.options(call, node.get("args")),
-            None => return None,
-        };
         let call = call?;
+        let known = self.errors();
+        let (options, options_template) = self.options(&call, node.get("args"));
+        if self.errors() == known && options_template.is_none() {
+            let expected = may_fail(&task.directives, task.failed_when.is_some(), folder);
+            self.try_out(&call, &options, folder, expected);
+        }
+        self.makes_files |= call.spec.name == "fetch";
         let file_names = self.check_template_file(call.spec, &options, folder);
         self.gathered.notified.extend(task.notify.iter().cloned());
         Some(Task {

@@ -18,12 +18,14 @@ pub(super) struct Folder {
     pub(super) path: PathBuf,
     /// Whether these are handlers.
     pub(super) handlers: bool,
+    /// Whether a block around has `rescue` or `ignore_errors`.
+    pub(super) rescued: bool,
 }
 
 impl Folder {
     /// The folder of a playbook.
     pub(super) fn playbook(directory: &Path) -> Self {
-        Self { role: None, path: directory.to_path_buf(), handlers: false }
+        Self { role: None, path: directory.to_path_buf(), handlers: false, rescued: false }
     }
 }
 
@@ -87,11 +89,13 @@ impl Loader<'_> {
             role_use: false,
         };
         let mut directives = Directives::default();
+        let rescued = place.rescued || node.get("rescue").is_some() || node.get("ignore_errors").is_some();
+        let guarded = Folder { rescued, ..place.clone() };
         for (key, value) in node.entries() {
             match key.as_str().unwrap_or_default() {
                 "name" if value.is_null() => {}
                 word @ "name" => block.name = self.text(word, value),
-                word @ "block" => block.entries = self.entries(word, value, place),
+                word @ "block" => block.entries = self.entries(word, value, &guarded),
                 word @ "rescue" => block.rescue = self.entries(word, value, place),
                 word @ "always" => block.always = self.entries(word, value, place),
                 word if self.directive(&mut directives, word, value) => {}

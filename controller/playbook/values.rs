@@ -37,6 +37,7 @@ pub(super) fn scalar_text(node: &Node) -> Option<String> {
         NodeValue::Bool(true) => "True".to_owned(),
         NodeValue::Bool(false) => "False".to_owned(),
         NodeValue::Int(number) => number.to_string(),
+        NodeValue::Large(number) => number.to_string(),
         NodeValue::Float(number) => number.to_string(),
         NodeValue::String(text) | NodeValue::Unsafe(text) => text.clone(),
         NodeValue::Null | NodeValue::Vault(_) | NodeValue::Sequence(_) | NodeValue::Mapping(_) => {
@@ -113,6 +114,7 @@ impl Loader<'_> {
             NodeValue::Unsafe(_)
             | NodeValue::Vault(_)
             | NodeValue::Int(_)
+            | NodeValue::Large(_)
             | NodeValue::Float(_)
             | NodeValue::Bool(_) => Some(value.clone()),
             _ => {

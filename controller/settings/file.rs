@@ -23,8 +23,6 @@ pub struct Settings {
     pub timeout: Option<u64>,
     /// `host_key_checking`.
     pub host_key_checking: Option<bool>,
-    /// `vault_password_file`.
-    pub vault_password_file: Option<PathBuf>,
     /// `gathering`.
     pub gathering: Option<Gathering>,
     /// `force_handlers`.
@@ -82,7 +80,7 @@ impl Settings {
     #[must_use]
     pub fn with_home(mut self, home: &Path) -> Self {
         let paths = self.inventory.iter_mut().chain(&mut self.roles_path);
-        for path in paths.chain(&mut self.private_key_file).chain(&mut self.vault_password_file) {
+        for path in paths.chain(&mut self.private_key_file) {
             if let Ok(rest) = path.strip_prefix("~") {
                 *path = home.join(rest);
             }
@@ -111,7 +109,12 @@ impl Reader {
             ("defaults" | "ssh_connection", "host_key_checking") => {
                 self.settings.host_key_checking = self.boolean(entry);
             }
-            ("defaults", "vault_password_file") => self.settings.vault_password_file = self.path(entry),
+            ("defaults", "vault_password_file") => {
+                let message = "`vault_password_file` has no effect: encrypted values are not supported yet";
+                let warning = Diagnostic::warning(&entry.key_span, message);
+                self.diagnostics
+                    .push(warning.hint("decrypt them with `ansible-vault`, and pass them with `-e @FILE`"));
+            }
             ("defaults", "gathering") => self.settings.gathering = self.gathering(entry),
             ("defaults", "force_handlers") => self.settings.force_handlers = self.boolean(entry),
             ("privilege_escalation", "become") => self.settings.r#become.enabled = self.boolean(entry),
@@ -271,7 +274,6 @@ private_key_file = keys/id
 forks = 20
 timeout = 15
 host_key_checking = no
-vault_password_file = ~/vault
 gathering = explicit
 force_handlers = True
 stdout_callback = yaml
@@ -301,7 +303,6 @@ ok = green
         assert_eq!(settings.r#become.enabled, Some(true));
         assert_eq!(settings.r#become.ask_password, Some(false));
         let settings = settings.with_home(Path::new("/home/ada"));
-        assert_eq!(settings.vault_password_file, Some("/home/ada/vault".into()));
         assert_eq!(settings.roles_path[1], Path::new("/home/ada/roles"));
     }
 
@@ -312,6 +313,7 @@ ok = green
 fork = 5
 become = true
 hash_behaviour = merge
+vault_password_file = ~/vault
 [ssh_connection]
 ssh_args = -C -o StrictHostKeyChecking=no
 retries = 3
@@ -323,9 +325,10 @@ x = 1
         2:1: Warning: `fork` in `[defaults]` has no effect | did you mean `forks`?
         3:1: Warning: `become` in `[defaults]` has no effect | it belongs to `[privilege_escalation]`
         4:1: Warning: `hash_behaviour` in `[defaults]` has no effect | Ansible may act on it: check that the run does not depend on it
-        6:12: Warning: `StrictHostKeyChecking=no` in `ssh_args` has no effect | put it into `~/.ssh/config`, or into variables of the hosts
-        7:1: Warning: `retries` in `[ssh_connection]` has no effect | Ansible may act on it: check that the run does not depend on it
-        9:1: Warning: `x` in `[defaults_extra]` has no effect | Ansible may act on it: check that the run does not depend on it
+        5:1: Warning: `vault_password_file` has no effect: encrypted values are not supported yet | decrypt them with `ansible-vault`, and pass them with `-e @FILE`
+        7:12: Warning: `StrictHostKeyChecking=no` in `ssh_args` has no effect | put it into `~/.ssh/config`, or into variables of the hosts
+        8:1: Warning: `retries` in `[ssh_connection]` has no effect | Ansible may act on it: check that the run does not depend on it
+        10:1: Warning: `x` in `[defaults_extra]` has no effect | Ansible may act on it: check that the run does not depend on it
         ");
     }
 

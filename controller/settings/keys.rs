@@ -14,7 +14,6 @@ pub(super) const HONOURED: &[(&str, &[&str])] = &[
             "remote_user",
             "roles_path",
             "timeout",
-            "vault_password_file",
         ],
     ),
     (

@@ -61,7 +61,7 @@ fn refuse(node: &Node, diagnostics: &mut Diagnostics) {
 #[derive(Eq, Hash, PartialEq)]
 enum KeyIdentity {
     Null,
-    Number(i64),
+    Number(i128),
     Float(u64),
     Text(String),
 }
@@ -69,11 +69,12 @@ enum KeyIdentity {
 impl KeyIdentity {
     fn of(key: &Node) -> Self {
         match &key.value {
-            NodeValue::Bool(value) => Self::Number(i64::from(*value)),
-            NodeValue::Int(value) => Self::Number(*value),
+            NodeValue::Bool(value) => Self::Number(i128::from(*value)),
+            NodeValue::Int(value) => Self::Number(i128::from(*value)),
+            NodeValue::Large(value) => Self::Number(i128::from(*value)),
             #[expect(clippy::cast_possible_truncation, reason = "guarded by the test for a whole number")]
             NodeValue::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
-                Self::Number(*value as i64)
+                Self::Number(*value as i128)
             }
             NodeValue::Float(value) => Self::Float(value.to_bits()),
             NodeValue::String(text) | NodeValue::Unsafe(text) | NodeValue::Vault(text) => {

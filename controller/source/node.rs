@@ -31,6 +31,8 @@ pub enum NodeValue {
     Bool(bool),
     /// A YAML 1.1 integer (decimal, `0x`, `0b`, leading-zero octal, sexagesimal).
     Int(i64),
+    /// An integer above those.
+    Large(u64),
     /// A float.
     Float(f64),
     /// Text, which may hold template expressions.
@@ -122,6 +124,8 @@ impl Node {
             NodeValue::Float(value) => Some(value),
             #[expect(clippy::cast_precision_loss, reason = "as in Python")]
             NodeValue::Int(value) => Some(value as f64),
+            #[expect(clippy::cast_precision_loss, reason = "as in Python")]
+            NodeValue::Large(value) => Some(value as f64),
             _ => None,
         }
     }
@@ -132,6 +136,7 @@ impl Node {
             NodeValue::Null => "null".to_owned(),
             NodeValue::Bool(value) => value.to_string(),
             NodeValue::Int(value) => value.to_string(),
+            NodeValue::Large(value) => value.to_string(),
             NodeValue::Float(value) => format!("{value:?}"),
             NodeValue::String(text) | NodeValue::Unsafe(text) | NodeValue::Vault(text) => text.clone(),
             NodeValue::Sequence(_) | NodeValue::Mapping(_) => self.kind().to_owned(),
@@ -159,6 +164,7 @@ impl Node {
             NodeValue::Null => Value::Null,
             NodeValue::Bool(value) => Value::Bool(*value),
             NodeValue::Int(value) => Value::from(*value),
+            NodeValue::Large(value) => Value::from(*value),
             NodeValue::Float(value) => float_to_json(*value),
             NodeValue::String(text) | NodeValue::Unsafe(text) | NodeValue::Vault(text) => {
                 Value::String(text.clone())
@@ -185,7 +191,7 @@ impl Node {
         match self.value {
             NodeValue::Null => "nothing",
             NodeValue::Bool(_) => "a boolean",
-            NodeValue::Int(_) => "an integer",
+            NodeValue::Int(_) | NodeValue::Large(_) => "an integer",
             NodeValue::Float(_) => "a float",
             NodeValue::String(_) | NodeValue::Unsafe(_) => "a string",
             NodeValue::Vault(_) => "an encrypted value",

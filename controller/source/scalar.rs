@@ -38,7 +38,7 @@ pub(super) fn plain(text: &str) -> Result<NodeValue, ScalarError> {
         return Ok(NodeValue::Float(value));
     }
     if let Some(value) = integer(text) {
-        return value.map(NodeValue::Int).ok_or_else(|| ScalarError::TooLarge(text.to_owned()));
+        return value.ok_or_else(|| ScalarError::TooLarge(text.to_owned()));
     }
     if let Some(date) = timestamp(text) {
         return date.map(NodeValue::String).ok_or_else(|| ScalarError::NoDate(text.to_owned()));
@@ -58,7 +58,7 @@ pub(super) fn tagged(tag: &str, text: &str) -> Option<Result<NodeValue, ScalarEr
             _ => no("a boolean"),
         },
         "int" => match integer(text) {
-            Some(Some(value)) => Ok(NodeValue::Int(value)),
+            Some(Some(value)) => Ok(value),
             Some(None) => Err(ScalarError::TooLarge(text.to_owned())),
             None => no("an integer"),
         },
@@ -91,7 +91,7 @@ fn only(text: &str, allowed: fn(u8) -> bool) -> bool {
 }
 
 /// Returns nothing for text that is no integer, and `Some(None)` for one that does not fit.
-fn integer(text: &str) -> Option<Option<i64>> {
+fn integer(text: &str) -> Option<Option<NodeValue>> {
     let (negative, body) = split_sign(text);
     let digits = body.replace('_', "");
     let value = if let Some(binary) = body.strip_prefix("0b") {
@@ -112,7 +112,11 @@ fn integer(text: &str) -> Option<Option<i64>> {
         (body.starts_with(|first: char| first.is_ascii_digit()) && only(body, |byte| byte.is_ascii_digit()))
             .then(|| digits.parse::<i128>().ok())?
     };
-    Some(value.map(|value| if negative { -value } else { value }).and_then(|value| i64::try_from(value).ok()))
+    let value = value.map(|value| if negative { -value } else { value });
+    Some(value.and_then(|value| {
+        let small = i64::try_from(value).ok().map(NodeValue::Int);
+        small.or_else(|| u64::try_from(value).ok().map(NodeValue::Large))
+    }))
 }
 
 /// Tells whether `text` is digits followed by one or more `:` groups of at most 59.
@@ -282,9 +286,11 @@ mod tests {
     #[test]
     fn refuses_what_no_type_can_hold() {
         assert_eq!(
-            plain("9223372036854775808"),
-            Err(ScalarError::TooLarge("9223372036854775808".to_owned()))
+            plain("18446744073709551616"),
+            Err(ScalarError::TooLarge("18446744073709551616".to_owned()))
         );
+        assert_eq!(plain("12345678901234567890"), Ok(NodeValue::Large(12_345_678_901_234_567_890)));
+        assert!(plain("-9223372036854775809").is_err());
         assert_eq!(plain("2001-13-45"), Err(ScalarError::NoDate("2001-13-45".to_owned())));
         assert!(tagged("int", "x").is_some_and(|result| result.is_err()));
         assert!(tagged("bool", "maybe").is_some_and(|result| result.is_err()));

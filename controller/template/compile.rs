@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use minijinja::machinery::{CodeGenerator, Instructions, ast, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
+use super::depth;
 use super::error::cause_of;
 use super::rewrite::Rewriter;
 
@@ -104,6 +105,7 @@ pub(super) fn compile(text: &str, form: &Form) -> Compiled {
 }
 
 fn expression(source: &'static str) -> Result<Compiled, Problem> {
+    depth::check(source, true, SyntaxConfig::default())?;
     let expr = parse_expr(source).map_err(|error| problem(&error))?;
     let mut rewriter = Rewriter::new(source);
     rewriter.condition = true;
@@ -112,6 +114,7 @@ fn expression(source: &'static str) -> Result<Compiled, Problem> {
 }
 
 fn template(source: &'static str, syntax: SyntaxConfig, newline: Option<&str>) -> Result<Compiled, Problem> {
+    depth::check(source, false, syntax.clone())?;
     let parsed = parse(source, "", syntax).map_err(|error| problem(&error))?;
     let ast::Stmt::Template(root) = &parsed else {
         return Err(Problem { message: "this is not a template".to_owned(), hint: None, range: None });

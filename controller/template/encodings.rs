@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
+use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::error::{fail, fail_with_hint};
@@ -45,6 +46,8 @@ pub(super) const FILTERS: &[Spec] = &[
         let kind = call.text_at(0)?.unwrap_or_else(|| "sha1".to_owned());
         let text = call.text()?;
         let digest = match kind.as_str() {
+            "md5" => md5::compute(text).0.to_vec(),
+            "sha1" => Sha1::digest(text).to_vec(),
             "sha224" => Sha224::digest(text).to_vec(),
             "sha256" => Sha256::digest(text).to_vec(),
             "sha384" => Sha384::digest(text).to_vec(),

@@ -13,7 +13,7 @@ use super::lookups::{Lookups, NoLookups};
 use super::machine::Inner;
 use super::scope::Scope;
 use super::session::{Session, is_template};
-use super::value::{is_omit, to_json};
+use super::value::{ENCRYPTED, is_omit, to_json};
 use super::{place, python, registry};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Span};
 
@@ -200,11 +200,11 @@ impl Engine {
             NodeValue::Null => Json::Null,
             NodeValue::Bool(value) => Json::Bool(*value),
             NodeValue::Int(value) => Json::from(*value),
+            NodeValue::Large(value) => Json::from(*value),
             NodeValue::Float(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
             NodeValue::Unsafe(text) => Json::String(text.clone()),
             NodeValue::Vault(_) => {
-                let diagnostic = Diagnostic::error(&node.span, "this value is encrypted")
-                    .hint("give the vault password with `--vault-password-file` or `--vault-id`");
+                let diagnostic = Diagnostic::error(&node.span, "this value is encrypted").hint(ENCRYPTED);
                 return Err(TemplateError::Failed(Box::new(diagnostic)));
             }
             NodeValue::String(text) if !is_template(text) => Json::String(text.clone()),
@@ -332,6 +332,7 @@ fn key_text(key: &Node) -> String {
         NodeValue::String(text) | NodeValue::Unsafe(text) | NodeValue::Vault(text) => text.clone(),
         NodeValue::Bool(value) => value.to_string(),
         NodeValue::Int(value) => value.to_string(),
+        NodeValue::Large(value) => value.to_string(),
         NodeValue::Float(value) => python::float(*value),
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => "null".to_owned(),
     }

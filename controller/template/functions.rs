@@ -8,7 +8,7 @@ use minijinja::value::{Value, ValueKind};
 use super::error::{Cause, fail};
 use super::python::{as_integer, entries, is_list, items, text, truth};
 use super::registry::{self, Call, Spec};
-use super::session::Session;
+use super::session::{Session, unfinished};
 use super::value::Missing;
 
 pub(super) const FUNCTIONS: &[Spec] = &[
@@ -101,7 +101,8 @@ fn lookup(call: &mut Call, list: bool) -> Result<Value, Error> {
                 (None, None) => Value::from(""),
             },
             "file" => {
-                let mut content = session.lookups().file(&term).map_err(fail)?;
+                let Some(folders) = session.folders() else { return Ok(unfinished(&term)) };
+                let mut content = session.lookups().file(&term, &folders).map_err(fail)?;
                 if rstrip {
                     content.truncate(content.trim_end().len());
                 }
@@ -111,7 +112,8 @@ fn lookup(call: &mut Call, list: bool) -> Result<Value, Error> {
                 Value::from(content)
             }
             "template" => {
-                let content = session.lookups().template(&term).map_err(fail)?;
+                let Some(folders) = session.folders() else { return Ok(unfinished(&term)) };
+                let content = session.lookups().template(&term, &folders).map_err(fail)?;
                 session.template(&term, &content)?
             }
             _ => variable(&session, &term, default.as_ref())?,

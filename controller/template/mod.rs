@@ -10,6 +10,7 @@
 
 mod collections;
 mod compile;
+mod depth;
 mod directory;
 mod encodings;
 mod engine;

@@ -7,6 +7,7 @@ use minijinja::machinery::{Span, ast};
 use minijinja::value::Value;
 
 use super::compile::Problem;
+use super::depth;
 use super::registry;
 
 /// The state of one walk.
@@ -28,6 +29,10 @@ pub(super) struct Rewriter {
     emitting: bool,
     pub(super) locals: HashSet<&'static str>,
     pub(super) nested: usize,
+    /// How many macros are around.
+    pub(super) macros: usize,
+    /// How deep the walk is in an expression.
+    depth: usize,
 }
 
 pub(super) type Expr = ast::Expr<'static>;
@@ -43,8 +48,10 @@ impl Rewriter {
             names: BTreeSet::new(),
             problems: Vec::new(),
             recording: false,
-            locals: ["loop", "caller", "varargs", "kwargs"].into(),
+            locals: ["loop", "caller"].into(),
             nested: 0,
+            macros: 0,
+            depth: 0,
             newline: None,
         }
     }
@@ -117,9 +124,36 @@ impl Rewriter {
         operation("op:truth", self.expr(expr), [], span)
     }
 
+    /// Rewrites an expression; what is too deep is noted and not walked.
     pub(super) fn expr(&mut self, expr: &Expr) -> Expr {
+        if self.depth >= depth::MOST {
+            return self.too_deep(expr.span());
+        }
+        self.depth += 1;
+        let rewritten = self.shallow(expr);
+        self.depth -= 1;
+        rewritten
+    }
+
+    fn too_deep(&mut self, span: Span) -> Expr {
+        let problem = depth::too_deep(span);
+        // Once it is too deep, every branch at this depth is.
+        if self.problems.iter().all(|known| known.message != problem.message) {
+            self.problems.push(problem);
+        }
+        constant((), span)
+    }
+
+    fn shallow(&mut self, expr: &Expr) -> Expr {
         match expr {
             ast::Expr::Var(node) => {
+                if self.macros > 0
+                    && ["varargs", "kwargs"].contains(&node.id)
+                    && !self.locals.contains(node.id)
+                {
+                    let hint = Some("give the macro a named argument for each value".to_owned());
+                    self.problem(node.span(), format!("`{}` of macros is not supported", node.id), hint);
+                }
                 self.names.insert(node.id);
                 ast::Expr::Var(spanned(ast::Var { id: node.id }, node.span()))
             }
@@ -235,6 +269,9 @@ impl Rewriter {
 
     /// `a < b < c` means `a < b and b < c`.
     fn comparison(&mut self, node: &ast::Spanned<ast::Compare<'static>>) -> Expr {
+        if self.depth + node.ops.len() > depth::MOST {
+            return self.too_deep(node.span());
+        }
         let mut left = &node.expr;
         let mut whole: Option<Expr> = None;
         for step in &node.ops {

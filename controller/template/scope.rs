@@ -1,5 +1,6 @@
 //! Where a template finds its variables.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -26,6 +27,12 @@ pub trait Scope: Sync {
 
     /// Lists every defined name, for `vars` and for "did you mean".
     fn names(&self) -> Vec<String>;
+
+    /// Lists the folders where lookups search for files, the first one first: those of the task. None means
+    /// those of the run.
+    fn folders(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 /// Scopes that are found by a name, as hosts are in `hostvars`.

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use minijinja::Error;
@@ -45,6 +46,8 @@ struct State {
     wanted: Vec<String>,
     wants_names: bool,
     names: Option<Vec<String>>,
+    wants_folders: bool,
+    folders: Option<Vec<PathBuf>>,
     pending: Option<String>,
 }
 
@@ -82,16 +85,24 @@ impl Session {
 
     /// Fetches what the last evaluation lacked; tells whether it has to be repeated.
     pub(super) fn fetch_wanted(&self, scope: &dyn Scope) -> bool {
-        let (wanted, wants_names) = {
+        let (wanted, wants_names, wants_folders) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.wanted), std::mem::take(&mut state.wants_names))
+            (
+                std::mem::take(&mut state.wanted),
+                std::mem::take(&mut state.wants_names),
+                std::mem::take(&mut state.wants_folders),
+            )
         };
+        if wants_folders {
+            let folders = scope.folders();
+            self.state().folders = Some(folders);
+        }
         if wants_names {
             let names = scope.names();
             self.state().names = Some(names);
         }
         self.fetch(&wanted.iter().map(String::as_str).collect::<Vec<_>>(), scope);
-        wants_names || !wanted.is_empty()
+        wants_names || wants_folders || !wanted.is_empty()
     }
 
     /// Returns the variable that has to be waited for.
@@ -102,7 +113,7 @@ impl Session {
     /// Tells whether what was computed lacks something and must not be kept.
     fn incomplete(&self) -> bool {
         let state = self.state();
-        state.pending.is_some() || !state.wanted.is_empty() || state.wants_names
+        state.pending.is_some() || !state.wanted.is_empty() || state.wants_names || state.wants_folders
     }
 
     /// Returns the value of a variable.
@@ -153,6 +164,13 @@ impl Session {
             state.wants_names = true;
         }
         state.names.clone()
+    }
+
+    /// Lists the folders where lookups search; nothing while they are not fetched yet.
+    pub(super) fn folders(&self) -> Option<Vec<PathBuf>> {
+        let mut state = self.state();
+        state.wants_folders |= state.folders.is_none();
+        state.folders.clone()
     }
 
     /// Renders the text of a variable. A failure becomes a value that fails when it is used.
@@ -253,7 +271,8 @@ pub(super) fn is_template(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| matches!(pair, b"{{" | b"{%" | b"{#"))
 }
 
-fn unfinished(name: &str) -> Value {
+/// What stands for a value until it was fetched.
+pub(super) fn unfinished(name: &str) -> Value {
     let message = format!("`{name}` is not known yet");
     Missing::value(Cause { message, hint: None, undefined: false, variable: None, diagnostic: None })
 }

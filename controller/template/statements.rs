@@ -197,12 +197,15 @@ impl Rewriter {
     }
 
     fn macro_node(&mut self, node: &ast::Spanned<ast::Macro<'static>>) -> ast::Spanned<ast::Macro<'static>> {
+        self.macros += 1;
+        let body = self.inner(&node.body);
+        self.macros -= 1;
         spanned(
             ast::Macro {
                 name: node.name,
                 args: node.args.iter().map(|arg| self.target(arg)).collect(),
                 defaults: node.defaults.iter().map(|default| self.expr(default)).collect(),
-                body: self.inner(&node.body),
+                body,
             },
             node.span(),
         )

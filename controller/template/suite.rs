@@ -2,6 +2,7 @@
 //! and what the engine promises beyond it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -49,6 +50,7 @@ pub(super) fn node(value: &Json) -> Node {
         Json::Bool(value) => NodeValue::Bool(*value),
         Json::Number(number) => match number.as_i64() {
             Some(integer) => NodeValue::Int(integer),
+            None if number.is_u64() => NodeValue::Large(number.as_u64().expect("it is one")),
             None => NodeValue::Float(number.as_f64().expect("a number is an integer or a float")),
         },
         Json::String(text) => NodeValue::String(text.clone()),
@@ -211,7 +213,9 @@ fn finds_mistakes_before_rendering() {
     engine.check_condition(&node(&json!(1)), &mut diagnostics);
     let file = SourceFile::new("t.j2", "", "one\r\n{{ a }}\r\n{{ b | nope }}\r\n");
     engine.check_text(&file, &TextOptions::default(), &mut diagnostics);
-    assert_eq!(diagnostics.0.len(), 9, "{:?}", diagnostics.0);
+    engine.check(&text("{% macro m() %}{{ varargs }}{{ kwargs }}{% endmacro %}"), &mut diagnostics);
+    assert_eq!(diagnostics.0.len(), 11, "{:?}", diagnostics.0);
+    diagnostics.0.truncate(9);
     let last = diagnostics.0.last().and_then(|diagnostic| diagnostic.span.as_ref()).map(Span::place);
     assert_eq!(last.as_deref(), Some("t.j2:3:8"));
 }
@@ -220,7 +224,7 @@ fn finds_mistakes_before_rendering() {
 fn accepts_what_is_right_before_rendering() {
     let engine = Engine::new();
     let mut diagnostics = Diagnostics::default();
-    let right = "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1) }}{% for x in range(3) %}{{ loop.index }}{% endfor %}\
+    let right = "{% macro m(a, kwargs) %}{{ a }}{{ kwargs }}{% endmacro %}{{ m(1, 2) }}{{ varargs }}{% for x in range(3) %}{{ loop.index }}{% endfor %}\
                  {{ x | ansible.builtin.default(omit) }} {{ y is ansible.builtin.version('1', '>') }}\
                  {% set ns = namespace(a=1) %}{{ lookup('ansible.builtin.file', 'a') }}{{ z | map('int') | select('odd') }}";
     engine.check(&text(right), &mut diagnostics);
@@ -372,7 +376,7 @@ fn reads_unsafe_text_as_it_stands_and_refuses_ciphertext() {
 struct Files;
 
 impl Lookups for Files {
-    fn file(&self, path: &str) -> Result<String, String> {
+    fn file(&self, path: &str, _: &[PathBuf]) -> Result<String, String> {
         if path == "a" {
             Ok("from {{ a }}\n\n".to_owned())
         } else {
@@ -380,7 +384,7 @@ impl Lookups for Files {
         }
     }
 
-    fn template(&self, path: &str) -> Result<String, String> {
+    fn template(&self, path: &str, _: &[PathBuf]) -> Result<String, String> {
         match path {
             "a.j2" => Ok("x = {{ v }}\n".to_owned()),
             "number.j2" => Ok("{{ v }}\n".to_owned()),

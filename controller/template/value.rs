@@ -152,18 +152,23 @@ pub(super) fn from_source(node: &Arc<Node>, name: &str, session: &Arc<Session>) 
     }
 }
 
+/// What to do about a value under `!vault`.
+pub(super) const ENCRYPTED: &str =
+    "vault is not supported yet: decrypt the value with `ansible-vault`, and pass it with `-e @FILE`";
+
 /// Makes the value for a scalar; a string with a template is rendered.
 fn scalar(node: &Node, name: &str, session: &Arc<Session>) -> Value {
     match &node.value {
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => Value::from(()),
         NodeValue::Bool(value) => Value::from(*value),
         NodeValue::Int(value) => Value::from(*value),
+        NodeValue::Large(value) => Value::from(*value),
         NodeValue::Float(value) => Value::from(*value),
         NodeValue::Unsafe(text) => Value::from(text.as_str()),
         NodeValue::String(text) => session.variable(node, text, name),
         NodeValue::Vault(_) => Missing::value(Cause {
             message: format!("`{name}` is encrypted"),
-            hint: Some("give the vault password with `--vault-password-file` or `--vault-id`".to_owned()),
+            hint: Some(ENCRYPTED.to_owned()),
             undefined: false,
             variable: None,
             diagnostic: None,
@@ -259,6 +264,7 @@ fn key_value(key: &Node) -> Value {
     match &key.value {
         NodeValue::Bool(value) => Value::from(*value),
         NodeValue::Int(value) => Value::from(*value),
+        NodeValue::Large(value) => Value::from(*value),
         NodeValue::Float(value) => Value::from(*value),
         NodeValue::String(text) | NodeValue::Unsafe(text) => Value::from(text.as_str()),
         _ => Value::from(()),

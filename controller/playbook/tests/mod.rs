@@ -64,6 +64,28 @@ fn ten_mistakes_are_found_in_one_go() {
 }
 
 #[test]
+fn words_that_nothing_is_like_are_answered_with_those_there_are() {
+    for (text, expected) in [
+        ("- hosts: []\n", "site.yml:1:10: error: `hosts` is empty | name a group, a host or a pattern"),
+        ("- hosts: ''\n", "site.yml:1:10: error: `hosts` is empty | name a group, a host or a pattern"),
+        (
+            "- { hosts: a, order: xyz }\n",
+            "site.yml:1:22: error: unknown order `xyz` | one of `inventory`, `reverse_inventory`, `sorted`, `reverse_sorted`, `shuffle`",
+        ),
+        (
+            "- { hosts: a, strategy: fre }\n",
+            "site.yml:1:25: error: unknown strategy `fre` | one of `linear`, `host_pinned`",
+        ),
+        (
+            "$ANSIBLE_VAULT;1.1;AES256\n3061\n",
+            "site.yml:1:1: error: this playbook is encrypted | vault is not supported yet: decrypt it with `ansible-vault`",
+        ),
+    ] {
+        assert_eq!(site(text).messages(), expected, "{text}");
+    }
+}
+
+#[test]
 fn keywords_of_a_play_are_kept() {
     let files = site(
         "- name: roll out
@@ -325,6 +347,7 @@ fn a_rollout_of_ten_tasks_is_understood() {
 ",
         ),
         ("templates/agent.json.j2", "{ \"controller\": {{ controller | to_json }} }\n"),
+        ("payload.bin", ""),
         ("agent.xml.j2", "{% for x in [1] %}<x/>{% endfor %}\n"),
     ]);
     let playbook = files.good();
@@ -357,7 +380,7 @@ fn template_files_and_literal_options_are_checked() {
   tasks:
     - template: { src: bad.j2, dest: /x }
     - template: { src: bad.j2, dest: /y }
-    - template: { src: not-there-yet.j2, dest: /x }
+    - template: { src: not-there.j2, dest: /x }
     - copy: { src: a, dest: /a, mode: 644 }
     - file: { path: /a, state: directroy, mode: rwx }
     - file: { pth: /a }
@@ -367,10 +390,12 @@ fn template_files_and_literal_options_are_checked() {
       args: { creates: /y }
 ",
         ),
+        ("a", ""),
         ("templates/bad.j2", "fine\n{{ x | uper }}\n{% if x %}\n"),
     ]);
     assert_snapshot!(files.messages(), @r#"
     templates/bad.j2:3:9: error: unexpected end of input, expected end of block | close what was opened
+    site.yml:5:24: error: could not find `not-there.j2`; searched `templates/not-there.j2`, `not-there.j2`
     site.yml:6:39: warning: mode 644 is a decimal number, 1204 in octal | write `"0644"`
     site.yml:7:32: error: option `state` of `file`: 'directroy' is not possible here | did you mean `directory`?
     site.yml:7:49: error: option `mode` of `file`: 'rwx' is not a file mode | write it as text in octal (`"0644"`) or symbolic (`u=rw,g=r,o=`)

@@ -153,7 +153,7 @@ fn roles_are_looked_for_beside_the_playbook_then_in_the_path() {
         ("roles/own/tasks/main.yml", "- debug: msg=x\n"),
         ("beside/tasks/main.yml", "- debug: msg=x\n"),
     ]);
-    let options = LoadOptions { roles_path: vec![elsewhere.path().to_path_buf()] };
+    let options = LoadOptions { roles_path: vec![elsewhere.path().to_path_buf()], ..LoadOptions::default() };
     let (playbook, diagnostics) = files.load_with(&options);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let paths: Vec<_> =
