@@ -211,8 +211,11 @@ mod tests {
 
     #[test]
     fn the_default_may_be_said() {
-        // It fails for another reason: there is no inventory.
-        assert_eq!(refused("apply p.yml --on-failure stop --no-ansible-cfg"), "no inventory is given");
+        // It fails for another reason: there is no such playbook.
+        let line = "paceline apply nothing.yml --on-failure stop --no-ansible-cfg";
+        let error = run(Cli::try_parse_from(line.split(' ')).unwrap(), &Environment::read()).unwrap_err();
+        let said = error.messages.concat() + &error.rendered.unwrap_or_default();
+        assert!(said.contains("nothing.yml") && !said.contains("on-failure"), "{said}");
     }
 
     #[test]

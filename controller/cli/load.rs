@@ -52,8 +52,25 @@ pub(super) fn settings(
     }
 }
 
-/// Loads the inventory that `-i` or `ansible.cfg` names.
+/// What is wrong where an inventory is needed and none is given.
+pub(super) fn no_inventory() -> CommandError {
+    CommandError::user("no inventory is given")
+        .hint("name one with `-i FILE`, or try `paceline lab run playbooks/install-agent.yml`")
+}
+
+/// Loads the inventory that `-i` or `ansible.cfg` names; there has to be one.
 pub(super) fn inventory(
+    args: &InventoryArgs,
+    playbook_dir: Option<&std::path::Path>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<Loaded, CommandError> {
+    let loaded = optional_inventory(args, playbook_dir, global, environment)?;
+    if loaded.sources.is_empty() { Err(no_inventory()) } else { Ok(loaded) }
+}
+
+/// Loads the inventory that `-i` or `ansible.cfg` names, if there is one. Without one there is `localhost`.
+pub(super) fn optional_inventory(
     args: &InventoryArgs,
     playbook_dir: Option<&std::path::Path>,
     global: &Global,
@@ -66,10 +83,6 @@ pub(super) fn inventory(
         args.inventory.iter().map(|argument| InventorySource::from_argument(argument)).collect();
     if sources.is_empty() {
         sources.extend(settings.inventory.iter().cloned().map(InventorySource::Path));
-    }
-    if sources.is_empty() {
-        return Err(CommandError::user("no inventory is given")
-            .hint("name one with `-i FILE`, or try `paceline lab run playbooks/install-agent.yml`"));
     }
     let (inventory, found) = Inventory::load(&sources, playbook_dir);
     diagnostics.extend(found);

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod completions;
+mod connections;
 mod error;
 mod extra_vars;
 mod interrupt;

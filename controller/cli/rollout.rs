@@ -81,7 +81,7 @@ fn prepare_all(
     environment: &Environment,
 ) -> Result<Prepared, CommandError> {
     let directory = request.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
-    let mut loaded = load::inventory(request.inventory, directory.as_deref(), global, environment)?;
+    let mut loaded = load::optional_inventory(request.inventory, directory.as_deref(), global, environment)?;
     let options = playbook::LoadOptions {
         roles_path: loaded.settings.roles_path.clone(),
         home: environment.home.clone(),
@@ -133,12 +133,19 @@ fn prepare_all(
         let (prepared, diagnostics) = prepare(&playbooks, &scope, &engine, &selection);
         loaded.diagnostics.extend(diagnostics);
         plays = prepared;
+        let reach = Reach::new(request.connection, &loaded.settings, None, environment)?;
+        loaded.diagnostics.extend(super::connections::check(&plays, &scope, &engine, &reach));
     }
     loaded.check(environment)?;
-    if request.rollout.syntax_check {
+    let without = loaded.sources.is_empty();
+    let listed = request.rollout.list_tasks || request.rollout.list_tags;
+    if request.rollout.syntax_check || (without && listed) {
         return Ok(Prepared { loaded, playbooks, scope, engine, plays });
     }
     if plays.iter().all(|play| play.waves.is_empty()) {
+        if without {
+            return Err(load::no_inventory());
+        }
         let what = if limited { "`hosts` and `--limit` together select" } else { "`hosts` selects" };
         return Err(CommandError::user(format!("no hosts to target: {what} none"))
             .hint("`paceline inventory list` shows what there is"));

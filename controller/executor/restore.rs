@@ -220,14 +220,14 @@ async fn restore_points(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it. The times of folders are restored in any case.
+/// below it. The times of a folder wait too: what is restored in it later would change them again.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
     let below = |path: &str, folder: &str| {
         path.strip_prefix(folder.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
-    point.kind != "times" && failed.iter().any(related)
+    failed.iter().any(related)
 }
 
 #[cfg(test)]
@@ -245,7 +245,8 @@ mod tests {
             ("file", "/opt/agent/log", true),
             ("file", "/opt/agent/logger", false),
             ("file", "/etc/agent.conf", false),
-            ("times", "/opt/agent", false),
+            ("times", "/opt", true),
+            ("times", "/etc", false),
         ] {
             assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
         }

@@ -76,6 +76,16 @@ pub enum TransportError {
         #[source]
         source: Unrendered,
     },
+    /// A variable that decides how the host is reached has a value that it cannot have.
+    #[error("`{host}`: `{variable}`: {what}")]
+    Setting {
+        /// Name in the inventory.
+        host: String,
+        /// The variable.
+        variable: String,
+        /// What is wrong; a hint may follow behind `\nhint: `.
+        what: String,
+    },
     /// A local problem: key file, known_hosts, ssh config.
     #[error("{message}")]
     Local {
@@ -109,6 +119,7 @@ impl TransportError {
             | Self::HostKey { .. }
             | Self::Authenticate { .. }
             | Self::Variable { .. }
+            | Self::Setting { .. }
             | Self::Local { .. } => false,
         }
     }

@@ -45,7 +45,11 @@ impl<'a> Variables<'a> {
     }
 
     pub(super) fn error(&self, name: &str, what: &str) -> TransportError {
-        TransportError::Local { message: format!("`{}`: `{name}`: {what}", self.host) }
+        TransportError::Setting {
+            host: self.host.to_owned(),
+            variable: name.to_owned(),
+            what: what.to_owned(),
+        }
     }
 
     pub(super) fn value(&self, name: &str) -> Result<Option<Value>, TransportError> {

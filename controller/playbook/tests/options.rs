@@ -24,7 +24,9 @@ fn values_that_are_not_supported_are_found_before_the_run() {
     site.yml:3:47: error: option `local_follow` of `copy`: `false` is not supported | copy the files, then make the links with `file`
     site.yml:3:58: error: option `owner` of `copy`: `a:b` cannot be the name of a user or a group
     site.yml:3:75: error: option `validate` of `copy`: validate must contain %s: true | `%s` stands for the path of the new file
+    site.yml:4:20: error: could not find `a`; searched `files/a`, `a`
     site.yml:5:57: error: option `output_encoding` of `template`: `latin-1` is not supported | leave it out for `utf-8`
+    site.yml:6:24: error: could not find `a.j2`; searched `templates/a.j2`, `a.j2`
     site.yml:7:31: error: option `mime` of `stat`: `true` is not supported | leave it out, or run `file` with `command`
     site.yml:7:52: error: option `get_attributes` of `stat`: `true` is not supported | leave it out, or run `lsattr` with `command`
     site.yml:9:31: error: option `mode` of `file`: `preserve` is a mode for `copy` and `template` only
@@ -65,5 +67,6 @@ fn an_open_quote_is_all_that_is_said_about_its_task() {
     assert_snapshot!(files.messages(), @"
     site.yml:3:14: error: the text has a quote that is not closed | close it, or write the options as a mapping (commands: `cmd: |`)
     site.yml:4:13: error: the text has a quote that is not closed | close it, or write the options as a mapping (commands: `cmd: |`)
+    site.yml:5:7: error: `command` has nothing to run | give it a command line, `cmd` or `argv`
     ");
 }

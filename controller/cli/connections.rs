@@ -1,0 +1,65 @@
+//! Finds connection variables that are wrong as they are written, before any host is touched.
+//!
+//! Values that only a run can know make their host unreachable when it is its turn.
+
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+
+use super::load::Reach;
+use crate::executor::{PreparedPlay, connection_variable};
+use crate::plan::{HostScope, HostValues, LoopScope, RunScope, TaskScope};
+use crate::source::{Diagnostic, Diagnostics, Node};
+use crate::template::{Binding, Engine, Scope as _};
+use crate::transport::TransportError;
+
+/// Checks how the hosts of all plays are reached; each mistake is told once, however many hosts have it.
+pub(super) fn check(
+    plays: &[PreparedPlay],
+    run: &Arc<RunScope>,
+    engine: &Engine,
+    reach: &Reach,
+) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let mut told = HashSet::new();
+    for play in plays {
+        let keyword =
+            |name: &str| play.context.connection.iter().find(|(key, _)| *key == name).map(|(_, node)| node);
+        for host in play.waves.iter().flatten() {
+            let learned = RwLock::new(HostValues::default());
+            let scope = HostScope {
+                run,
+                play: Some(&play.context.scope),
+                host,
+                learned: &learned,
+                task: TaskScope::default(),
+                item: LoopScope::default(),
+            };
+            let variable = |name: &str| connection_variable(engine, &scope, name, keyword(name));
+            let Err(TransportError::Setting { variable, what, .. }) =
+                reach.target(host, &run.inventory, &variable)
+            else {
+                continue;
+            };
+            let node = match scope.lookup(&variable) {
+                Some(Binding::Source(node)) => node,
+                _ => match keyword(&variable) {
+                    Some(node) => node.clone(),
+                    None => continue,
+                },
+            };
+            if is_literal(&node) && told.insert((node.span.place(), what.clone())) {
+                let (what, hint) = match what.split_once("\nhint: ") {
+                    Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+                    None => (what, None),
+                };
+                let error = Diagnostic::error(&node.span, format!("`{variable}`: {what}"));
+                diagnostics.push(Diagnostic { hint, ..error });
+            }
+        }
+    }
+    diagnostics
+}
+
+fn is_literal(node: &Node) -> bool {
+    !node.as_str().is_some_and(|text| text.contains("{{") || text.contains("{%"))
+}
