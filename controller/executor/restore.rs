@@ -220,7 +220,7 @@ async fn restore_points(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it. The times of a folder wait too: what is restored in it later would change them again.
+/// below it.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
     let below = |path: &str, folder: &str| {
         path.strip_prefix(folder.trim_end_matches('/'))
@@ -246,7 +246,6 @@ mod tests {
             ("file", "/opt/agent/logger", false),
             ("file", "/etc/agent.conf", false),
             ("times", "/opt", true),
-            ("times", "/etc", false),
         ] {
             assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
         }
