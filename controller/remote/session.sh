@@ -138,6 +138,7 @@ plr_follow(){ # live output, time limit and the size of the files, until the com
 plr_xo=0 plr_xe=0 plr_dr=0 plr_st=0 plr_ao=0 plr_ae=0
 while [ ! -e "$pl_d/x$plr_f" ]; do
 sleep "$plr_tick" 5<&- 6>&- 7>&- || { plr_tick=1; sleep 1 5<&- 6>&- 7>&-; }
+[ -d "$pl_d" ] || exit
 if ! kill -0 $$; then plr_signal CONT; rm -rf "$pl_d"; exit; fi
 [ ! -e "$pl_d/x$plr_f" ] || break
 if [ "$plr_t" != 0 ]; then

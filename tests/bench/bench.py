@@ -217,14 +217,13 @@ def measure(lab, command, log):
     after = lab.server.counts()
     if process.returncode != 0:
         sys.exit(f"{command[0]} ended with {process.returncode}:\n{pathlib.Path(log).read_text(errors='replace')[-3000:]}")
-    host_cpu, connections, received = (b - a for a, b in zip(before, after))
+    host_cpu, connections = (b - a for a, b in zip(before, after))
     return {
         "wall": wall,
         "controller": (usage.ru_utime + usage.ru_stime) * 1000 / lab.count,
         "host": host_cpu * 1000 / lab.count,
         "memory": memory.peak,
         "connections": connections / lab.count,
-        "received": received / 1024 / lab.count,
     }
 
 
@@ -249,10 +248,10 @@ def table(results, forks, reps):
     lines = [
         f"Ten tasks on N hosts of one OpenSSH server, {os.cpu_count()} cores for controller and hosts together, "
         f"{forks} hosts at work (ansible-core: 50 forks, pipelining); median (least-most) of {reps} runs. "
-        "Times in brackets with `x` are multiples of the floor.",
+        "The columns `x` are multiples of the floor.",
         "",
-        "| N | run | tool | wall s | x | controller CPU ms/host | host CPU ms/host | x | peak MB | connections/host | KiB to a host |",
-        "|--:|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| N | run | tool | wall s | x | controller CPU ms/host | host CPU ms/host | x | peak MB | connections/host |",
+        "|--:|:--|:--|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for (count, run, tool), rows in sorted(results.items(), key=lambda item: (item[0][0], item[0][1])):
         floor = results.get((count, run, "floor"))
@@ -267,7 +266,7 @@ def table(results, forks, reps):
 
         cells = [count, run, tool, spread(of("wall"), 2), ratio("wall"), spread(of("controller"), 1)]
         cells += [spread(of("host"), 0), ratio("host"), spread(of("memory"), 0)]
-        cells += [f"{statistics.median(of('connections')):.2g}", f"{statistics.median(of('received')):.0f}"]
+        cells += [f"{statistics.median(of('connections')):.2g}"]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
