@@ -2,6 +2,7 @@
 //!
 //! Values that only a run can know make their host unreachable when it is its turn.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
@@ -34,26 +35,34 @@ pub(super) fn check(
                 task: TaskScope::default(),
                 item: LoopScope::default(),
             };
-            let variable = |name: &str| connection_variable(engine, &scope, name, keyword(name));
-            let Err(TransportError::Setting { variable, what, .. }) =
+            // What was found wrong is passed over, so that the next mistake of the host is found too.
+            let wrong = RefCell::new(HashSet::new());
+            let variable = |name: &str| {
+                if wrong.borrow().contains(name) {
+                    return Ok(None);
+                }
+                connection_variable(engine, &scope, name, keyword(name))
+            };
+            while let Err(TransportError::Setting { variable, what, .. }) =
                 reach.target(host, &run.inventory, &variable)
-            else {
-                continue;
-            };
-            let node = match scope.lookup(&variable) {
-                Some(Binding::Source(node)) => node,
-                _ => match keyword(&variable) {
-                    Some(node) => node.clone(),
-                    None => continue,
-                },
-            };
-            if is_literal(&node) && told.insert((node.span.place(), what.clone())) {
-                let (what, hint) = match what.split_once("\nhint: ") {
-                    Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-                    None => (what, None),
+            {
+                let node = match scope.lookup(&variable) {
+                    Some(Binding::Source(node)) => Some(node),
+                    _ => keyword(&variable).cloned(),
                 };
-                let error = Diagnostic::error(&node.span, format!("`{variable}`: {what}"));
-                diagnostics.push(Diagnostic { hint, ..error });
+                if let Some(node) = node.filter(|node| is_literal(node))
+                    && told.insert((node.span.place(), what.clone()))
+                {
+                    let (what, hint) = match what.split_once("\nhint: ") {
+                        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+                        None => (what, None),
+                    };
+                    let error = Diagnostic::error(&node.span, format!("`{variable}`: {what}"));
+                    diagnostics.push(Diagnostic { hint, ..error });
+                }
+                if !wrong.borrow_mut().insert(variable) {
+                    break;
+                }
             }
         }
     }

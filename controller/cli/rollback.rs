@@ -21,6 +21,7 @@ use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::journal::{self, NewRun, RunFolder, RunRecord};
 use crate::operation::Point;
+use crate::pattern;
 use crate::plan::Login;
 use crate::template::Engine;
 
@@ -82,16 +83,33 @@ pub(super) fn run(
     };
     as_recorded(&mut args, &record);
     let saved = points(&folder)?;
-    let loaded = load::inventory(&args.inventory, record.playbook_dir.as_deref(), global, environment)?;
+    let loaded =
+        load::optional_inventory(&args.inventory, record.playbook_dir.as_deref(), global, environment)?;
     loaded.check(environment)?;
-    let hosts: Vec<HostName> = loaded
-        .select(args.inventory.limit.as_deref(), environment)?
-        .into_iter()
-        .filter(|host| saved.get(&*host.0).is_some_and(|host| !host.is_empty()))
-        .collect();
+    let mut hosts = loaded.select(args.inventory.limit.as_deref(), environment)?;
+    if args.inventory.limit.is_none() {
+        // The controller itself is a target that no inventory has to name.
+        let unnamed =
+            |host: &HostName| pattern::is_localhost(&host.0) && !loaded.inventory.hosts.contains_key(host);
+        hosts.extend(saved.keys().map(|host| HostName::from(host.as_str())).filter(unnamed));
+    }
+    hosts.retain(|host| saved.get(&*host.0).is_some_and(|host| !host.is_empty()));
     if args.to.is_some() && hosts.len() != 1 {
         return Err(CommandError::user("`--to` names a point of one host")
             .hint("select the host with `-l HOST`; `paceline runs show RUN --host HOST` lists its points"));
+    }
+    if let (Some(to), [host]) = (args.to, hosts.as_slice())
+        && let Some(HostPoints { points, .. }) = saved.get(&*host.0)
+        && !points.iter().any(|(_, point)| point.number == to)
+    {
+        let last = points.last().map_or(0, |(_, point)| point.number);
+        return Err(CommandError::user(format!("`{}` has no rollback point {to} in this run", host.0)).hint(
+            format!(
+                "it has {last}; `paceline runs show {} --host {}` lists them",
+                journal::short_id(folder.id()),
+                host.0
+            ),
+        ));
     }
     if hosts.is_empty() {
         return Err(CommandError::user(format!(
@@ -123,7 +141,7 @@ fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
     let (chosen, passed) = if text == "latest" {
         let mut rollouts = runs.iter().filter(|run| rolled_out(run)).peekable();
         let mut passed = Vec::new();
-        while let Some(run) = rollouts.next_if(|run| !points(run).is_ok_and(|hosts| !hosts.is_empty())) {
+        while let Some(run) = rollouts.next_if(|run| !has_points(run)) {
             passed.push(journal::short_id(run.id()).to_owned());
         }
         (rollouts.next().cloned(), passed)
@@ -152,6 +170,11 @@ fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
         );
     }
     Ok(chosen)
+}
+
+/// Whether a run left something to restore.
+fn has_points(run: &RunFolder) -> bool {
+    points(run).is_ok_and(|hosts| hosts.values().any(|host| !host.points.is_empty()))
 }
 
 /// Whether a run may have changed hosts: neither a plan nor a rollback.
@@ -343,7 +366,7 @@ async fn roll_back(
     };
     let new = NewRun::create(&global.state_dir, record).map_err(CommandError::failed)?;
     let journal = new.journal().map_err(CommandError::failed)?;
-    let (observer, screen) = show::reporter(global, environment, false)?;
+    let (observer, screen) = show::reporter(global, environment, false, true)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
     let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));

@@ -20,7 +20,7 @@ use crate::executor::{
 };
 use crate::inventory::InventorySource;
 use crate::journal::{NewRun, RunRecord, digests};
-use crate::plan::{BecomeDefaults, FileCache, RunScope};
+use crate::plan::{self, BecomeDefaults, FileCache, RunScope};
 use crate::playbook::{self, Playbook};
 use crate::secrets::Masks;
 use crate::settings::Gathering;
@@ -118,6 +118,9 @@ fn prepare_all(
     if limited {
         // A part of the limit that matches nothing is about the command line, not about a play.
         loaded.select(request.inventory.limit.as_deref(), environment)?;
+    }
+    if let Err(error) = plan::waves(&[()], Some(&json!(args.serial))) {
+        return Err(CommandError::user(format!("`--serial`: {error}")).hint("for example `1,10%,50%`"));
     }
     let selection = Selection {
         limit,
@@ -276,7 +279,7 @@ async fn roll_out(
         verbosity: global.verbose,
         exit_code: request.exit_code,
     };
-    let (observer, screen) = show::reporter(global, environment, request.diff)?;
+    let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
     let (emitter, dispatcher) = Dispatcher::start(folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
     let settings = &loaded.settings.r#become;

@@ -35,6 +35,7 @@ pub(super) fn reporter(
     global: &Global,
     environment: &Environment,
     diff: bool,
+    may_roll_back: bool,
 ) -> Result<(Box<dyn Observer>, Screen), CommandError> {
     let columns = environment.stdout_terminal.then(|| ui::terminal_size().0);
     let options = Options {
@@ -44,6 +45,8 @@ pub(super) fn reporter(
         state_dir: Some(global.state_dir.clone()),
         name_state_dir: global.state_dir != std::path::Path::new(".paceline"),
         suggest_resume: false,
+        // The hosts of a lab are gone when it could be followed.
+        suggest_rollback: may_roll_back,
         columns: columns.map_or(79, |columns| columns.saturating_sub(1).min(79)),
         terminal: columns,
         ..Options::default()

@@ -30,7 +30,7 @@ impl Worker<'_> {
             },
             Err(stop @ (Stop::Failed | Stop::FailedElsewhere)) => {
                 let message = matches!(stop, Stop::FailedElsewhere)
-                    .then(|| "a `run_once` task failed on the host that ran it".to_owned());
+                    .then(|| "what one host did for all failed there".to_owned());
                 (
                     Condition::Failed,
                     EventKind::HostFinished { status: HostStatus::Failed, message, hint: None },

@@ -329,7 +329,10 @@ impl HostStory {
     fn task(&mut self, at: String, task: String, status: Status, changed: bool, message: Option<String>) {
         let of_task = |step: &&mut StepStory| step.task == task && step.status.is_some() && !step.ended;
         let mut steps: Vec<&mut StepStory> = self.steps.iter_mut().filter(of_task).collect();
-        let failed = steps.iter().any(|step| step.status == Some(Status::Failed));
+        let bad = |step: &&mut StepStory| {
+            matches!(step.status, Some(Status::Failed | Status::Ignored | Status::Rescued))
+        };
+        let failed = steps.iter().any(bad);
         let Some(last) = steps.last_mut() else {
             let status = Some(status);
             self.steps.push(StepStory {

@@ -164,7 +164,9 @@ impl RunSummary {
     pub(super) fn count(&mut self, hosts: &IndexMap<String, Recap>) {
         self.unreachable = hosts.values().filter(|recap| recap.unreachable > 0).count();
         self.failed = hosts.values().filter(|recap| recap.unreachable == 0 && recap.failed > 0).count();
-        self.ok = hosts.len() - self.unreachable - self.failed;
+        // Targets that never had their turn are none of these.
+        let idle = hosts.values().filter(|recap| **recap == Recap::default()).count();
+        self.ok = hosts.len() - self.unreachable - self.failed - idle;
     }
 
     /// Tells a run that goes on from one that broke off, and how long either has been seen at work: events are

@@ -34,7 +34,7 @@ pub fn recap_lines(
     let mut names: Vec<&String> = hosts.keys().collect();
     names.sort_unstable();
     let all = |style: Style| names.iter().map(move |host| recap_line(host, &hosts[*host], palette, style));
-    let wide = Style { host: 26, count: 4, all: true };
+    let wide = Style { host: 26, count: 4, rare: [true; 3] };
     let plain = Palette { color: false };
     let widest =
         names.iter().map(|host| width(recap_line(host, &hosts[*host], plain, wide).trim_end())).max();
@@ -43,8 +43,8 @@ pub fn recap_lines(
     }
     let host = names.iter().map(|host| width(&sanitize_line(host))).max().unwrap_or_default();
     let used = |count: fn(&Recap) -> u64| hosts.values().any(|recap| count(recap) > 0);
-    let rare = used(|recap| recap.skipped + recap.rescued + recap.ignored);
-    all(Style { host, count: 3, all: rare }).map(|line| line.trim_end().to_owned()).collect()
+    let rare = [used(|recap| recap.skipped), used(|recap| recap.rescued), used(|recap| recap.ignored)];
+    all(Style { host, count: 3, rare }).map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// How close a line of the recap is drawn.
@@ -52,8 +52,8 @@ pub fn recap_lines(
 struct Style {
     host: usize,
     count: usize,
-    /// Whether kinds that are rare are shown too.
-    all: bool,
+    /// Whether `skipped`, `rescued` and `ignored` are shown.
+    rare: [bool; 3],
 }
 
 fn recap_line(host: &str, recap: &Recap, palette: Palette, style: Style) -> String {
@@ -76,9 +76,10 @@ fn recap_line(host: &str, recap: &Recap, palette: Palette, style: Style) -> Stri
         ("rescued", recap.rescued, Tone::Ok),
         ("ignored", recap.ignored, Tone::Warning),
     ];
-    let counts = &counts[..if style.all { 7 } else { 4 }];
+    let shown = [true; 4].into_iter().chain(style.rare);
+    let counts = counts.into_iter().zip(shown).filter(|(_, shown)| *shown).map(|(count, _)| count);
     let rolled_back = (recap.rolled_back > 0).then_some(("rolled_back", recap.rolled_back, Tone::Changed));
-    for (name, count, tone) in counts.iter().copied().chain(rolled_back) {
+    for (name, count, tone) in counts.chain(rolled_back) {
         let text = format!("{name}={count:<space$}", space = style.count);
         line.push(' ');
         line.push_str(&if count == 0 { text } else { palette.paint(tone, &text) });
@@ -96,7 +97,14 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     let changed = hosts.values().filter(|recap| recap.changed > 0).count();
 
     let would = if end.check { " would change" } else { " changed" };
-    let mut parts = vec![format!("{}, {changed}{would}", counted(end.targets, "host"))];
+    let restored = hosts.values().map(|recap| recap.rolled_back).sum::<u64>() as usize;
+    let mut parts = vec![counted(end.targets, "host")];
+    if changed > 0 || restored == 0 {
+        parts.push(format!("{changed}{would}"));
+    }
+    if restored > 0 {
+        parts.push(format!("{} restored", counted(restored, "point")));
+    }
     for (number, word) in
         [(failed.len(), "failed"), (unreachable.len(), "unreachable"), (waiting, "without a task")]
     {
@@ -190,7 +198,6 @@ mod tests {
         ])
     }
 
-    /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
     #[test]
     fn a_narrow_terminal_has_a_closer_recap() {
         let recap = Recap { ok: 12, changed: 6, ..Recap::default() };
@@ -203,10 +210,11 @@ mod tests {
         ");
         hosts["b"].skipped = 1;
         let lines = lines(&hosts);
-        let end = "unreachable=0   failed=0   skipped=1   rescued=0   ignored=0";
+        let end = "unreachable=0   failed=0   skipped=1";
         assert!(lines.lines().next().is_some_and(|line| line.ends_with(end)), "{lines}");
     }
 
+    /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
     #[test]
     fn is_ansibles_recap() {
         let lines = recap_lines(&hosts(), Palette { color: false }, None);
@@ -242,7 +250,7 @@ mod tests {
         };
         insta::assert_snapshot!(end_lines(&hosts(), &end, &options).join("\n"), @r"
 
-        run 0198-run took 12.3 s: 6 hosts, 1 changed, 1 failed, 1 unreachable, 3 without a task; exit code 4
+        run 0198-run took 12.3 s: 6 hosts, 1 changed, 2 points restored, 1 failed, 1 unreachable, 3 without a task; exit code 4
         logs: my state/runs/0198-run/hosts/
         next: paceline runs logs 0198-run web-2.example --state-dir 'my state'  what happened on that host
               paceline resume 0198-run --state-dir 'my state'                   go on with the hosts that are not done

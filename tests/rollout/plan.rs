@@ -38,3 +38,22 @@ fn a_plan_says_by_its_exit_code_whether_there_is_something_to_do() {
     fleet.apply(0, &[]);
     fleet.environment.run(&plan).expect(0);
 }
+
+#[test]
+fn wrong_connection_variables_are_all_told_before_the_run() {
+    let mut fleet = Fleet::of(2);
+    fleet.hosts.set("h02", "ansible_port", "abc").set("h02", "ansible_host_key_checking", "perhaps");
+    fleet.hosts.write(&fleet.environment);
+    let ended = fleet.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    for text in [
+        "`ansible_port`: `abc` is not a port",
+        "inventory.yml:",
+        "`ansible_host_key_checking`: it must be true or false",
+    ] {
+        assert!(ended.stderr.contains(text), "no {text} in {}", ended.stderr);
+    }
+    assert!(!fleet.work("h01").join("agent").exists(), "a host was touched");
+    let ended =
+        fleet.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml", "--serial", "abc"]).expect(1);
+    assert!(ended.stderr.contains("`--serial`"), "{}", ended.stderr);
+}

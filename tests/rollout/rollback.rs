@@ -190,3 +190,35 @@ fn what_somebody_else_put_into_a_new_folder_stays_and_is_named() {
     };
     assert_eq!(difference(&times(before[0].clone()), &times(tree_with_times(&fleet.work("h01")))), "");
 }
+
+#[test]
+fn the_controller_itself_is_taken_back_without_an_inventory() {
+    let environment = crate::support::environment::Environment::new();
+    let file = environment.path("made");
+    let playbook = format!(
+        "- hosts: localhost\n  gather_facts: false\n  vars: {{ paceline_base: {} }}\n  tasks:\n    - copy: {{ content: x, dest: {} }}\n",
+        environment.path("base").display(),
+        file.display()
+    );
+    environment.write("local.yml", &playbook);
+    environment.events(0, &["apply", "local.yml"]);
+    assert!(file.exists());
+    let ended = environment.run(&["rollback", "latest", "--to", "9"]).expect(1);
+    assert!(ended.stderr.contains("no rollback point 9"), "{}", ended.stderr);
+    environment.events(0, &["rollback", "latest"]);
+    assert!(!file.exists());
+}
+
+#[test]
+fn the_latest_is_the_newest_that_left_points() {
+    let fleet = Fleet::of(1);
+    before(&fleet, &["h01"]);
+    fleet.environment.write("playbook.yml", CHANGES);
+    let run = fleet.apply(0, &[]).0[0].run.clone();
+    fleet
+        .environment
+        .write("playbook.yml", "- hosts: web\n  gather_facts: false\n  tasks:\n    - command: uptime\n");
+    fleet.apply(0, &[]);
+    let ended = fleet.environment.run(&["rollback", "latest", "--plan", "--output", "json"]).expect(0);
+    assert!(ended.stdout.contains(&run), "{}", ended.stdout);
+}

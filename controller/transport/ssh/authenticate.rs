@@ -395,7 +395,7 @@ impl<'a> Attempt<'a> {
         let hint = if let (true, Some(hint)) = (self.tried.is_empty(), &self.key_hint) {
             hint
         } else if wants_password && self.credentials().password.is_none() {
-            "the host takes a password: ask for it with -k, or set `ansible_password` in a vault"
+            "the host takes a password: ask for it with -k, or set `ansible_password`"
         } else if self.tried.is_empty() {
             "there was nothing to offer: start an agent, name a key with --private-key, or ask for a password with -k"
         } else if self.password_sent {
