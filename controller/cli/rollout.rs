@@ -213,11 +213,11 @@ fn confirm(
     }
     let inventory = &prepared.loaded.inventory.hosts;
     let all = inventory.len();
-    // However a play says it: `all`, a list, a pattern, a variable, a group that holds every host.
+    // However a play says `all`: in a list, a longer pattern, a variable. Who names a group means that group.
     let known = |play: &PreparedPlay| {
         play.waves.iter().flatten().filter(|host| inventory.contains_key(*host)).count()
     };
-    let whole = prepared.plays.iter().any(|play| known(play) >= all);
+    let whole = prepared.plays.iter().any(|play| play.names_all && known(play) >= all);
     let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
     if request.check || request.trusted || request.rollout.yes || !fleet {
         return Ok(());

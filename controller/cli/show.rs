@@ -49,7 +49,6 @@ pub(super) fn reporter(
         suggest_rollback: may_roll_back,
         columns: columns.map_or(79, |columns| columns.saturating_sub(1).min(79)),
         terminal: columns,
-        ..Options::default()
     };
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
     let bars = environment.stdout_terminal && stderr.is_terminal() && !environment.dumb_terminal;

@@ -29,6 +29,8 @@ pub struct PreparedPlay {
     pub lockstep: bool,
     /// When it gives up.
     pub budget: Budget,
+    /// Whether its `hosts` say `all`, written out or by a variable.
+    pub names_all: bool,
 }
 
 /// What command line and `ansible.cfg` choose.
@@ -171,6 +173,7 @@ impl Preparing<'_> {
                 connection: play.connection.clone(),
             },
             waves,
+            names_all: pattern_text(&hosts).split([',', ':']).any(|part| matches!(part.trim(), "all" | "*")),
             lockstep,
             budget,
         })
@@ -209,12 +212,7 @@ impl Preparing<'_> {
 
     /// Selects the targets of the play in its order.
     fn targets(&mut self, hosts: &Value) -> Vec<HostName> {
-        let text = match hosts {
-            Value::Array(patterns) => {
-                patterns.iter().map(crate::module::to_text).collect::<Vec<_>>().join(",")
-            }
-            other => crate::module::to_text(other),
-        };
+        let text = pattern_text(hosts);
         let selected = Pattern::parse(&text).and_then(|pattern| {
             pattern::select(&self.scope.inventory, &pattern, self.selection.limit.as_ref())
         });
@@ -269,6 +267,14 @@ impl Preparing<'_> {
             }
         }
         loaded
+    }
+}
+
+/// `hosts` as one pattern.
+fn pattern_text(hosts: &Value) -> String {
+    match hosts {
+        Value::Array(patterns) => patterns.iter().map(crate::module::to_text).collect::<Vec<_>>().join(","),
+        other => crate::module::to_text(other),
     }
 }
 
