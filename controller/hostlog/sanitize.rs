@@ -70,7 +70,7 @@ pub fn sanitize_line(text: &str) -> Cow<'_, str> {
 }
 
 /// A JSON document whose strings hold what they held before, written so that it does no harm on a terminal: what
-/// [`sanitize_text`] would change becomes `\uXXXX`. JSON has none of it outside of strings.
+/// [`sanitize_text`] would change becomes `\uHHHH`. JSON has none of it outside of strings.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     let harmful = |c: char| !matches!(c, '\t' | '\n' | '\r') && is_unsafe(c);
     if json.is_ascii() && !json.contains('\x7f') || !json.chars().any(harmful) {

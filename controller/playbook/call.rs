@@ -76,6 +76,7 @@ impl Loader<'_> {
             _ => {
                 let message = format!("`{}` takes options, not {}", call.name, call.value.kind());
                 self.report(Diagnostic::error(&call.value.span, message));
+                cut = true;
             }
         }
         self.merge_args(call, args, &mut given);

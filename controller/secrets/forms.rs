@@ -82,7 +82,7 @@ fn lower_escapes(percent: &str) -> String {
     out
 }
 
-/// As Python's `json` writes it: anything outside ASCII is `\uXXXX`.
+/// As Python's `json` writes it: anything outside ASCII is `\uHHHH`.
 fn ascii_only(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];

@@ -261,32 +261,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::super::Status;
+    use super::super::testing::{KEY, file, scanned};
     use super::*;
-
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN4YDE8kZKtfwcNWLXowKA0fDvhp4wGAzm1xfE8WVKxT";
-    const FINGERPRINT: &str = "SHA256:Urm0dS8isLhp0nhIU3D6O81VseftmAXc7ErEV3tgB8Y";
-
-    fn scanned(host: &str, port: u16, status: Status) -> ScannedKey {
-        ScannedKey {
-            host: host.to_owned(),
-            address: host.to_owned(),
-            port,
-            name: known_hosts::host_name(host, port),
-            algorithm: "ssh-ed25519".to_owned(),
-            fingerprint: FINGERPRINT.to_owned(),
-            key: KEY.to_owned(),
-            status,
-            file: None,
-            jump: false,
-        }
-    }
-
-    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("known_hosts");
-        std::fs::write(&path, text.replace("KEY", KEY)).unwrap();
-        (folder, path)
-    }
 
     fn text(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap().replace(KEY, "KEY")

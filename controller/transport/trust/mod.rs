@@ -6,6 +6,8 @@
 mod file;
 mod scan;
 mod table;
+#[cfg(test)]
+mod testing;
 
 use russh::keys::{HashAlg, PublicKey};
 

@@ -55,37 +55,10 @@ pub fn render_list(listed: &[Listed]) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use std::path::PathBuf;
-
     use super::super::list;
+    use super::super::testing::{FINGERPRINT, file, scanned};
     use super::*;
     use crate::transport::TransportError;
-    use crate::transport::ssh::known_hosts;
-
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN4YDE8kZKtfwcNWLXowKA0fDvhp4wGAzm1xfE8WVKxT";
-    const FINGERPRINT: &str = "SHA256:Urm0dS8isLhp0nhIU3D6O81VseftmAXc7ErEV3tgB8Y";
-
-    fn scanned(host: &str, port: u16, status: Status) -> ScannedKey {
-        ScannedKey {
-            host: host.to_owned(),
-            address: host.to_owned(),
-            port,
-            name: known_hosts::host_name(host, port),
-            algorithm: "ssh-ed25519".to_owned(),
-            fingerprint: FINGERPRINT.to_owned(),
-            key: KEY.to_owned(),
-            status,
-            file: None,
-            jump: false,
-        }
-    }
-
-    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("known_hosts");
-        std::fs::write(&path, text.replace("KEY", KEY)).unwrap();
-        (folder, path)
-    }
 
     #[test]
     fn lists_and_tables_show_what_a_person_compares() {
