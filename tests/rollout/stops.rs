@@ -90,3 +90,22 @@ fn results_of_steps_sent_ahead_count_when_the_play_ends() {
         assert!(fleet.work(host).join("second").exists() && !fleet.work(host).join("never").exists());
     }
 }
+
+/// A gate: without a terminal nobody can open it, unless it was said beforehand; a plan has nothing to wait for.
+#[test]
+fn a_pause_asks_once_and_not_into_the_void() {
+    let fleet = Fleet::of(3);
+    let playbook = "- hosts: web\n  gather_facts: false\n  tasks:\n    - pause: { prompt: Go on? }\n    - command: touch {{ work }}/after\n";
+    fleet.environment.write("playbook.yml", playbook);
+    let paused = |events: &Events| {
+        events.0.iter().filter(|event| matches!(event.kind, EventKind::Paused { .. })).count()
+    };
+    let closed = fleet.environment.events(2, &["apply", "-i", "inventory.yml", "playbook.yml"]);
+    assert!(closed.reason("h01").contains("`--yes`"), "{}", closed.reason("h01"));
+    assert!(!fleet.work("h02").join("after").exists(), "a host went through the gate");
+
+    let plan = fleet.environment.events(0, &["plan", "-i", "inventory.yml", "playbook.yml"]);
+    let open = fleet.apply(0, &[]);
+    assert_eq!((paused(&plan), paused(&open)), (0, 1));
+    assert!(fleet.work("h02").join("after").exists());
+}
