@@ -257,6 +257,10 @@ pub enum HostStatus {
     RolledBack,
     /// Could not be restored.
     RollbackFailed,
+    /// Another run is at work on it, or took it over.
+    Held,
+    /// What a step did there is not known, and it cannot be repeated unseen.
+    InDoubt,
 }
 
 /// What `host_finished` says of a target that never had its turn.
@@ -272,6 +276,8 @@ impl HostStatus {
             Self::Cancelled => "stopped before its end",
             Self::RolledBack => "rolled back",
             Self::RollbackFailed => "rollback failed",
+            Self::Held => "held by another run",
+            Self::InDoubt => "in doubt",
         }
     }
 }

@@ -118,7 +118,7 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
         Ok(target) => {
             let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
             let mut link = Link::new(target, place);
-            let work = restore_points(restore, &mut link, &mut sink, points, password.as_ref());
+            let work = restore_points(&restore.cancel, &mut link, &mut sink, points, password.as_ref());
             let restored = tokio::select! {
                 restored = work => Some(restored),
                 () = restore.cancel.reached(2) => None,
@@ -141,8 +141,8 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
 
 /// Restores the points one by one. Returns what went wrong first: an older point is not restored over one that is
 /// still in the way, but all others are.
-async fn restore_points(
-    restore: &Restore,
+pub(super) async fn restore_points(
+    cancel: &Cancel,
     link: &mut Link,
     sink: &mut Sink,
     points: Vec<(Login, Point)>,
@@ -156,7 +156,7 @@ async fn restore_points(
     let mut problem = None;
     let mut in_the_way: Vec<Point> = Vec::new();
     for (index, (login, point)) in points.into_iter().enumerate() {
-        if restore.cancel.level() > 0 {
+        if cancel.level() > 0 {
             return Ok(Some("cancelled in front of the remaining points".to_owned()));
         }
         if waits_for(&point, &in_the_way) {

@@ -24,6 +24,14 @@ pub struct Verdict {
     pub failed: usize,
     /// Hosts that could not be reached.
     pub unreachable: usize,
+    /// Hosts that another run holds.
+    pub held: usize,
+    /// Hosts of which it is not known what a step did.
+    pub in_doubt: usize,
+    /// Hosts that failed and were restored.
+    pub rolled_back: usize,
+    /// Hosts that could not be restored.
+    pub rollback_failed: usize,
     /// Whether a person or a signal stopped it.
     pub cancelled: bool,
     /// Whether something of Paceline's own crashed.
@@ -37,7 +45,9 @@ impl Verdict {
             Self { internal: true, .. } => 250,
             Self { cancelled: true, .. } => 99,
             Self { unreachable: 1.., .. } => 4,
-            Self { failed: 1.., .. } => 2,
+            Self { failed: 1.., .. } | Self { held: 1.., .. } => 2,
+            Self { in_doubt: 1.., .. } | Self { rollback_failed: 1.., .. } => 2,
+            Self { rolled_back: 1.., .. } => 3,
             _ => 0,
         }
     }
@@ -247,6 +257,10 @@ impl Fleet {
             match state.condition {
                 Condition::Failed => verdict.failed += 1,
                 Condition::Unreachable => verdict.unreachable += 1,
+                Condition::Held => verdict.held += 1,
+                Condition::InDoubt => verdict.in_doubt += 1,
+                Condition::RolledBack => verdict.rolled_back += 1,
+                Condition::RollbackFailed => verdict.rollback_failed += 1,
                 Condition::Cancelled => verdict.cancelled = true,
                 Condition::Active | Condition::Stopped => {}
             }

@@ -58,6 +58,14 @@ pub(super) enum Condition {
     Failed,
     /// It cannot be reached.
     Unreachable,
+    /// Another run holds it.
+    Held,
+    /// It is not known what a step did.
+    InDoubt,
+    /// A task failed, and what the run did was restored.
+    RolledBack,
+    /// A task failed, and not everything could be restored.
+    RollbackFailed,
     /// It was stopped in front of its end.
     Cancelled,
     /// It was stopped in front of its end, because others failed.

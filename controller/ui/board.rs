@@ -97,7 +97,10 @@ impl Board {
                 self.done.insert(host.to_owned());
                 match status {
                     HostStatus::Unreachable => self.unreachable.insert(host.to_owned()),
-                    HostStatus::Failed | HostStatus::RollbackFailed => self.failed.insert(host.to_owned()),
+                    HostStatus::Failed
+                    | HostStatus::RollbackFailed
+                    | HostStatus::Held
+                    | HostStatus::InDoubt => self.failed.insert(host.to_owned()),
                     HostStatus::Ok | HostStatus::Cancelled | HostStatus::RolledBack => false,
                 };
             }

@@ -257,6 +257,8 @@ impl Lines {
             HostStatus::Cancelled if message == Some(NOT_STARTED) && self.options.verbosity < 1 => return,
             HostStatus::Cancelled => (format!("stopped: [{host}]"), Tone::Skipped),
             HostStatus::RolledBack => (format!("rolled back: [{host}]"), Tone::Changed),
+            HostStatus::Held => (format!("fatal: [{host}]: HELD!"), Tone::Unreachable),
+            HostStatus::InDoubt => (format!("fatal: [{host}]: IN DOUBT!"), Tone::Failed),
             HostStatus::RollbackFailed => (format!("fatal: [{host}]: ROLLBACK FAILED!"), Tone::Failed),
         };
         self.with_message(head, " => ", message.unwrap_or_default(), MESSAGE_LINES, tone, lines);
