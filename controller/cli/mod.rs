@@ -12,6 +12,7 @@ mod lab;
 mod later;
 mod load;
 mod lookups;
+mod resume;
 mod rollback;
 mod rollout;
 mod runs;
@@ -44,6 +45,8 @@ enum Command {
     Plan(apply::PlanArgs),
     /// Roll out a playbook
     Apply(apply::ApplyArgs),
+    /// Go on with every host of a run that is not done
+    Resume(resume::ResumeArgs),
     /// Restore what a run changed, newest first
     Rollback(rollback::RollbackArgs),
     /// List runs, show one, read host logs
@@ -98,6 +101,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
     match cli.command {
         Command::Plan(args) => apply::plan(args, global, environment),
         Command::Apply(args) => apply::apply(args, global, environment),
+        Command::Resume(args) => resume::run(args, global, environment),
         Command::Rollback(args) => rollback::run(args, global, environment),
         Command::Runs(args) => {
             let format = match global.output {

@@ -9,7 +9,7 @@ use super::worker::{Condition, Stop, Worker};
 pub(super) fn worse(before: Result<(), Stop>, after: Result<(), Stop>) -> Result<(), Stop> {
     match (before, after) {
         (Ok(()), after) => after,
-        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::Cancelled)) => after,
+        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::InDoubt { .. } | Stop::Cancelled)) => after,
         (Err(Stop::Wave), after @ Err(Stop::Failed | Stop::FailedElsewhere)) => after,
         (before, _) => before,
     }
@@ -43,6 +43,10 @@ impl Worker<'_> {
                     EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
                 )
             }
+            Err(Stop::InDoubt { message, hint }) => {
+                let (message, hint) = (Some(message), Some(hint));
+                (Condition::InDoubt, EventKind::HostFinished { status: HostStatus::InDoubt, message, hint })
+            }
             Err(Stop::Cancelled) => {
                 self.abandon();
                 let status = HostStatus::Cancelled;
@@ -51,7 +55,7 @@ impl Worker<'_> {
         };
         self.host.condition = condition;
         self.host.ended = true;
-        let failed = matches!(condition, Condition::Failed | Condition::Unreachable);
+        let failed = matches!(condition, Condition::Failed | Condition::Unreachable | Condition::InDoubt);
         if failed {
             self.play.scope.participants.remove([&self.host.name]);
         }

@@ -18,7 +18,7 @@ use super::run::Verdict;
 use super::sink::{Sink, StepLabel};
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
-use crate::journal::RunFolder;
+use crate::journal::{Position, RunFolder};
 use crate::operation::{Mode, Point};
 use crate::plan::Login;
 use crate::rollback::RestorePoint;
@@ -66,6 +66,8 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
             hosts: hosts.iter().map(|host| host.name.to_string()).collect(),
             check: false,
             forks: restore.forks,
+            incarnation: 1,
+            again: Vec::new(),
         })
         .await;
     let permits = Arc::new(Semaphore::new(restore.forks));
@@ -116,14 +118,19 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     let restored = match target {
         Err(error) => Err(error.into()),
         Ok(target) => {
-            let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
+            let place = PointsPlace {
+                base,
+                run: restore.of.clone(),
+                host: percent_encode_host(&name.0),
+                ledger: false,
+            };
             let mut link = Link::new(target, place);
             let work = restore_points(&restore.cancel, &mut link, &mut sink, points, password.as_ref());
             let restored = tokio::select! {
                 restored = work => Some(restored),
                 () = restore.cancel.reached(2) => None,
             };
-            link.close().await;
+            link.close(false).await;
             match restored {
                 Some(restored) => restored,
                 None => return HostStatus::Cancelled,
@@ -169,6 +176,7 @@ pub(super) async fn restore_points(
             module: "rollback".to_owned(),
             item: Some(point.path.clone()),
             hidden: false,
+            at: Position::default(),
         };
         let ticket = Ticket { slot: step, item: 0 };
         let mode = Mode::default();

@@ -7,6 +7,7 @@ use crate::support::sshd::Sshd;
 mod fifty;
 mod lab;
 mod plan;
+mod resume;
 mod rollback;
 mod runs;
 mod state;
