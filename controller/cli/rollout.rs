@@ -16,7 +16,7 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
+    Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
 use crate::inventory::InventorySource;
 use crate::journal::{NewRun, RunRecord, digests};
@@ -268,7 +268,18 @@ async fn roll_out(
     let reach = Reach::new(request.connection, &loaded.settings, login_password, environment)?;
     terminal::raise_file_limit();
     let playbooks: Vec<String> = request.playbooks.iter().map(|path| path.display().to_string()).collect();
-    let new = NewRun::create(&global.state_dir, |id| record(id, request, &loaded, &plays, environment));
+    let mut claimant = None;
+    let new = NewRun::create(&global.state_dir, |id| {
+        let record = record(id, request, &loaded, &plays, environment);
+        claimant = (!request.check).then(|| Claimant {
+            run: id.to_owned(),
+            incarnation: record.incarnation,
+            operator: record.operator.clone(),
+            since: record.started_at.clone(),
+            skip_held: request.rollout.skip_held,
+        });
+        record
+    });
     let new = new.map_err(CommandError::failed)?;
     let journal = new.journal().map_err(CommandError::failed)?;
     let folder = new.folder.clone();
@@ -301,6 +312,7 @@ async fn roll_out(
         permits: Semaphore::new(options.forks),
         emitter: emitter.clone(),
         cancel,
+        claimant,
         folder: Some(folder.clone()),
         masks: Arc::new(masks),
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),

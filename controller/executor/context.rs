@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
+use super::lease::Claimant;
 use super::run::Verdict;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
@@ -66,6 +67,8 @@ pub struct RunContext {
     pub emitter: Emitter,
     /// How far the run has been cancelled.
     pub cancel: Cancel,
+    /// For whom hosts are leased; nothing if nothing is changed.
+    pub claimant: Option<Claimant>,
     /// One permit for each host at work.
     pub permits: Semaphore,
     /// The run's folder, if it has one.

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paceline_remote::{Group, ShellEvent, Step};
+use paceline_remote::{CloseReason, Group, ShellEvent, Step};
 
+use super::lease;
 use super::link::{LinkError, OpenShell};
 use super::sink::{Sink, StepLabel};
 use crate::operation::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, probe_ahead};
@@ -330,6 +331,7 @@ impl Pipeline {
 
     async fn take(&mut self, event: ShellEvent, sink: &mut Sink) -> Result<(), LinkError> {
         let wire = match &event {
+            ShellEvent::Closed(CloseReason::Fenced(why)) => return Err(lease::fenced(why)),
             ShellEvent::Closed(reason) => return Err(LinkError::Lost(reason.to_string())),
             ShellEvent::Started { step }
             | ShellEvent::Value { step, .. }

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
+/// The limit that a held host spends, unless it was said to go on without.
+pub(super) const HELD: &str = "a host is held; `--skip-held` goes on with the others";
+
 /// When a wave gives up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
@@ -139,6 +142,18 @@ impl Wave {
             let limit = self.budget.max_fail_percentage.filter(|limit| share > *limit)?;
             format!("max_fail_percentage: {limit}")
         };
+        self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
+    }
+
+    /// Counts a host that another run holds, and ends the wave for it.
+    pub(super) fn held(&self, host: &Arc<str>) -> Option<(Vec<String>, usize, String)> {
+        let mut state = self.locked();
+        if !state.failed.contains(host) {
+            state.failed.push(host.clone());
+        }
+        let failed: Vec<String> = state.failed.iter().map(|host| host.to_string()).collect();
+        drop(state);
+        let limit = HELD.to_owned();
         self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
     }
 

@@ -14,6 +14,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/attributes.sh"),
     include_str!("posix/point.sh"),
     include_str!("posix/restore.sh"),
+    include_str!("posix/lease.sh"),
     include_str!("posix/directory.sh"),
     include_str!("posix/file.sh"),
     include_str!("posix/remove.sh"),

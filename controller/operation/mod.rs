@@ -13,6 +13,7 @@ pub mod edit;
 pub mod facts;
 pub mod file;
 mod http;
+mod lease;
 mod library;
 pub mod lines;
 mod outcome;
@@ -33,6 +34,7 @@ pub mod wait_for;
 mod walk;
 
 pub use content::Content;
+pub use lease::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, show_lease};
 pub use library::{library, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

@@ -34,7 +34,7 @@ pl_allow(){ :; }
 plr_eval(){ eval "$1"; }
 plr_step(){ # id epoch group limit payload text
 if [ "$2" -le "$plr_bad" ] || [ -e "$pl_d/hold" ]; then echo "K $1" >&7 || exit; return 0; fi
-if ! pl_allow; then echo "X $1" >&7; exit 1; fi
+if ! pl_allow "$4"; then echo "X $1 ${pl_why:-}" >&7; exit 1; fi
 pl_i=$1 plr_e=$2 plr_g=$3 pl_limit=$4 pl_payload= pl_rc= pl_stdin= pl_cwd= pl_env=
 [ "$5" = 0 ] || pl_payload=$pl_d/p$1
 echo "S $pl_i" >&7 || exit

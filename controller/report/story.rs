@@ -171,6 +171,7 @@ impl Story {
             EventKind::RunStarted { .. } => self.recap.clear(),
             EventKind::RunFinished { hosts, .. } => self.recap = hosts,
             EventKind::HostConnected { .. }
+            | EventKind::LeaseTaken { .. }
             | EventKind::Paused { .. }
             | EventKind::StepStarted { .. }
             | EventKind::StepOutput { .. }
