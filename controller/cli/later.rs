@@ -61,8 +61,6 @@ pub(super) enum LaterOfRuns {
     Prune(Anything),
     #[command(hide = true)]
     Report(Anything),
-    #[command(hide = true)]
-    Unlock(Anything),
 }
 
 impl LaterOfRuns {
@@ -77,9 +75,6 @@ impl LaterOfRuns {
                 "paceline runs report",
                 "`paceline runs show RUN --output json` tells the same to programs",
             ),
-            Self::Unlock(_) => {
-                not_yet("paceline runs unlock", "hosts are not locked yet, so there is nothing to unlock")
-            }
         }
     }
 }
@@ -193,7 +188,6 @@ mod tests {
             ("schema playbook", "paceline schema"),
             ("runs prune --keep 5", "paceline runs prune"),
             ("runs report latest", "paceline runs report"),
-            ("runs unlock", "paceline runs unlock"),
             ("apply p.yml --on-failure rollback", "--on-failure rollback"),
             ("apply p.yml --on-failure=continue", "--on-failure continue"),
             ("apply p.yml --start-at-task Here", "--start-at-task"),

@@ -12,12 +12,14 @@ mod lab;
 mod later;
 mod load;
 mod lookups;
+mod recorded;
 mod rollback;
 mod rollout;
 mod runs;
 mod show;
 mod terminal;
 mod trust;
+mod unlock;
 
 use clap::{Parser, Subcommand};
 
@@ -105,6 +107,9 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 Output::Json => crate::ui::OutputFormat::Json,
             };
             args.check()?;
+            if let Some(code) = args.on_hosts(global, environment) {
+                return code;
+            }
             runs::run(&args, &global.state_dir, format, &mut std::io::stdout().lock())
                 .map_err(CommandError::failed)
         }

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::CommandError;
+use super::args::Global;
 use super::later::LaterOfRuns;
+use super::terminal::Environment;
+use super::{CommandError, unlock};
 use crate::journal::resolve;
 use crate::report::{self, ReportError};
 use crate::ui::OutputFormat;
@@ -40,6 +42,8 @@ enum RunsCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Break the lease of a run that is dead, so that another one may work on its hosts
+    Unlock(Box<unlock::UnlockArgs>),
     #[command(flatten)]
     Later(LaterOfRuns),
 }
@@ -52,6 +56,18 @@ impl RunsArgs {
             _ => Ok(()),
         }
     }
+
+    /// Runs what goes to hosts, and so is no report; nothing for the others.
+    pub(super) fn on_hosts(
+        &self,
+        global: &Global,
+        environment: &Environment,
+    ) -> Option<Result<u8, CommandError>> {
+        match self.command.as_ref()? {
+            RunsCommand::Unlock(args) => Some(unlock::run(args, global, environment)),
+            _ => None,
+        }
+    }
 }
 
 /// Runs the subcommand and returns the exit code. An `out` that was closed (`| head`) is no error.
@@ -62,8 +78,10 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, ReportError> {
     let result = match args.command.as_ref().unwrap_or(&RunsCommand::List) {
-        // Those of `Later` were refused before.
-        RunsCommand::List | RunsCommand::Later(_) => report::list(state_dir, output, out),
+        // Those of `Later` were refused before, and `unlock` goes to hosts.
+        RunsCommand::List | RunsCommand::Later(_) | RunsCommand::Unlock(_) => {
+            report::list(state_dir, output, out)
+        }
         RunsCommand::Show { run, host: None } => report::show(&resolve(state_dir, run)?, output, out),
         RunsCommand::Show { run, host: Some(host) } => {
             report::show_host(&resolve(state_dir, run)?, host, output, out)

@@ -61,6 +61,9 @@ impl Worker<'_> {
         }
         self.host.sink.host_event(event).await;
         let skips_held = self.run.claimant.as_ref().is_some_and(|claimant| claimant.skip_held);
+        if condition == Condition::Held && skips_held {
+            self.wave.left_out();
+        }
         if condition == Condition::Held
             && !skips_held
             && let Some((failed, of, limit)) = self.wave.held(self.key())

@@ -28,6 +28,7 @@ mod run;
 mod sink;
 mod slot;
 mod steps;
+mod visit;
 mod wave;
 mod worker;
 
@@ -41,3 +42,4 @@ pub use prepare::{PreparedPlay, Selection, groups_value, prepare};
 pub use reached::{Given, Reached};
 pub use restore::{Restore, RestoreHost, restore};
 pub use run::{Verdict, execute};
+pub use visit::{Answered, Visit, VisitError, Visitor};

@@ -247,11 +247,24 @@ impl Pipeline {
             loop {
                 tokio::select! {
                     biased;
-                    sent = &mut send => break sent.map_err(|_| LinkError::Closed)?,
+                    sent = &mut send => match sent {
+                        Ok(()) => break,
+                        Err(_) => return Err(self.why_closed(shell, sink).await),
+                    },
                     event = shell.events.recv() => self.take(event.ok_or(LinkError::Closed)?, sink).await?,
                 }
             }
         }
+    }
+
+    /// A shell that takes no more has said why.
+    async fn why_closed(&mut self, shell: &mut OpenShell, sink: &mut Sink) -> LinkError {
+        while let Some(event) = shell.events.recv().await {
+            if let Err(error) = self.take(event, sink).await {
+                return error;
+            }
+        }
+        LinkError::Closed
     }
 
     /// For each unsent step, the text in front of it that reads ahead what it and the steps behind it look at.

@@ -65,6 +65,8 @@ struct State {
     failed: Vec<Arc<str>>,
     once: HashMap<usize, Shared>,
     elected: HashMap<usize, Arc<str>>,
+    /// Hosts that other runs hold and that do not stop the rollout.
+    left_out: usize,
 }
 
 impl Wave {
@@ -145,6 +147,11 @@ impl Wave {
         self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
     }
 
+    /// Notes a host that another run holds, which the rollout goes on without.
+    pub(super) fn left_out(&self) {
+        self.locked().left_out += 1;
+    }
+
     /// Counts a host that another run holds, and ends the wave for it.
     pub(super) fn held(&self, host: &Arc<str>) -> Option<(Vec<String>, usize, String)> {
         let mut state = self.locked();
@@ -157,9 +164,10 @@ impl Wave {
         self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
     }
 
-    /// Counts the hosts that failed or were unreachable so far.
-    pub(super) fn failures(&self) -> usize {
-        self.locked().failed.len()
+    /// Whether all hosts failed or were unreachable; not if the rollout goes on without all of them anyway.
+    pub(super) fn all_failed(&self) -> bool {
+        let state = self.locked();
+        state.failed.len() == self.hosts && state.left_out < self.hosts
     }
 
     /// Ends the wave for all hosts; returns whether this was the first reason.

@@ -34,7 +34,10 @@ pub mod wait_for;
 mod walk;
 
 pub use content::Content;
-pub use lease::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, show_lease};
+pub use lease::{
+    Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
+    show_lease,
+};
 pub use library::{library, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

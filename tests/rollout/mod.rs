@@ -6,6 +6,7 @@ use crate::support::sshd::Sshd;
 
 mod fifty;
 mod lab;
+mod lease;
 mod plan;
 mod rollback;
 mod runs;
