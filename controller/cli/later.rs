@@ -58,8 +58,6 @@ impl Later {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum LaterOfRuns {
     #[command(hide = true)]
-    Prune(Anything),
-    #[command(hide = true)]
     Report(Anything),
 }
 
@@ -67,10 +65,6 @@ impl LaterOfRuns {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Prune(_) => not_yet(
-                "paceline runs prune",
-                "remove folders in `runs` of the state folder; such a run can no longer be rolled back by its id",
-            ),
             Self::Report(_) => not_yet(
                 "paceline runs report",
                 "`paceline runs show RUN --output json` tells the same to programs",
@@ -186,7 +180,6 @@ mod tests {
             ("audit -i hosts.yml --live", "paceline audit"),
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
-            ("runs prune --keep 5", "paceline runs prune"),
             ("runs report latest", "paceline runs report"),
             ("apply p.yml --on-failure rollback", "--on-failure rollback"),
             ("apply p.yml --on-failure=continue", "--on-failure continue"),

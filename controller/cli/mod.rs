@@ -12,6 +12,7 @@ mod lab;
 mod later;
 mod load;
 mod lookups;
+mod prune;
 mod recorded;
 mod rollback;
 mod rollout;

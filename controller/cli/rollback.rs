@@ -126,6 +126,9 @@ pub(super) fn run(
     if args.plan {
         return show_plan(&args, &folder, &saved, &hosts, global);
     }
+    // Held to the end: two rollbacks of one run would restore over each other.
+    let work = format!("rollback of {}", journal::short_id(folder.id()));
+    let _lock = folder.take(&work).map_err(CommandError::failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let chosen = Chosen { run: folder, saved, given, started_in: record.folder };
     runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))

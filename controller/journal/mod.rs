@@ -2,12 +2,14 @@
 
 mod create;
 mod folder;
+mod lock;
 mod reader;
 mod record;
 mod writer;
 
-pub use create::{NewRun, StateError, digests};
+pub use create::{NewRun, StateError, digests, state_lock};
 pub use folder::{FolderError, RunFolder, new_run_id, resolve, runs, short_id};
+pub use lock::{LockError, RunLock};
 pub use reader::{Events, JournalError, last, read};
 pub use record::RunRecord;
 pub use writer::JournalWriter;

@@ -282,3 +282,23 @@ fn the_lease_of_a_dead_run_is_broken_by_hand() {
         assert_eq!(status(&first, host), Some(HostStatus::Held), "{}", first.reason(host));
     }
 }
+
+#[test]
+fn two_rollbacks_of_one_run_exclude_each_other() {
+    let fleet = Fleet::of(1);
+    let copies = "- hosts: web\n  gather_facts: false\n  tasks:\n    - copy: { content: x, dest: \"{{ work }}/made\" }\n";
+    fleet.environment.write("copies.yml", copies);
+    let run = fleet.environment.events(0, &["apply", "-i", "inventory.yml", "copies.yml"]).0[0].run.clone();
+    let path = fleet.environment.path(&format!(".paceline/runs/{run}/lock"));
+    std::fs::write(&path, "4711 rollback of it\n").unwrap();
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    let ended = fleet.environment.run(&["rollback", &run]).expect(1);
+    assert!(ended.stderr.contains("is in use: `rollback of it` by process 4711"), "{}", ended.stderr);
+    // To look at it, or at what would be restored, nobody has to wait.
+    fleet.environment.run(&["rollback", &run, "--plan"]).expect(0);
+    let list = fleet.environment.run(&["runs", "list"]).expect(0).stdout;
+    assert!(!list.contains("running"), "{list}");
+    drop(lock);
+    fleet.environment.run(&["rollback", &run]).expect(0);
+}

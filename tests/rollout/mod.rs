@@ -8,6 +8,7 @@ mod fifty;
 mod lab;
 mod lease;
 mod plan;
+mod prune;
 mod rollback;
 mod runs;
 mod state;
