@@ -120,6 +120,9 @@ pub(super) struct RolloutArgs {
     /// Refuse to start when more hosts are targeted
     #[arg(long, value_name = "N", help_heading = "Rollout")]
     pub max_hosts: Option<usize>,
+    /// Go on with the other hosts when another run holds one
+    #[arg(long, help_heading = "Rollout")]
+    pub skip_held: bool,
     /// Answer yes to every confirmation
     #[arg(short, long, help_heading = "Rollout")]
     pub yes: bool,

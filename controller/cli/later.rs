@@ -52,28 +52,17 @@ impl Later {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum LaterOfRuns {
     #[command(hide = true)]
-    Prune(Anything),
-    #[command(hide = true)]
     Report(Anything),
-    #[command(hide = true)]
-    Unlock(Anything),
 }
 
 impl LaterOfRuns {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Prune(_) => not_yet(
-                "paceline runs prune",
-                "remove folders in `runs` of the state folder; such a run can no longer be rolled back by its id",
-            ),
             Self::Report(_) => not_yet(
                 "paceline runs report",
                 "`paceline runs show RUN --output json` tells the same to programs",
             ),
-            Self::Unlock(_) => {
-                not_yet("paceline runs unlock", "hosts are not locked yet, so there is nothing to unlock")
-            }
         }
     }
 }
@@ -183,9 +172,7 @@ mod tests {
             ("audit -i hosts.yml --live", "paceline audit"),
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
-            ("runs prune --keep 5", "paceline runs prune"),
             ("runs report latest", "paceline runs report"),
-            ("runs unlock", "paceline runs unlock"),
             ("apply p.yml --on-failure rollback", "--on-failure rollback"),
             ("apply p.yml --on-failure=continue", "--on-failure continue"),
             ("apply p.yml --start-at-task Here", "--start-at-task"),

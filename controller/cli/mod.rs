@@ -12,6 +12,8 @@ mod lab;
 mod later;
 mod load;
 mod lookups;
+mod prune;
+mod recorded;
 mod resume;
 mod rollback;
 mod rollout;
@@ -19,6 +21,7 @@ mod runs;
 mod show;
 mod terminal;
 mod trust;
+mod unlock;
 
 use clap::{Parser, Subcommand};
 
@@ -109,6 +112,9 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 Output::Json => crate::ui::OutputFormat::Json,
             };
             args.check()?;
+            if let Some(code) = args.on_hosts(global, environment) {
+                return code;
+            }
             runs::run(&args, &global.state_dir, format, &mut std::io::stdout().lock())
                 .map_err(CommandError::failed)
         }

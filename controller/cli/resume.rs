@@ -86,7 +86,7 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
     may_be_resumed(&folder)?;
     let open = OpenRun::open(folder).map_err(|error| {
         let hint = match error {
-            journal::OpenError::AtWork { .. } => "wait for its end, or stop it with Ctrl-C",
+            journal::OpenError::Lock(_) => "or stop it with Ctrl-C",
             _ => "run `paceline apply` again: what is done already is found unchanged",
         };
         CommandError::failed(error).hint(hint)
@@ -315,6 +315,7 @@ impl Resumed {
         let journal = open.begin().map_err(CommandError::failed)?;
         Ok(Begun {
             folder: open.folder.clone(),
+            record: open.record.clone(),
             journal: watched(journal),
             seal: Arc::new(seal),
             replay: Some(replay),
@@ -328,6 +329,7 @@ impl Resumed {
 /// A run whose folder is open, new or not.
 pub(super) struct Begun {
     pub folder: RunFolder,
+    pub record: RunRecord,
     pub journal: JournalWriter,
     pub seal: Arc<Seal>,
     pub replay: Option<Replay>,
@@ -360,12 +362,13 @@ impl Begun {
     ) -> Result<Self, CommandError> {
         let new = NewRun::create(state_dir, record).map_err(CommandError::failed)?;
         let (folder, seal) = (new.folder.clone(), new.seal());
-        if let Some(record) = RunRecord::read(&folder.record()).filter(|record| !record.check) {
+        let record = RunRecord::read(&folder.record()).unwrap_or_default();
+        if !record.check {
             journal::keep(&folder, &seal, &record.digests)?;
         }
         let journal = watched(new.journal().map_err(CommandError::failed)?);
         let left_out = HashSet::new();
-        Ok(Self { folder, journal, seal, replay: None, left_out, assume: None, lock: Lock::New(new) })
+        Ok(Self { folder, record, journal, seal, replay: None, left_out, assume: None, lock: Lock::New(new) })
     }
 }
 

@@ -16,7 +16,9 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::event::EventKind;
-use crate::executor::{Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, restore};
+use crate::executor::{
+    Claimant, Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, lease_seconds, restore,
+};
 use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::journal::{self, NewRun, RunFolder, RunRecord};
@@ -44,6 +46,9 @@ pub(super) struct RollbackArgs {
     /// Hosts at work at once
     #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     forks: u32,
+    /// Go on with the other hosts when another run holds one
+    #[arg(long)]
+    skip_held: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
     /// Ask for the password of become
@@ -121,6 +126,9 @@ pub(super) fn run(
     if args.plan {
         return show_plan(&args, &folder, &saved, &hosts, global);
     }
+    // Held to the end: two rollbacks of one run would restore over each other.
+    let work = format!("rollback of {}", journal::short_id(folder.id()));
+    let _lock = folder.take(&work).map_err(CommandError::failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let chosen = Chosen { run: folder, saved, given, started_in: record.folder };
     runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
@@ -341,12 +349,13 @@ async fn roll_back(
                 true => text("ansible_become_password").or_else(|| text("ansible_become_pass")),
                 false => None,
             };
-            let target = match refused.into_inner() {
-                Some(error) => Err(error),
-                None => target,
+            let lease = lease_seconds(host, &variable);
+            let (target, lease) = match (refused.into_inner(), target, lease) {
+                (Some(error), _, _) | (None, Err(error), _) | (None, Ok(_), Err(error)) => (Err(error), 0),
+                (None, Ok(target), Ok(lease)) => (Ok(target), lease),
             };
             let password = password.map(secrecy::SecretString::from).or_else(|| become_password.clone());
-            RestoreHost { name: host.clone(), target, base, points, password, irreversible }
+            RestoreHost { name: host.clone(), target, base, lease, points, password, irreversible }
         })
         .collect();
     terminal::raise_file_limit();
@@ -365,6 +374,13 @@ async fn roll_back(
         ..RunRecord::default()
     };
     let new = NewRun::create(&global.state_dir, record).map_err(CommandError::failed)?;
+    let claimant = Claimant {
+        run: new.folder.id().to_owned(),
+        incarnation: 1,
+        operator: terminal::operator(environment),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        skip_held: args.skip_held,
+    };
     let journal = new.journal().map_err(CommandError::failed)?;
     let (observer, screen) = show::reporter(global, environment, false, true)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
@@ -376,6 +392,7 @@ async fn roll_back(
         emitter,
         cancel,
         folder: new.folder.clone(),
+        claimant,
     });
     let verdict = restore(context, restored).await;
     signals.abort();

@@ -17,7 +17,7 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
+    Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
 use crate::inventory::InventorySource;
 use crate::journal::{RunRecord, digests};
@@ -29,6 +29,9 @@ use crate::template::Engine;
 
 /// Hosts of a whole-fleet target from which on a confirmation is asked.
 const FLEET: usize = 20;
+
+/// Stack of a worker thread: blocks within blocks and handlers are futures within futures. Only what is used takes memory.
+const STACK: usize = 8 << 20;
 
 /// A rollout that was asked for.
 pub(super) struct Request<'a> {
@@ -83,6 +86,7 @@ fn start(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
         .enable_all()
         .build()?;
@@ -302,6 +306,13 @@ async fn roll_out(
         }
     };
     let folder = begun.folder.clone();
+    let claimant = (!request.check).then(|| Claimant {
+        run: begun.record.run.clone(),
+        incarnation: begun.record.incarnation,
+        operator: terminal::operator(environment),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        skip_held: request.rollout.skip_held,
+    });
     let options = RunOptions {
         check: request.check,
         diff: request.diff,
@@ -333,6 +344,7 @@ async fn roll_out(
         permits: Semaphore::new(options.forks),
         emitter: emitter.clone(),
         cancel,
+        claimant,
         folder: Some(folder.clone()),
         replay: begun.replay.map(Arc::new),
         // What changes nothing cannot be gone on with.

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::CommandError;
+use super::args::Global;
 use super::later::LaterOfRuns;
+use super::terminal::Environment;
+use super::{CommandError, prune, unlock};
 use crate::journal::resolve;
 use crate::report::{self, ReportError};
 use crate::ui::OutputFormat;
@@ -22,13 +24,16 @@ pub(super) struct RunsArgs {
 enum RunsCommand {
     /// All runs, newest first (what `paceline runs` alone does)
     List,
-    /// The story of a run: waves, tasks, failures, rollback points, recap
+    /// The story of a run: waves, tasks, failures, rollback points, recap; or that of a host over all runs
     Show {
         /// The run: any unique prefix of its id, or `latest`
-        run: String,
-        /// One host instead: every step
+        run: Option<String>,
+        /// One host: every step of it in the run, or without a run what changed on it over all runs
         #[arg(long)]
         host: Option<String>,
+        /// Without a run: show that many, the newest first
+        #[arg(short, long = "number", default_value_t = 20, value_name = "N", conflicts_with = "run")]
+        number: usize,
     },
     /// The log of a host: every step with its output
     Logs {
@@ -40,6 +45,10 @@ enum RunsCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Break the lease of a run that is dead, so that another one may work on its hosts
+    Unlock(Box<unlock::UnlockArgs>),
+    /// Remove old runs, here and on their hosts
+    Prune(Box<prune::PruneArgs>),
     #[command(flatten)]
     Later(LaterOfRuns),
 }
@@ -52,6 +61,19 @@ impl RunsArgs {
             _ => Ok(()),
         }
     }
+
+    /// Runs what goes to hosts, and so is no report; nothing for the others.
+    pub(super) fn on_hosts(
+        &self,
+        global: &Global,
+        environment: &Environment,
+    ) -> Option<Result<u8, CommandError>> {
+        match self.command.as_ref()? {
+            RunsCommand::Unlock(args) => Some(unlock::run(args, global, environment)),
+            RunsCommand::Prune(args) => Some(prune::run(args, global, environment)),
+            _ => None,
+        }
+    }
 }
 
 /// Runs the subcommand and returns the exit code. An `out` that was closed (`| head`) is no error.
@@ -62,10 +84,18 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, ReportError> {
     let result = match args.command.as_ref().unwrap_or(&RunsCommand::List) {
-        // Those of `Later` were refused before.
-        RunsCommand::List | RunsCommand::Later(_) => report::list(state_dir, output, out),
-        RunsCommand::Show { run, host: None } => report::show(&resolve(state_dir, run)?, output, out),
-        RunsCommand::Show { run, host: Some(host) } => {
+        // Those of `Later` were refused before, and others go to hosts.
+        RunsCommand::List | RunsCommand::Later(_) | RunsCommand::Unlock(_) | RunsCommand::Prune(_) => {
+            report::list(state_dir, output, out)
+        }
+        RunsCommand::Show { run: None, host: None, .. } => Err(ReportError::NothingNamed),
+        RunsCommand::Show { run: None, host: Some(host), number } => {
+            report::history(state_dir, host, *number, output, out)
+        }
+        RunsCommand::Show { run: Some(run), host: None, .. } => {
+            report::show(&resolve(state_dir, run)?, output, out)
+        }
+        RunsCommand::Show { run: Some(run), host: Some(host), .. } => {
             report::show_host(&resolve(state_dir, run)?, host, output, out)
         }
         RunsCommand::Logs { run, host, follow } => {
@@ -116,6 +146,14 @@ mod tests {
         {
             assert!(answer(args, state.path()).unwrap_err().starts_with("there are no runs in `"));
         }
+    }
+
+    #[test]
+    fn a_run_or_a_host_is_named() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(answer(&["show"], state.path()).unwrap_err().starts_with("say which run"));
+        assert!(answer(&["show", "--host", "a"], state.path()).unwrap_err().starts_with("no run in `"));
+        assert!(answer(&["show", "x", "-n", "3"], state.path()).is_err());
     }
 
     struct Closed;

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
+use super::lease::Claimant;
 use super::replay::Replay;
 use super::run::Verdict;
 use crate::inventory::HostName;
@@ -77,6 +78,8 @@ pub struct RunContext {
     pub emitter: Emitter,
     /// How far the run has been cancelled.
     pub cancel: Cancel,
+    /// For whom hosts are leased; nothing if nothing is changed.
+    pub claimant: Option<Claimant>,
     /// One permit for each host at work.
     pub permits: Semaphore,
     /// The run's folder, if it has one.

@@ -9,7 +9,11 @@ use super::worker::{Condition, Stop, Worker};
 pub(super) fn worse(before: Result<(), Stop>, after: Result<(), Stop>) -> Result<(), Stop> {
     match (before, after) {
         (Ok(()), after) => after,
-        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::InDoubt { .. } | Stop::Cancelled)) => after,
+        (
+            Err(_),
+            after
+            @ Err(Stop::Unreachable { .. } | Stop::Held { .. } | Stop::InDoubt { .. } | Stop::Cancelled),
+        ) => after,
         (Err(Stop::Wave), after @ Err(Stop::Failed | Stop::FailedElsewhere)) => after,
         (before, _) => before,
     }
@@ -47,6 +51,10 @@ impl Worker<'_> {
                 let (message, hint) = (Some(message), Some(hint));
                 (Condition::InDoubt, EventKind::HostFinished { status: HostStatus::InDoubt, message, hint })
             }
+            Err(Stop::Held { message, hint }) => {
+                let (status, message) = (HostStatus::Held, Some(message));
+                (Condition::Held, EventKind::HostFinished { status, message, hint })
+            }
             Err(Stop::Cancelled) => {
                 self.abandon();
                 let status = HostStatus::Cancelled;
@@ -55,12 +63,24 @@ impl Worker<'_> {
         };
         self.host.condition = condition;
         self.host.ended = true;
-        let failed = matches!(condition, Condition::Failed | Condition::Unreachable | Condition::InDoubt);
+        let failed = matches!(
+            condition,
+            Condition::Failed | Condition::Unreachable | Condition::Held | Condition::InDoubt
+        );
         if failed {
             self.play.scope.participants.remove([&self.host.name]);
         }
         self.host.sink.host_event(event).await;
-        if failed && let Some((failed, of, limit)) = self.wave.failed(self.key(), false) {
+        let skips_held = self.run.claimant.as_ref().is_some_and(|claimant| claimant.skip_held);
+        if condition == Condition::Held && skips_held {
+            self.wave.left_out();
+        }
+        if condition == Condition::Held
+            && !skips_held
+            && let Some((failed, of, limit)) = self.wave.held(self.key())
+        {
+            self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
+        } else if failed && let Some((failed, of, limit)) = self.wave.failed(self.key(), false) {
             self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
         }
     }

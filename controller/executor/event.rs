@@ -92,6 +92,16 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reached: Option<Box<Reached>>,
     },
+    /// A session took or joined the lease of the host: no other run is at work on it.
+    LeaseTaken {
+        /// Number of the claim; a higher one takes the host over.
+        lease: u64,
+        /// Its folder on the host.
+        folder: String,
+        /// The user that the session became.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        become_user: Option<String>,
+    },
     /// A step is handed to its host. Durable in the journal before the host gets it.
     StepStarted {
         /// Loop item or other label, shown as Ansible shows it.

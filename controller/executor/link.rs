@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paceline_remote::{Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions};
+use paceline_remote::{Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions, Started};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::context::{PlayContext, RunContext};
-use super::dispatcher::JournalFailed;
+use super::dispatcher::{Emitter, JournalFailed};
 use super::evaluate::Evaluator;
+use super::event::EventKind;
+use super::lease::{self, Beside, Lease, lease_seconds};
 use super::ledger::Ledger;
 use super::reached::Reached;
 use super::worker::HostState;
 use crate::hostlog::percent_encode_host;
-use crate::operation;
+use crate::inventory::HostName;
+use crate::operation::{self, Claim, LeaseAnswer};
 use crate::plan::Login;
 use crate::transport::{Connection, Target, TransportError};
 
@@ -26,6 +29,8 @@ const OUTPUT_CAP: u64 = 64 * 1024 * 1024;
 const BESIDE: Duration = Duration::from_secs(5);
 /// Limit for opening a remote shell, sudo included.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is told that a session waits for an earlier one.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Why a host cannot be worked on.
 #[derive(Debug, Error)]
@@ -45,6 +50,17 @@ pub(super) enum LinkError {
     /// A step did not end after its time limit, and could not be ended.
     #[error("connection given up: a step did not end after its time limit")]
     TimedOut,
+    /// Another run holds the host, or took it over.
+    #[error("{message}")]
+    Held {
+        /// Who, and since when.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The host cannot be leased, so nobody would know that a run is at work on it.
+    #[error("cannot lease the host: {0}")]
+    Lease(String),
     /// Nothing may be started any more.
     #[error(transparent)]
     Journal(#[from] JournalFailed),
@@ -56,6 +72,10 @@ impl LinkError {
         match self {
             Self::Transport(error) => error.hint().map(str::to_owned),
             Self::Start(_) => None,
+            Self::Held { hint, .. } => hint.clone(),
+            Self::Lease(_) => {
+                Some("free space there, or name a folder that can be written with `paceline_base`".to_owned())
+            }
             Self::Lost(_) | Self::Closed => {
                 Some("look at the host's log and at its system log for what ended the session".to_owned())
             }
@@ -83,6 +103,7 @@ pub(super) struct OpenShell {
     pub ledger: Option<Arc<Ledger>>,
     /// How many programs have read from the host beside the pipeline.
     pub readers: u64,
+    lease: Option<Lease>,
 }
 
 /// Where the rollback points of a host go.
@@ -104,6 +125,8 @@ pub(super) struct Link {
     points: PointsPlace,
     /// `ansible_become_exe` and `ansible_become_flags`.
     become_program: (Option<String>, Option<String>),
+    /// What the host is leased with; nothing for who changes nothing. And who is told about it.
+    claim: Option<(Claim, Emitter)>,
     connection: Option<Connection>,
     shells: Vec<OpenShell>,
     /// Warnings of the transport, to be emitted.
@@ -116,10 +139,17 @@ impl Link {
             target,
             points,
             become_program: (None, None),
+            claim: None,
             connection: None,
             shells: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Leases the host with every session that is opened from now on.
+    pub(super) fn leasing(mut self, claim: Claim, emitter: Emitter) -> Self {
+        self.claim = Some((claim, emitter));
+        self
     }
 
     /// Connects if that has not happened yet; returns the milliseconds it took when it did now.
@@ -159,8 +189,11 @@ impl Link {
         let process = self.connection()?.exec(&paceline_remote::command_line(&nonce, &session_login)).await?;
         let points = operation::open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
         let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
-        let library = [operation::library(), &points, "\n", ledger, "\n"].concat();
-        let started = paceline_remote::start(
+        let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
+        // The ledger comes first: who takes over looks there whether a step is in hand.
+        let library = [operation::library(), &points, "\n", ledger, "\n", &take, "\n"].concat();
+        let (waiting, waits) = mpsc::unbounded_channel();
+        let starting = paceline_remote::start(
             Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
             StartOptions {
                 nonce: nonce.clone(),
@@ -169,9 +202,11 @@ impl Link {
                 timeout: SHELL_TIMEOUT,
                 library,
                 output_cap: OUTPUT_CAP,
+                waiting: Some(waiting),
             },
-        )
-        .await?;
+        );
+        let started = self.while_it_waits(starting, waits).await?;
+        let lease = self.leased(&started, login, &session_login, &password).await?;
         self.shells.push(OpenShell {
             handle: started.handle,
             events: started.events,
@@ -181,8 +216,100 @@ impl Link {
             password,
             ledger: None,
             readers: 0,
+            lease,
         });
         self.shells.last_mut().ok_or(LinkError::Closed)
+    }
+
+    /// Tells, now and then, that a session waits for an earlier one.
+    async fn while_it_waits(
+        &self,
+        starting: impl Future<Output = Result<Started, StartError>>,
+        mut waits: mpsc::UnboundedReceiver<String>,
+    ) -> Result<Started, StartError> {
+        let mut told: Option<Instant> = None;
+        tokio::pin!(starting);
+        loop {
+            tokio::select! {
+                started = &mut starting => return started,
+                Some(said) = waits.recv() => {
+                    if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                        told = Some(Instant::now());
+                        self.tell(EventKind::Warning { message: lease::waiting(&said) }).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Emits an event about the lease.
+    async fn tell(&self, kind: EventKind) {
+        if let Some((claim, emitter)) = &self.claim {
+            emitter.host(&claim.host.as_str().into(), kind).await;
+        }
+    }
+
+    /// What came of the lease of a session that started.
+    async fn leased(
+        &self,
+        started: &Started,
+        login: &Login,
+        session_login: &paceline_remote::Login,
+        password: &Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Option<Lease>, LinkError> {
+        let Some((claim, _)) = &self.claim else { return Ok(None) };
+        let host = HostName::from(claim.host.as_str());
+        match LeaseAnswer::read(|name| started.info.extra(name).map(str::to_owned)) {
+            Some(LeaseAnswer::Taken { number, folder, over }) => {
+                let over = over.and_then(|(holder, waited)| lease::taken_over(&claim.run, &holder, waited));
+                if let Some(message) = over {
+                    self.tell(EventKind::Warning { message }).await;
+                }
+                let become_user = match login {
+                    Login::Plain => None,
+                    Login::Sudo { user, .. } => Some(user.clone()),
+                };
+                self.tell(EventKind::LeaseTaken { lease: number, folder: folder.clone(), become_user }).await;
+                let beside = Beside {
+                    connection: self.connection()?.clone(),
+                    login: session_login.clone(),
+                    password: password.clone(),
+                };
+                Ok(Some(Lease::keep(beside, self.target.clone(), claim, &folder, number)))
+            }
+            Some(LeaseAnswer::Held { holder, .. }) => Err(lease::held(&host, &holder)),
+            Some(LeaseAnswer::Busy { process, waited }) => Err(lease::busy(&process, &waited)),
+            Some(LeaseAnswer::Impossible { reason }) => {
+                Err(LinkError::Lease(crate::hostlog::sanitize_line(&reason).into_owned()))
+            }
+            Some(LeaseAnswer::Free) | None => {
+                Err(LinkError::Lost("the host did not say who holds it".to_owned()))
+            }
+        }
+    }
+
+    /// Asks the host whether the run still has its lease, for work that no session's shell does.
+    pub(super) async fn confirm_lease(&self) -> Result<(), LinkError> {
+        for lease in self.shells.iter().filter_map(|shell| shell.lease.as_ref()) {
+            lease.confirm(BESIDE).await?;
+        }
+        Ok(())
+    }
+
+    /// A session that ended may have been ended by who took the host over: then that is the reason.
+    pub(super) async fn reason(&self, error: LinkError) -> LinkError {
+        match &error {
+            LinkError::Lost(_) | LinkError::Closed => match self.confirm_lease().await {
+                Err(held) => held,
+                Ok(()) => error,
+            },
+            LinkError::Held { .. } => match self.confirm_lease().await {
+                // The shell said no more than that the lease is lost.
+                Err(held) => held,
+                Ok(()) => error,
+            },
+            _ => error,
+        }
     }
 
     /// Returns the open shell of a login.
@@ -204,7 +331,14 @@ impl Link {
         let points =
             PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0), ledger };
         let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
-        Ok(Self { become_program, ..Self::new(target, points) })
+        let link = Self { become_program, ..Self::new(target, points) };
+        Ok(match &run.claimant {
+            None => link,
+            Some(claimant) => {
+                let seconds = lease_seconds(&host.name, &variable)?;
+                link.leasing(claimant.on(&host.name, seconds), run.emitter.clone())
+            }
+        })
     }
 
     /// How the host is reached.

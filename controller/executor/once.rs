@@ -90,7 +90,10 @@ impl Worker<'_> {
                 other => other,
             };
             let new = self.values().into_iter().filter(|(name, value)| known.get(name) != Some(value));
-            let failed = matches!(result, Err(Stop::Failed | Stop::Unreachable { .. } | Stop::Cancelled));
+            let failed = matches!(
+                result,
+                Err(Stop::Failed | Stop::Unreachable { .. } | Stop::Held { .. } | Stop::Cancelled)
+            );
             self.wave.share(ordinal, Shared { values: new.collect(), failed });
             return result;
         }

@@ -29,6 +29,13 @@ impl Worker<'_> {
         {
             return Err(self.lost(error.into()));
         }
+        // No shell looks at the lease before this.
+        if !flight.mode.check
+            && let Some(link) = &self.host.link
+            && let Err(error) = link.confirm_lease().await
+        {
+            return Err(self.lost(error));
+        }
         let password = self.slots.back().and_then(|slot| slot.settled.password.clone());
         let Some(link) = &self.host.link else { return Ok(()) };
         let start = Instant::now();

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paceline_remote::{Group, ShellEvent, Step};
+use paceline_remote::{CloseReason, Group, ShellEvent, Step};
 
+use super::lease;
 use super::link::{LinkError, OpenShell};
 use super::sink::{Sink, StepLabel};
 use crate::journal::Position;
@@ -286,11 +287,24 @@ impl Pipeline {
             loop {
                 tokio::select! {
                     biased;
-                    sent = &mut send => break sent.map_err(|_| LinkError::Closed)?,
+                    sent = &mut send => match sent {
+                        Ok(()) => break,
+                        Err(_) => return Err(self.why_closed(shell, sink).await),
+                    },
                     event = shell.events.recv() => self.take(event.ok_or(LinkError::Closed)?, sink).await?,
                 }
             }
         }
+    }
+
+    /// A shell that takes no more has said why.
+    async fn why_closed(&mut self, shell: &mut OpenShell, sink: &mut Sink) -> LinkError {
+        while let Some(event) = shell.events.recv().await {
+            if let Err(error) = self.take(event, sink).await {
+                return error;
+            }
+        }
+        LinkError::Closed
     }
 
     /// For each unsent step, the text in front of it that reads ahead what it and the steps behind it look at.
@@ -370,6 +384,7 @@ impl Pipeline {
 
     async fn take(&mut self, event: ShellEvent, sink: &mut Sink) -> Result<(), LinkError> {
         let wire = match &event {
+            ShellEvent::Closed(CloseReason::Fenced(why)) => return Err(lease::fenced(why)),
             ShellEvent::Closed(reason) => return Err(LinkError::Lost(reason.to_string())),
             ShellEvent::Started { step }
             | ShellEvent::Value { step, .. }

@@ -1,6 +1,7 @@
 //! Restores the rollback points of a run on many hosts, newest first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use indexmap::IndexMap;
@@ -11,7 +12,8 @@ use tokio::task::JoinSet;
 
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
-use super::event::{EventKind, HostStatus, Status};
+use super::event::{EventKind, HostStatus, NOT_STARTED, Status};
+use super::lease::Claimant;
 use super::link::{Link, LinkError, PointsPlace};
 use super::pipeline::{Flight, Next, Pipeline, Ticket};
 use super::run::Verdict;
@@ -33,6 +35,8 @@ pub struct RestoreHost {
     pub target: Result<Target, TransportError>,
     /// `paceline_base`, if the host has one.
     pub base: Option<String>,
+    /// Seconds that its lease holds.
+    pub lease: u64,
     /// Its points, the newest first, each with the login that saved it.
     pub points: Vec<(Login, Point)>,
     /// Password of the logins that need one.
@@ -53,6 +57,8 @@ pub struct Restore {
     pub cancel: Cancel,
     /// Folder of the restore's own run.
     pub folder: RunFolder,
+    /// For whom hosts are leased.
+    pub claimant: Claimant,
 }
 
 /// Restores; the last event is `run_finished`.
@@ -72,14 +78,25 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
         .await;
     let permits = Arc::new(Semaphore::new(restore.forks));
     let mut workers = JoinSet::new();
+    let stopped = Arc::new(AtomicBool::new(false));
     for host in hosts {
-        let (restore, permits) = (restore.clone(), permits.clone());
+        let (restore, permits, stopped) = (restore.clone(), permits.clone(), stopped.clone());
         workers.spawn(async move {
             let _permit = permits.acquire().await;
             if restore.cancel.level() > 0 {
                 return HostStatus::Cancelled;
             }
-            one_host(&restore, host).await
+            if stopped.load(Ordering::Acquire) {
+                let (status, message) = (HostStatus::Cancelled, Some(NOT_STARTED.to_owned()));
+                let event = EventKind::HostFinished { status, message, hint: None };
+                restore.emitter.host(&host.name.0, event).await;
+                return status;
+            }
+            let status = one_host(&restore, host).await;
+            if status == HostStatus::Held && !restore.claimant.skip_held {
+                stopped.store(true, Ordering::Release);
+            }
+            status
         });
     }
     let mut verdict = Verdict::default();
@@ -87,6 +104,7 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
         match joined {
             Ok(HostStatus::Unreachable) => verdict.unreachable += 1,
             Ok(HostStatus::RollbackFailed) => verdict.failed += 1,
+            Ok(HostStatus::Held) => verdict.held += 1,
             Err(error) => {
                 (verdict.failed, verdict.internal) = (verdict.failed + 1, true);
                 let message = format!("internal error: a worker ended: {error}");
@@ -108,7 +126,7 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
 }
 
 async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
-    let RestoreHost { name, target, base, points, password, irreversible } = host;
+    let RestoreHost { name, target, base, lease, points, password, irreversible } = host;
     let mut sink =
         Sink::new(restore.emitter.clone(), name.0.clone(), Some(restore.folder.hosts()), Masks::default());
     for task in irreversible {
@@ -124,11 +142,16 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
                 host: percent_encode_host(&name.0),
                 ledger: false,
             };
-            let mut link = Link::new(target, place);
+            let claim = restore.claimant.on(&name, lease);
+            let mut link = Link::new(target, place).leasing(claim, restore.emitter.clone());
             let work = restore_points(&restore.cancel, &mut link, &mut sink, points, password.as_ref());
             let restored = tokio::select! {
                 restored = work => Some(restored),
                 () = restore.cancel.reached(2) => None,
+            };
+            let restored = match restored {
+                Some(Err(error)) => Some(Err(link.reason(error).await)),
+                restored => restored,
             };
             link.close(false).await;
             match restored {
@@ -140,6 +163,7 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     let (status, message, hint) = match restored {
         Ok(None) => (HostStatus::RolledBack, None, None),
         Ok(Some(message)) => (HostStatus::RollbackFailed, Some(message), None),
+        Err(error @ LinkError::Held { .. }) => (HostStatus::Held, Some(error.to_string()), error.hint()),
         Err(error) => (HostStatus::Unreachable, Some(error.to_string()), error.hint()),
     };
     sink.host_event(EventKind::HostFinished { status, message, hint }).await;

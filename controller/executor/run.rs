@@ -239,7 +239,7 @@ impl Fleet {
             }
         }
         let stopped = wave.stopped();
-        if stopped.is_none() && wave.failures() == order.len() {
+        if stopped.is_none() && wave.all_failed() {
             let limit = "all hosts of the wave failed".to_owned();
             if more {
                 let failed = order.iter().map(|host| host.to_string()).collect();

@@ -212,7 +212,9 @@ impl Worker<'_> {
             return Ok(());
         }
         let ticket = self.ticket();
-        match self.flight(task, settled, &item, label.as_deref(), operation, (ticket, group)).await? {
+        let begun = self.flight(task, settled, &item, label.as_deref(), operation, (ticket, group));
+        // Boxed, as all that a worker seldom does and that is large: it would take room on the stack of every step.
+        match Box::pin(begun).await? {
             Start::Flight(flight) => {
                 self.add(item, label, None);
                 self.pipeline.push(*flight);
@@ -233,7 +235,7 @@ impl Worker<'_> {
             self.drain().await?;
             self.login = settled.login.clone();
         }
-        match self.open(settled).await {
+        match Box::pin(self.open(settled)).await {
             Ok(()) => Ok(None),
             Err(error) if error.is_become() => {
                 self.login = Login::Plain;
@@ -377,7 +379,8 @@ impl Worker<'_> {
         }
         let slot = self.slots.back().map_or(0, |slot| slot.id);
         let ticket = Ticket { slot, item: usize::MAX };
-        match self.flight(task, settled, item, label, operation, (ticket, Group::Alone)).await? {
+        let begun = self.flight(task, settled, item, label, operation, (ticket, Group::Alone));
+        match Box::pin(begun).await? {
             Start::Flight(flight) => self.pipeline.push(*flight),
             Start::Landed(landed) => return Ok(*landed),
         }

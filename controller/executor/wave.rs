@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
+/// The limit that a held host spends, unless it was said to go on without.
+pub(super) const HELD: &str = "a host is held; `--skip-held` goes on with the others";
+
 /// When a wave gives up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
@@ -62,6 +65,8 @@ struct State {
     failed: Vec<Arc<str>>,
     once: HashMap<usize, Shared>,
     elected: HashMap<usize, Arc<str>>,
+    /// Hosts that other runs hold and that do not stop the rollout.
+    left_out: usize,
 }
 
 impl Wave {
@@ -142,9 +147,27 @@ impl Wave {
         self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
     }
 
-    /// Counts the hosts that failed or were unreachable so far.
-    pub(super) fn failures(&self) -> usize {
-        self.locked().failed.len()
+    /// Notes a host that another run holds, which the rollout goes on without.
+    pub(super) fn left_out(&self) {
+        self.locked().left_out += 1;
+    }
+
+    /// Counts a host that another run holds, and ends the wave for it.
+    pub(super) fn held(&self, host: &Arc<str>) -> Option<(Vec<String>, usize, String)> {
+        let mut state = self.locked();
+        if !state.failed.contains(host) {
+            state.failed.push(host.clone());
+        }
+        let failed: Vec<String> = state.failed.iter().map(|host| host.to_string()).collect();
+        drop(state);
+        let limit = HELD.to_owned();
+        self.end(WaveStop::Budget { limit: limit.clone() }).then_some((failed, self.hosts, limit))
+    }
+
+    /// Whether all hosts failed or were unreachable; not if the rollout goes on without all of them anyway.
+    pub(super) fn all_failed(&self) -> bool {
+        let state = self.locked();
+        state.failed.len() == self.hosts && state.left_out < self.hosts
     }
 
     /// Ends the wave for all hosts; returns whether this was the first reason.

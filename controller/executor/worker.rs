@@ -44,6 +44,8 @@ pub(super) enum Stop {
     Unreachable { message: String, hint: Option<String> },
     /// It is not known whether a step ran that must not run twice.
     InDoubt { message: String, hint: String },
+    /// Another run holds the host, or took it over.
+    Held { message: String, hint: Option<String> },
     /// `meta: end_host`.
     EndHost,
     /// The wave ends: failure budget, `end_play`, `end_batch`.
@@ -450,7 +452,13 @@ impl<'a> Worker<'a> {
             Ok(Some(Next::Landed(landed))) => Ok(Some(*landed)),
             Ok(Some(Next::Outside(flight))) => self.outside(*flight).await.map(|()| None),
             Ok(None) => Ok(None),
-            Err(error) => Err(self.lost(error)),
+            Err(error) => {
+                let error = match &self.host.link {
+                    Some(link) => link.reason(error).await,
+                    None => error,
+                };
+                Err(self.lost(error))
+            }
         }
     }
 
@@ -459,6 +467,7 @@ impl<'a> Worker<'a> {
         self.abandon();
         match error {
             LinkError::Journal(_) => Stop::Cancelled,
+            LinkError::Held { message, hint } => Stop::Held { message, hint },
             error => Stop::Unreachable { message: error.to_string(), hint: error.hint() },
         }
     }

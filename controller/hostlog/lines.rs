@@ -13,6 +13,7 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
     let head = match &event.kind {
         EventKind::PlayStarted { play, .. } => format!("PLAY {play}"),
         EventKind::HostConnected { duration_ms, .. } => format!("connected in {duration_ms} ms"),
+        EventKind::LeaseTaken { lease, folder, .. } => format!("lease {lease} in {folder}"),
         EventKind::StepStarted { item, module } => {
             format!("step {step} TASK {task}{} [{module}]", of_item(item))
         }

@@ -51,14 +51,13 @@ impl NewRun {
         let runs = state_dir.join("runs");
         private_folder(&runs).map_err(at(&runs))?;
         // Held while the id is made, so that ids sort as runs started, and nobody prunes meanwhile.
-        let state_lock = state_dir.join("lock");
-        let making = private_file(&state_lock).map_err(at(&state_lock))?;
-        making.lock().map_err(at(&state_lock))?;
+        let _making = state_lock(state_dir)?;
         let folder = RunFolder::new(state_dir, &new_run_id());
         DirBuilder::new().mode(0o700).create(folder.path()).map_err(at(folder.path()))?;
         DirBuilder::new().mode(0o700).create(folder.hosts()).map_err(at(&folder.hosts()))?;
-        let lock = private_file(&folder.lock()).map_err(at(&folder.lock()))?;
+        let mut lock = private_file(&folder.lock()).map_err(at(&folder.lock()))?;
         lock.lock().map_err(at(&folder.lock()))?;
+        super::lock::sign(&mut lock, "run").map_err(at(&folder.lock()))?;
         let key = Seal::generate();
         write_new(&folder.key(), &*key).map_err(at(&folder.key()))?;
         let seal = Arc::new(Seal::new(&key));
@@ -87,6 +86,18 @@ impl NewRun {
     pub fn finish(self) {
         drop(self.lock);
     }
+}
+
+/// Takes the lock of a state folder, which is held while a run is made or runs are removed; dropping gives it back.
+///
+/// # Errors
+/// The file cannot be made or locked.
+pub fn state_lock(state_dir: &Path) -> Result<File, StateError> {
+    let path = state_dir.join("lock");
+    let fail = |source| StateError { path: path.clone(), source };
+    let lock = private_file(&path).map_err(fail)?;
+    lock.lock().map_err(fail)?;
+    Ok(lock)
 }
 
 fn private_folder(path: &Path) -> io::Result<()> {

@@ -117,8 +117,9 @@ impl RunFolder {
     /// Whether a controller is at work on the run, told by its lock. The look takes a shared lock for a moment,
     /// so a writer should try its lock more than once.
     pub fn is_running(&self) -> bool {
-        File::open(self.lock())
-            .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(self.lock()).is_ok_and(|mut lock| {
+            matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) && super::lock::is_run(&mut lock)
+        })
     }
 }
 

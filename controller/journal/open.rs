@@ -1,27 +1,20 @@
 //! Opens the folder of a run that goes on: one writer, one more incarnation.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
-use std::time::Duration;
 
 use thiserror::Error;
 
 use super::create::write_durably;
-use super::{JournalWriter, RunFolder, RunRecord};
+use super::{JournalWriter, LockError, RunFolder, RunLock, RunRecord};
 use crate::secrets::{KEY, Seal};
-
-/// The lock is tried this often: somebody who looks whether the run is at work holds it for a moment.
-const ATTEMPTS: u32 = 10;
 
 /// A run cannot be opened again.
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another process is at work on it.
-    #[error("run `{run}` is still at work, in another process")]
-    AtWork {
-        /// The run.
-        run: String,
-    },
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// Its folder cannot be read or written.
     #[error("cannot open the state of run `{run}`: {source}")]
     Folder {
@@ -52,7 +45,7 @@ pub struct OpenRun {
     pub folder: RunFolder,
     /// What was asked.
     pub record: RunRecord,
-    lock: File,
+    lock: RunLock,
 }
 
 impl OpenRun {
@@ -62,19 +55,7 @@ impl OpenRun {
     /// It is at work, or its folder is not whole.
     pub fn open(folder: RunFolder) -> Result<Self, OpenError> {
         let run = folder.id().to_owned();
-        let fail = |source| OpenError::Folder { run: run.clone(), source };
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).read(true).open(folder.lock());
-        let lock = lock.map_err(fail)?;
-        let mut attempt = 0;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => attempt += 1,
-                Err(TryLockError::WouldBlock) => return Err(OpenError::AtWork { run: run.clone() }),
-                Err(TryLockError::Error(source)) => return Err(fail(source)),
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let lock = folder.take("resume")?;
         let record = RunRecord::read(&folder.record()).ok_or(OpenError::Record { run })?;
         Ok(Self { folder, record, lock })
     }
@@ -133,7 +114,7 @@ mod tests {
         });
         let new = new.unwrap();
         let folder = new.folder.clone();
-        assert!(matches!(OpenRun::open(folder.clone()), Err(OpenError::AtWork { .. })));
+        assert!(matches!(OpenRun::open(folder.clone()), Err(OpenError::Lock(_))));
         new.finish();
         let mut open = OpenRun::open(folder.clone()).unwrap();
         assert!(folder.is_running());

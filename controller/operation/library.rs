@@ -15,6 +15,8 @@ const PARTS: &[&str] = &[
     include_str!("posix/point.sh"),
     include_str!("posix/restore.sh"),
     include_str!("posix/ledger.sh"),
+    include_str!("posix/lease.sh"),
+    include_str!("posix/prune.sh"),
     include_str!("posix/directory.sh"),
     include_str!("posix/file.sh"),
     include_str!("posix/remove.sh"),

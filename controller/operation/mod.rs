@@ -13,6 +13,7 @@ pub mod edit;
 pub mod facts;
 pub mod file;
 mod http;
+mod lease;
 mod library;
 pub mod lines;
 mod outcome;
@@ -34,6 +35,10 @@ mod walk;
 
 pub use answer::reported_points;
 pub use content::Content;
+pub use lease::{
+    Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
+    show_lease,
+};
 pub use library::{library, open_ledger, open_points, probe_ahead, tell_ledger, tell_output};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

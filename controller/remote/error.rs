@@ -97,8 +97,8 @@ pub enum CloseReason {
     #[error("{0}")]
     Disconnected(String),
     /// The lease is no longer ours: the shell took no further step.
-    #[error("the lease of this host was taken over")]
-    Fenced,
+    #[error("the lease of this host is lost: {0}")]
+    Fenced(String),
     /// The shell reported that it cannot go on.
     #[error("the remote shell cannot go on: {0}")]
     Failed(String),

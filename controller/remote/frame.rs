@@ -28,8 +28,8 @@ pub(crate) enum Frame {
     Started { id: u64 },
     /// A step was held back.
     Skipped { id: u64 },
-    /// The lease is gone; the shell ends.
-    Fenced { id: u64 },
+    /// The lease is gone; the shell says what became of it, and ends.
+    Fenced { id: u64, why: String },
     /// A piece of a payload was stored (or dropped, because its step is held back).
     Stored { id: u64, wanted: bool },
     /// A step is over.
@@ -154,7 +154,9 @@ impl Parser {
         let frame = match kind {
             b'S' => Frame::Started { id: only_id()? },
             b'K' => Frame::Skipped { id: only_id()? },
-            b'X' => Frame::Fenced { id: only_id()? },
+            b'X' => {
+                Frame::Fenced { id: id()?, why: split(rest).map(|(_, why)| excerpt(why)).unwrap_or_default() }
+            }
             b'A' => Frame::Stored { id: only_id()?, wanted: true },
             b'N' => Frame::Stored { id: only_id()?, wanted: false },
             b'R' => {

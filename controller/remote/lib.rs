@@ -32,5 +32,5 @@ pub use error::{CloseReason, SendError, StartError, StartPhase};
 pub use login::{Login, command_line, command_line_for, quote_for_login};
 pub use nonce::Nonce;
 pub use session::{Pipes, ShellEvent, ShellHandle, ShellInfo, Started};
-pub use start::{StartOptions, interrupt, start};
+pub use start::{StartOptions, beside, interrupt, start};
 pub use step::{Group, Step};

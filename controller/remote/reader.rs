@@ -142,11 +142,11 @@ impl Reader {
                 self.outstanding.pop();
                 ShellEvent::Skipped { step: id }
             }
-            Frame::Fenced { id } => {
+            Frame::Fenced { id, why } => {
                 self.check(self.outstanding.in_hand(id, false))?;
                 self.outstanding.pop();
                 self.tell(ShellEvent::Skipped { step: id }).await?;
-                return Err(CloseReason::Fenced);
+                return Err(CloseReason::Fenced(why));
             }
             Frame::Stored { id, wanted } => return self.check(self.outstanding.stored(id, wanted)),
             Frame::Failed { text } => return Err(CloseReason::Failed(text)),

@@ -58,6 +58,15 @@ pub struct ShellInfo {
     pub temp: &'static str,
     /// The session's private directory (`$pl_d`), inside of `temp`.
     pub directory: String,
+    /// What the library said of itself while it was loaded, by `plr_info NAME TEXT`.
+    pub extra: Vec<(String, String)>,
+}
+
+impl ShellInfo {
+    /// What the library said under a name.
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        self.extra.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_str())
+    }
 }
 
 /// What happens in a session. The events of a step come in order: `Started`, then values, blobs,

@@ -50,7 +50,7 @@ if [ "$2" -le "$plr_bad" ] || [ -e "$pl_d/hold" ]; then echo "K $1" >&7 || exit;
 plr_name=${7-}
 [ -n "$pl_ledger" ] || plr_name=
 plr_note "S $plr_name"
-if ! pl_allow; then plr_note "X $plr_name"; echo "X $1" >&7; exit 1; fi
+if ! pl_allow "$4"; then plr_note "X $plr_name"; echo "X $1 ${pl_why:-}" >&7; exit 1; fi
 pl_i=$1 plr_e=$2 plr_g=$3 pl_limit=$4 pl_payload= pl_rc= pl_stdin= pl_cwd= pl_env=
 [ "$5" = 0 ] || pl_payload=$pl_d/p$1
 echo "S $pl_i" >&7 || { plr_note "X $plr_name"; exit; }

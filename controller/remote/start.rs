@@ -26,6 +26,11 @@ const NOISE_CAP: usize = 1024 * 1024;
 const STDERR_KEPT: usize = 8 * 1024;
 /// Events that wait for their consumer.
 const EVENTS: usize = 64;
+/// Most that a library may say, and how long it may wait for something.
+const INFOS: usize = 100;
+const WAITING: Duration = Duration::from_secs(2 * 3600);
+/// Most that a command beside a session may say.
+const BESIDE_CAP: usize = 16 * 1024;
 
 /// How to start.
 #[derive(Debug)]
@@ -42,11 +47,14 @@ pub struct StartOptions {
     pub library: String,
     /// Most bytes of output per step, and of a blob; on the host and here.
     pub output_cap: u64,
+    /// Told what the library says while it waits for something (`plr_info` of a name that ends in `_wait`). Each
+    /// such word extends the limit; together they extend it by two hours at most.
+    pub waiting: Option<mpsc::UnboundedSender<String>>,
 }
 
 /// Starts a session over the streams of a command that [`crate::command_line`] made.
 pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, StartError> {
-    let StartOptions { nonce, login, password, timeout, library, output_cap } = options;
+    let StartOptions { nonce, login, password, timeout, library, output_cap, waiting } = options;
     let token = Nonce::new();
     let directory = Nonce::new();
     let output_cap = output_cap.clamp(4096, 1 << 40);
@@ -63,6 +71,7 @@ pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, Start
 
     let Pipes { mut stdin, stdout, stderr } = pipes;
     let mut opening = Opening::new(stdout, stderr, &nonce, &login, timeout);
+    opening.waiting = waiting;
     let mut frames = Vec::new();
     let limits = Limits { line: LINE_CAP, blob: usize::try_from(blob_cap).unwrap_or(usize::MAX) };
     let mut parser = Parser::new(token.as_str(), limits);
@@ -119,15 +128,50 @@ pub async fn interrupt(
     password: Option<Zeroizing<Vec<u8>>>,
     timeout: Duration,
 ) -> Result<(), StartError> {
+    run(pipes, nonce, login, password, None, timeout).await.map(drop)
+}
+
+/// Runs trusted text beside a session, in a command that [`crate::command_line`] made, and returns what it wrote
+/// to standard output, up to 16 KiB.
+pub async fn beside(
+    pipes: Pipes,
+    nonce: &Nonce,
+    login: &Login,
+    password: Option<Zeroizing<Vec<u8>>>,
+    text: &str,
+    timeout: Duration,
+) -> Result<Vec<u8>, StartError> {
+    // A function runs only when all of it has come; and the shell that reads it takes it as a script.
+    let text = format!("exec /bin/sh\nplr_beside() {{\n{text}\n}}\nplr_beside\nexit\n");
+    run(pipes, nonce, login, password, Some(text), timeout).await
+}
+
+async fn run(
+    pipes: Pipes,
+    nonce: &Nonce,
+    login: &Login,
+    password: Option<Zeroizing<Vec<u8>>>,
+    text: Option<String>,
+    timeout: Duration,
+) -> Result<Vec<u8>, StartError> {
     let Pipes { mut stdin, stdout, stderr } = pipes;
     let mut opening = Opening::new(stdout, stderr, nonce, login, timeout);
     opening.sentinel(Some(&mut stdin), password).await?;
     opening.phase(StartPhase::Shell);
+    if let Some(text) = text {
+        // A shell that is gone already says so by the end of its output.
+        let sent = tokio::time::timeout_at(opening.deadline, send(&mut stdin, text.as_bytes())).await;
+        drop(sent.map_err(|_| opening.late())?);
+    }
+    let mut said = std::mem::take(&mut opening.pending);
     let mut buffer = [0; 1024];
     loop {
         match tokio::time::timeout_at(opening.deadline, opening.stdout.read(&mut buffer)).await {
-            Ok(Ok(0) | Err(_)) => return Ok(()),
-            Ok(Ok(_)) => {}
+            Ok(Ok(0) | Err(_)) => return Ok(said),
+            Ok(Ok(count)) => {
+                let room = BESIDE_CAP.saturating_sub(said.len());
+                said.extend_from_slice(&buffer[..count.min(room)]);
+            }
             Err(_) => return Err(opening.late()),
         }
     }
@@ -181,6 +225,9 @@ struct Opening<'a> {
     /// The end of standard error.
     errors: Vec<u8>,
     stderr_open: bool,
+    /// Who is told what the library waits for, and since when it does.
+    waiting: Option<mpsc::UnboundedSender<String>>,
+    waits_since: Option<Instant>,
 }
 
 impl<'a> Opening<'a> {
@@ -205,6 +252,8 @@ impl<'a> Opening<'a> {
             noise_count: 0,
             errors: Vec::new(),
             stderr_open: true,
+            waiting: None,
+            waits_since: None,
         }
     }
 
@@ -304,7 +353,8 @@ impl<'a> Opening<'a> {
                 match frame {
                     Frame::Unsupported { tool } => return Err(StartError::Unsupported { tool }),
                     Frame::Failed { text } => return Err(StartError::Failed { text }),
-                    Frame::Info { .. } if frames.len() < 100 => frames.push(frame),
+                    Frame::Info { key, value } if key.ends_with("_wait") => self.wait_on(value),
+                    Frame::Info { .. } if frames.len() < INFOS => frames.push(frame),
                     Frame::Ready => {
                         frames.push(frame);
                         return Ok(());
@@ -318,6 +368,18 @@ impl<'a> Opening<'a> {
             if self.errors.len() > STDERR_KEPT {
                 self.errors.drain(..self.errors.len() - STDERR_KEPT / 2);
             }
+        }
+    }
+
+    /// The library waits for something and says so: the limit begins anew, but not for ever.
+    fn wait_on(&mut self, text: String) {
+        let now = Instant::now();
+        if *self.waits_since.get_or_insert(now) + WAITING > now {
+            self.deadline = now + self.timeout;
+        }
+        if let Some(waiting) = &self.waiting {
+            // Whoever asked may have lost interest.
+            let _ = waiting.send(text);
         }
     }
 
@@ -376,6 +438,12 @@ fn info(frames: &[Frame], directory: &str) -> Result<ShellInfo, StartError> {
     let place = TEMPORARY.get(number("temp")? as usize);
     let temp = place.ok_or_else(|| StartError::NoShell { what: "an unknown directory".to_owned() })?;
     let text = |name: &str| value(name).unwrap_or_default();
+    const OWN: [&str; 10] =
+        ["pid", "uid", "user", "home", "umask", "temp", "os", "kernel", "hostname", "boot_id"];
+    let extra = frames.iter().filter_map(|frame| match frame {
+        Frame::Info { key, value } if !OWN.contains(&key.as_str()) => Some((key.clone(), value.clone())),
+        _ => None,
+    });
     Ok(ShellInfo {
         pid: number("pid")?,
         uid: number("uid")?,
@@ -388,5 +456,6 @@ fn info(frames: &[Frame], directory: &str) -> Result<ShellInfo, StartError> {
         boot_id: value("boot_id").filter(|id| !id.is_empty()),
         temp,
         directory: format!("{temp}/.paceline-{directory}"),
+        extra: extra.collect(),
     })
 }

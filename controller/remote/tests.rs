@@ -24,6 +24,7 @@ fn options(nonce: Nonce, login: Login) -> StartOptions {
         password: None,
         timeout: Duration::from_millis(300),
         library: String::new(),
+        waiting: None,
         output_cap: 100_000,
     }
 }
@@ -171,7 +172,10 @@ async fn a_failure_that_the_shell_reports_is_the_reason() {
     let events = told("E the ledger is full\n").await;
     assert_eq!(events, [ShellEvent::Closed(CloseReason::Failed("the ledger is full".into()))]);
     let events = told("X 1\n").await;
-    assert_eq!(events, [ShellEvent::Skipped { step: 1 }, ShellEvent::Closed(CloseReason::Fenced)]);
+    assert_eq!(
+        events,
+        [ShellEvent::Skipped { step: 1 }, ShellEvent::Closed(CloseReason::Fenced(String::new()))]
+    );
 }
 
 #[tokio::test]

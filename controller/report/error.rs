@@ -26,6 +26,21 @@ pub enum ReportError {
         /// A host that was perhaps meant, or where to see all.
         hint: String,
     },
+    /// No run had the host.
+    #[error("no run in `{state_dir}` had `{host}`\nhint: {hint}")]
+    NoHistory {
+        /// The host.
+        host: String,
+        /// The state folder.
+        state_dir: PathBuf,
+        /// A host that was perhaps meant, or where to look.
+        hint: String,
+    },
+    /// Neither a run nor a host is named.
+    #[error(
+        "say which run\nhint: `paceline runs show latest`, or `--host HOST` alone for all runs of a host"
+    )]
+    NothingNamed,
     /// The host has no log.
     #[error("`{host}` has no log in run {run}\nhint: it had no turn; `paceline runs show {run}` tells why")]
     NoLog {

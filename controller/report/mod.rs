@@ -3,6 +3,7 @@
 //! Reads the state folder only; nothing here knows an inventory or a playbook.
 
 mod error;
+mod history;
 mod list;
 mod logs;
 mod show;
@@ -13,6 +14,7 @@ mod table;
 mod testing;
 
 pub use error::ReportError;
+pub use history::{History, history};
 pub use list::list;
 pub use logs::logs;
 pub use show::{show, show_host};

@@ -141,6 +141,7 @@ pub fn show_host(
     writeln!(out, "{} in run {}: {end}", sanitize_line(&story.host), story.run)?;
     indented(story.message.as_deref().unwrap_or_default(), 2, out)?;
     indented(&story.hint.as_ref().map(|hint| format!("hint: {hint}")).unwrap_or_default(), 2, out)?;
+    story.warnings.iter().try_for_each(|warning| indented(&format!("warning: {warning}"), 2, out))?;
     writeln!(out)?;
     for step in &story.steps {
         step_lines(step, out)?;

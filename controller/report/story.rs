@@ -171,6 +171,7 @@ impl Story {
             EventKind::RunStarted { .. } => self.recap.clear(),
             EventKind::RunFinished { hosts, .. } => self.recap = hosts,
             EventKind::HostConnected { .. }
+            | EventKind::LeaseTaken { .. }
             | EventKind::Paused { .. }
             | EventKind::StepStarted { .. }
             | EventKind::StepOutput { .. }
@@ -215,6 +216,9 @@ pub struct HostStory {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What a person should read about it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Its recap, if it did something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recap: Option<Recap>,
@@ -270,6 +274,7 @@ impl HostStory {
             status: None,
             message: None,
             hint: None,
+            warnings: Vec::new(),
             recap: None,
             log: folder.host_log(host).display().to_string(),
         };
@@ -320,6 +325,7 @@ impl HostStory {
             EventKind::HostFinished { status, message, hint } => {
                 (self.status, self.message, self.hint) = (Some(status), message, hint);
             }
+            EventKind::Warning { message } => self.warnings.push(message),
             _ => {}
         }
     }

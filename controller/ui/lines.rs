@@ -151,6 +151,7 @@ impl Lines {
             }
             EventKind::WaveStarted { .. }
             | EventKind::HostConnected { .. }
+            | EventKind::LeaseTaken { .. }
             | EventKind::StepStarted { .. }
             | EventKind::RollbackPoint { .. }
             | EventKind::StepOutput { .. }

@@ -182,12 +182,12 @@ pub(crate) async fn a_killed_shell_is_reported(peer: &Peer) {
 pub(crate) async fn a_lost_lease_stops_everything(peer: &Peer) {
     let directory = tempfile::tempdir().unwrap();
     let taken = quote(directory.path().join("taken").to_str().unwrap());
-    let library = format!("pl_allow(){{ [ ! -e {taken} ]; }}");
+    let library = format!("pl_allow(){{ pl_why=gone; [ ! -e {taken} ]; }}");
     let mut session = Session::open_with(peer, Setting { library, ..Setting::default() }).await;
     assert_eq!(session.run("true").await.status, Some(0));
     let steps = vec![session.step(format!("echo >{taken}")), session.step("true"), session.step("true")];
     session.handle.send_all(steps).await.unwrap();
     assert_eq!(session.answer(2).await.status, Some(0));
     assert_eq!(session.answer(3).await.status, None);
-    assert_eq!(session.closed().await, CloseReason::Fenced);
+    assert_eq!(session.closed().await, CloseReason::Fenced("gone".to_owned()));
 }

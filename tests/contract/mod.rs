@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod lease;
 mod limits;
 mod logins;
 mod lost;
@@ -29,6 +30,11 @@ macro_rules! contract {
                 an_interrupt_ends_the_command;
             lost: closing_runs_what_was_sent_and_leaves_nothing, a_dead_controller_runs_no_queued_step,
                 a_body_cut_off_does_not_run, a_killed_shell_is_reported, a_lost_lease_stops_everything;
+            lease: one_of_many_racers_gets_it, sessions_of_a_run_join_and_the_last_one_frees_it,
+                a_claim_that_ran_out_starts_nothing_and_is_taken_over,
+                a_higher_incarnation_waits_for_the_step_in_hand_only, a_step_that_outlives_its_limit_is_ended,
+                a_claim_of_an_earlier_boot_does_not_count, renewing_keeps_a_claim_and_brings_none_back,
+                a_lease_is_shown_and_broken, a_base_of_others_has_its_lease_aside, old_claims_are_collected;
         }
     };
     ($module:ident, $peer:expr, $($area:ident: $($check:ident),+;)+) => {

@@ -93,6 +93,7 @@ pub(crate) fn options(nonce: Nonce, login: Login) -> StartOptions {
         timeout: Duration::from_secs(20),
         library: String::new(),
         output_cap: 64 << 20,
+        waiting: None,
     }
 }
 

@@ -6,7 +6,9 @@ use crate::support::sshd::Sshd;
 
 mod fifty;
 mod lab;
+mod lease;
 mod plan;
+mod prune;
 mod resume;
 mod rollback;
 mod runs;

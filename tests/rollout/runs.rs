@@ -85,3 +85,37 @@ fn nobody_else_reads_what_is_kept() {
         }
     }
 }
+
+#[test]
+fn the_history_of_a_host_goes_over_all_runs() {
+    let fleet = Fleet::of(2);
+    let apply = |text: &str| {
+        let playbook = format!(
+            "- hosts: web\n  gather_facts: false\n  tasks:\n    - name: Settings\n      copy: {{ content: {text}, dest: \"{{{{ work }}}}/conf\" }}\n    - name: Start\n      command: \"true\"\n"
+        );
+        fleet.environment.write("site.yml", &playbook);
+        fleet.environment.events(0, &["apply", "-i", "inventory.yml", "site.yml"]).0[0].run.clone()
+    };
+    let (one, two) = (apply("one"), apply("two"));
+    let (one, two) = (&one[..13], &two[..13]);
+    let shown = |arguments: &[&str]| {
+        let mut all = vec!["runs", "show", "--host", "h01"];
+        all.extend(arguments);
+        fleet.environment.run(&all).expect(0).stdout
+    };
+    let text = shown(&[]);
+    assert!(text.starts_with("h01: 2 runs, newest first\n"), "{text}");
+    assert!(text.contains(&format!("behind point 1 of {two}")), "{text}");
+    assert!(text.contains("Start [command]: no rollback point"), "{text}");
+
+    fleet.environment.run(&["rollback", two]).expect(0);
+    let text = shown(&[]);
+    let back = fleet.environment.run(&["runs", "list"]).expect(0).stdout;
+    let back = back.lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    assert!(text.contains(&format!("restored by {back}")) && !text.contains("behind"), "{text}");
+    assert!(text.contains(&format!("{back}  20")) && text.contains(&format!("rollback {two}")), "{text}");
+    assert!(text.contains("rolled back; 1 point restored"), "{text}");
+    let document: serde_json::Value = serde_json::from_str(&shown(&["--output", "json", "-n", "1"])).unwrap();
+    assert_eq!((&document["runs"][0]["restored"], &document["older"]), (&1.into(), &2.into()));
+    assert!(fleet.environment.run(&["runs", "list"]).expect(0).stdout.contains(one));
+}
