@@ -57,12 +57,11 @@ impl Fleet {
 
 fn status(events: &Events, host: &str) -> Option<HostStatus> {
     let of_host = events.0.iter().filter(|event| event.host.as_deref() == Some(host));
-    of_host
-        .filter_map(|event| match event.kind {
-            EventKind::HostFinished { status, .. } => Some(status),
-            _ => None,
-        })
-        .last()
+    let ends = of_host.filter_map(|event| match event.kind {
+        EventKind::HostFinished { status, .. } => Some(status),
+        _ => None,
+    });
+    ends.fold(None, |_, end| Some(end))
 }
 
 fn run_of(running: &Running) -> String {
