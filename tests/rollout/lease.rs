@@ -225,6 +225,13 @@ fn a_host_that_cannot_be_leased_is_not_touched() {
     let mut fleet = Fleet::of(1);
     fleet.environment.write("counts.yml", COUNTS);
     fleet.hosts.set("h01", "paceline_lease", "1").write(&fleet.environment);
+    let ended =
+        fleet.environment.run(&["apply", "-i", "inventory.yml", "counts.yml", "-e", "who=b"]).expect(1);
+    let told =
+        ended.stderr.contains("inventory.yml:") && ended.stderr.contains("`paceline_lease`: it must be");
+    assert!(told, "{}", ended.stderr);
+    // What only the run can know fails the host.
+    fleet.hosts.set("h01", "paceline_lease", "\"{{ 1 }}\"").write(&fleet.environment);
     let events = fleet.applies(4, "counts.yml", "one", &["-e", "who=b"]);
     let reason = events.reason("h01");
     assert!(reason.contains("`paceline_lease`: it must be a number of seconds from 2"), "{reason}");
