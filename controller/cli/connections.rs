@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use super::load::Reach;
-use crate::executor::{PreparedPlay, connection_variable};
+use crate::executor::{PreparedPlay, connection_variable, lease_seconds};
 use crate::plan::{HostScope, HostValues, LoopScope, RunScope, TaskScope};
 use crate::source::{Diagnostic, Diagnostics, Node};
 use crate::template::{Binding, Engine, Scope as _};
@@ -43,9 +43,11 @@ pub(super) fn check(
                 }
                 connection_variable(engine, &scope, name, keyword(name))
             };
-            while let Err(TransportError::Setting { variable, what, .. }) =
-                reach.target(host, &run.inventory, &variable)
-            {
+            let look = || {
+                reach.target(host, &run.inventory, &variable)?;
+                lease_seconds(host, &variable)
+            };
+            while let Err(TransportError::Setting { variable, what, .. }) = look() {
                 let node = match scope.lookup(&variable) {
                     Some(Binding::Source(node)) => Some(node),
                     _ => keyword(&variable).cloned(),

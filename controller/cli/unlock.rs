@@ -111,12 +111,14 @@ fn of_run(
     let recorded = recorded::hosts(&folder)?;
     let way = Way::of_run(&record, &args.inventory, &args.connection, passwords, global, environment)?;
     let mut hosts = way.loaded.select(args.inventory.limit.as_deref(), environment)?;
-    if args.inventory.limit.is_none() {
-        let unnamed =
-            |name: &&String| pattern::is_localhost(name) && !hosts.iter().any(|host| *host.0 == ***name);
-        let unnamed: Vec<_> = recorded.keys().filter(unnamed).map(|name| name.as_str().into()).collect();
-        hosts.extend(unnamed);
-    }
+    // The controller itself is a target that no inventory has to name.
+    let unnamed: Vec<HostName> = recorded
+        .keys()
+        .filter(|name| pattern::is_localhost(name) && !hosts.iter().any(|host| *host.0 == ***name))
+        .filter(|name| args.inventory.limit.as_ref().is_none_or(|limit| limit == *name))
+        .map(|name| name.as_str().into())
+        .collect();
+    hosts.extend(unnamed);
     let mut visits = Vec::new();
     for host in hosts {
         let Some(known) = recorded.get(&*host.0) else { continue };

@@ -44,6 +44,7 @@ plr_moved && [ $((plr_n*65536+plr_m)) -le "$plr_bcap" ] || plr_r=9
 echo "$plr_tok $plr_r" >&7 2>/dev/null || return 0
 return $plr_r; }
 pl_allow(){ :; }
+pl_over(){ :; }
 plr_eval(){ eval "$1"; }
 plr_step(){ # id epoch group limit payload text name : the name is the step's in the ledger
 if [ "$2" -le "$plr_bad" ] || [ -e "$pl_d/hold" ]; then echo "K $1" >&7 || exit; return 0; fi
@@ -65,6 +66,7 @@ i*) plr_ib=$plr_e;;
 esac
 [ ! -s "$pl_d/err" ] || plr_err
 plr_note "R $plr_name $plr_s"
+pl_over
 echo "R $pl_i $plr_s" >&7 || exit; }
 plr_err(){ # what trusted text wrote to its stderr goes with a failure
 if [ "$plr_s" != 0 ] && [ "$plr_s" != 75 ]; then plr_k=0

@@ -57,12 +57,11 @@ impl Fleet {
 
 fn status(events: &Events, host: &str) -> Option<HostStatus> {
     let of_host = events.0.iter().filter(|event| event.host.as_deref() == Some(host));
-    of_host
-        .filter_map(|event| match event.kind {
-            EventKind::HostFinished { status, .. } => Some(status),
-            _ => None,
-        })
-        .last()
+    let ends = of_host.filter_map(|event| match event.kind {
+        EventKind::HostFinished { status, .. } => Some(status),
+        _ => None,
+    });
+    ends.fold(None, |_, end| Some(end))
 }
 
 fn run_of(running: &Running) -> String {
@@ -226,6 +225,13 @@ fn a_host_that_cannot_be_leased_is_not_touched() {
     let mut fleet = Fleet::of(1);
     fleet.environment.write("counts.yml", COUNTS);
     fleet.hosts.set("h01", "paceline_lease", "1").write(&fleet.environment);
+    let ended =
+        fleet.environment.run(&["apply", "-i", "inventory.yml", "counts.yml", "-e", "who=b"]).expect(1);
+    let told =
+        ended.stderr.contains("inventory.yml:") && ended.stderr.contains("`paceline_lease`: it must be");
+    assert!(told, "{}", ended.stderr);
+    // What only the run can know fails the host.
+    fleet.hosts.set("h01", "paceline_lease", "\"{{ 1 }}\"").write(&fleet.environment);
     let events = fleet.applies(4, "counts.yml", "one", &["-e", "who=b"]);
     let reason = events.reason("h01");
     assert!(reason.contains("`paceline_lease`: it must be a number of seconds from 2"), "{reason}");

@@ -5,7 +5,7 @@
 # nobody sees half a claim; `N.until` says until when it holds, in seconds since this boot; `N.free` that its
 # run has left; `N.SESSION.shell` is a shell that works under it. Numbers are never given twice.
 
-pl_fence='' pl_until=0 pl_why='' pf_hand='' pf_claim='' pf_shell=''
+pl_fence='' pl_until=0 pl_why='' pf_steps=0 pf_claim='' pf_shell=''
 
 # LIMIT: whether a step may start. No fork, and no look at anything but the clock and two names.
 pl_allow() {
@@ -23,11 +23,20 @@ pl_allow() {
       return 1
     fi
   fi
-  # Who takes over has to know how long the step may take, and where its end is noted.
-  [ "$pf_hand" = "$1 $pl_ledger" ] || {
-    pf_hand="$1 $pl_ledger"
-    printf '%s\n' "${1:-0}" "$pl_ledger" >"$pl_d/hand"
-  }
+  # Who takes over has to know whether this shell is within a step, and how long that may take.
+  { echo "S ${1:-0}" >>"$pl_d/steps"; } 2>/dev/null || plr_die "$pl_d cannot be written"
+}
+
+# The step that was allowed is over.
+pl_over() {
+  [ -n "$pl_fence" ] || return 0
+  pf_steps=$((pf_steps + 1))
+  if [ "$pf_steps" -lt 1000 ]; then
+    echo R >>"$pl_d/steps"
+  else
+    true >"$pl_d/steps"
+    pf_steps=0
+  fi
 }
 
 # Seconds since this boot, into pf_now.
@@ -295,13 +304,12 @@ pf_lease_alive() {
   case $pf_p_state in Z | X) return 1 ;; esac
 }
 
-# Whether that shell is within a step: its ledger does not end in an end.
+# Whether that shell is within a step, and how long that may take, into pf_o_limit.
 pf_lease_busy() {
-  pf_o_limit='' pf_y='' pf_x=''
-  { { IFS= read -r pf_o_limit && IFS= read -r pf_y; } <"$pf_o_dir/hand"; } 2>/dev/null
-  [ -n "$pf_y" ] && [ -f "$pf_y" ] || return 1
-  while IFS= read -r pf_z; do pf_x=$pf_z; done <"$pf_y"
-  case $pf_x in '' | 'R '* | 'X '*) return 1 ;; esac
+  pf_o_limit='' pf_x=R
+  [ -f "$pf_o_dir/steps" ] || return 1
+  while read -r pf_y pf_z; do pf_x=$pf_y pf_o_limit=$pf_z; done <"$pf_o_dir/steps"
+  [ "$pf_x" = S ]
 }
 
 # PID: state and start of a process, into pf_p_.

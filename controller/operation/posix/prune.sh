@@ -44,6 +44,7 @@ pf_prune_folder() {
   for pf_manifest in "$pf_top_folder"/points/[0-9]*; do
     pf_count=${pf_manifest##*/}
     case $pf_count in *[!0-9]*) continue ;; esac
+    [ -f "$pf_manifest" ] && [ -O "$pf_manifest" ] && [ ! -L "$pf_manifest" ] || continue
     pf_text=$(cat -- "$pf_manifest") pf_path=''
     # Only a whole one says where it keeps something; it is our own text, and `pf_listing` keeps it from acting.
     case $pf_text in *"$pf_nl#END") pf_file=$pf_manifest && eval "$pf_text" ;; esac
