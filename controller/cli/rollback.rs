@@ -1,7 +1,7 @@
 //! `paceline rollback`: restores what a run changed, newest first.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::pattern;
 use crate::plan::Login;
 use crate::template::Engine;
 
-/// Commands whose effects nothing here can undo.
+/// Modules whose effects nothing can undo, unless the step left a point.
 const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
 
 /// Restore what a run changed, newest first
@@ -249,6 +249,7 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
     let mut hosts: HashMap<String, HostPoints> = HashMap::new();
     let mut modules: HashMap<(String, u64), String> = HashMap::new();
     let mut ways: HashMap<String, Box<Reached>> = HashMap::new();
+    let mut undone: HashSet<(String, u64)> = HashSet::new();
     for event in journal::read(&folder.journal()).map_err(CommandError::failed)? {
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
@@ -263,11 +264,13 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
                 modules.insert((host, step), module);
             }
             EventKind::RollbackPoint { point, covers, path, become_user } => {
+                undone.insert((host.clone(), step));
                 let point = Point { number: point, kind: covers, path };
                 hosts.entry(host).or_default().points.push((become_user, point));
             }
             EventKind::StepFinished { changed: true, .. } => {
-                let module = modules.get(&(host.clone(), step));
+                let step = (host.clone(), step);
+                let module = modules.get(&step).filter(|_| !undone.contains(&step));
                 if module.is_some_and(|module| IRREVERSIBLE.contains(&module.as_str())) {
                     let task = event.task.unwrap_or_default();
                     let listed = &mut hosts.entry(host).or_default().irreversible;

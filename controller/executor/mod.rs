@@ -27,6 +27,7 @@ mod run;
 mod sink;
 mod slot;
 mod steps;
+mod undo;
 mod wave;
 mod worker;
 

@@ -21,7 +21,7 @@ use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::operation::{Mode, Point};
 use crate::plan::Login;
-use crate::rollback::RestorePoint;
+use crate::rollback::visits;
 use crate::secrets::Masks;
 use crate::transport::{Target, TransportError};
 
@@ -155,11 +155,14 @@ pub(super) async fn restore_points(
     let task: Arc<str> = "restore".into();
     let mut problem = None;
     let mut in_the_way: Vec<Point> = Vec::new();
-    for (index, (login, point)) in points.into_iter().enumerate() {
+    let mut failures = 0_usize;
+    for (index, (login, visit)) in visits(&points).into_iter().enumerate() {
+        let point = visit.point.clone();
         if cancel.level() > 0 {
             return Ok(Some("cancelled in front of the remaining points".to_owned()));
         }
-        if waits_for(&point, &in_the_way) {
+        if visit.is_of_a_path() && waits_for(&point, &in_the_way) {
+            failures += 1;
             in_the_way.push(point);
             continue;
         }
@@ -167,12 +170,12 @@ pub(super) async fn restore_points(
         let label = StepLabel {
             task: task.clone(),
             module: "rollback".to_owned(),
-            item: Some(point.path.clone()),
+            item: Some(visit.label()),
             hidden: false,
         };
         let ticket = Ticket { slot: step, item: 0 };
         let mode = Mode::default();
-        let operation = Box::new(RestorePoint { point: point.clone() });
+        let operation = Box::new(visit.clone());
         let mut pipeline = Pipeline::default();
         pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
         let shell = link.shell(&login, password).await?;
@@ -182,7 +185,7 @@ pub(super) async fn restore_points(
         };
         let failed = landed.outcome.failed;
         let message = landed.outcome.result.get("msg").and_then(|msg| msg.as_str()).map(str::to_owned);
-        if !failed {
+        if !failed && visit.last {
             let (covers, path) = (point.kind.clone(), point.path.clone());
             let event = EventKind::PointRestored { point: point.number, covers, path };
             sink.step_event(step, &task, event).await;
@@ -200,7 +203,7 @@ pub(super) async fn restore_points(
                 changed: landed.outcome.changed,
                 rc: None,
                 duration_ms: landed.duration_ms,
-                item: Some(point.path.clone()),
+                item: Some(visit.label()),
                 message: message.clone().filter(|_| failed),
                 diff: None,
             },
@@ -209,10 +212,13 @@ pub(super) async fn restore_points(
         if failed {
             let reason = message.unwrap_or_else(|| "it could not be restored".to_owned());
             problem.get_or_insert_with(|| format!("point {} (`{}`): {reason}", point.number, point.path));
-            in_the_way.push(point);
+            failures += 1;
+            if visit.is_of_a_path() {
+                in_the_way.push(point);
+            }
         }
     }
-    let others = in_the_way.len().saturating_sub(1);
+    let others = failures.saturating_sub(1);
     Ok(problem.map(|problem| match others {
         0 => problem,
         others => format!("{problem} ({others} more points wait for it or failed)"),

@@ -28,6 +28,7 @@ pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
+pub mod undo;
 pub mod uri;
 pub mod wait_for;
 mod walk;

@@ -11,6 +11,11 @@ pub(crate) fn program(number: u64) -> Program {
     Program { text: call("pf_restore", [number.to_string().as_str()]), ..Program::default() }
 }
 
+/// Takes a look at the point of a service: `stop`, `start` or `check`.
+pub(crate) fn service_phase(phase: &str, number: u64) -> Program {
+    Program { text: call("pf_service_phase", [phase, number.to_string().as_str()]), ..Program::default() }
+}
+
 /// Whether it was restored now, was restored already, or why it could not be.
 pub(crate) fn outcome(reply: &Reply) -> Outcome {
     if reply.status != 0 || reply.value("restored").is_none() {

@@ -7,9 +7,13 @@
 
 mod list;
 mod restore;
+mod visit;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undo_tests;
 
 pub use list::{ListPoints, ListedPoint};
 pub use restore::{RestorePoint, newest_first};
+pub use visit::{Phase, Visit, visits};

@@ -15,14 +15,14 @@ use crate::operation::testing::{Rehearsal, SHELLS};
 use crate::operation::{Content, Mode, Operation, Outcome, Point, open_points, probe_ahead};
 
 /// A folder to work in and a host whose points are elsewhere.
-struct Host {
-    root: TempDir,
-    shell: Rehearsal,
-    points: Vec<Point>,
+pub(super) struct Host {
+    pub(super) root: TempDir,
+    pub(super) shell: Rehearsal,
+    pub(super) points: Vec<Point>,
 }
 
 impl Host {
-    fn new(shell: &'static str) -> Self {
+    pub(super) fn new(shell: &'static str) -> Self {
         Self::with_base(shell, None)
     }
 
@@ -35,15 +35,15 @@ impl Host {
         Self { root, shell: rehearsal, points: Vec::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join("w").join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         self.path(name).to_str().expect("UTF-8").to_owned()
     }
 
-    fn run(&mut self, mut operation: impl Operation) -> Outcome {
+    pub(super) fn run(&mut self, mut operation: impl Operation) -> Outcome {
         let outcome = self.shell.run(&mut operation, Mode::default());
         self.points.extend(outcome.points.clone());
         outcome
@@ -54,7 +54,7 @@ impl Host {
         self.run(PutFile::new(self.text(name), content, PutOptions::default(), None))
     }
 
-    fn file(&mut self, name: &str, state: FileState) -> Outcome {
+    pub(super) fn file(&mut self, name: &str, state: FileState) -> Outcome {
         self.run(FileOperation::new(self.text(name), state, Attributes::default(), true))
     }
 
@@ -67,7 +67,7 @@ impl Host {
 }
 
 /// Everything below a folder: kind, mode, content or target, and time.
-fn tree(folder: &Path) -> Vec<String> {
+pub(super) fn tree(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut left = vec![folder.to_owned()];
     while let Some(path) = left.pop() {

@@ -12,6 +12,7 @@ mod runs;
 mod state;
 mod stops;
 mod terminal;
+mod undo;
 mod waves;
 mod wire;
 

@@ -11,6 +11,7 @@ pf_points() {
 
 # Makes the folder of the points at the first save.
 pf_points_open() {
+  [ -z "$pf_armed" ] || pf_start || return 1
   [ -z "$pl_points" ] || return 0
   pf_points_at
   mkdir -p -- "$pf_points_dir" 2>"$pl_d/pf_error" || pf_points_aside || {
