@@ -172,7 +172,7 @@ pub(super) async fn restore_points(
         };
         let ticket = Ticket { slot: step, item: 0 };
         let mode = Mode::default();
-        let operation = Box::new(RestorePoint { point: point.clone() });
+        let operation = Box::new(RestorePoint { point: point.clone(), force: false });
         let mut pipeline = Pipeline::default();
         pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
         let shell = link.shell(&login, password).await?;

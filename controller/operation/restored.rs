@@ -1,14 +1,32 @@
 //! The host's side of rollback: programs that restore and list points, and what they answer.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::answer::{decode, failure};
 use super::library::call;
 use super::{Outcome, Point, Program, Reply};
 
-/// Restores the point of this number.
-pub(crate) fn program(number: u64) -> Program {
-    Program { text: call("pf_restore", [number.to_string().as_str()]), ..Program::default() }
+/// Restores the point of this number; `force` puts aside what somebody changed after the run.
+pub(crate) fn program(number: u64, force: bool) -> Program {
+    let text = call("pf_restore", [number.to_string().as_str(), if force { "1" } else { "" }]);
+    Program { text, ..Program::default() }
+}
+
+/// Gives the folders of these points their times, the newest point first.
+pub(crate) fn times(numbers: &[u64]) -> Program {
+    let calls: Vec<String> = numbers
+        .chunks(500)
+        .map(|chunk| {
+            let words: Vec<String> = chunk.iter().map(u64::to_string).collect();
+            call("pf_restore_times", words.iter().map(String::as_str))
+        })
+        .collect();
+    Program { text: calls.join("\n"), ..Program::default() }
+}
+
+/// Says that all folders have their times.
+pub(crate) fn times_done() -> Program {
+    Program { text: "pf_restored_times".to_owned(), ..Program::default() }
 }
 
 /// Whether it was restored now, was restored already, or why it could not be.
@@ -17,7 +35,16 @@ pub(crate) fn outcome(reply: &Reply) -> Outcome {
         return failure(reply);
     }
     let restored = reply.value("restored").unwrap_or_default();
-    let result = Map::from_iter([("restored".to_owned(), restored.into())]);
+    let mut result = Map::from_iter([("restored".to_owned(), restored.into())]);
+    let aside: Vec<Value> = reply
+        .values
+        .iter()
+        .filter(|(name, _)| name == "replaced")
+        .map(|(_, path)| decode(path).into())
+        .collect();
+    if !aside.is_empty() {
+        result.insert("replaced".to_owned(), aside.into());
+    }
     Outcome { changed: restored == "now", result, ..Outcome::default() }
 }
 

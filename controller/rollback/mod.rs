@@ -12,4 +12,4 @@ mod restore;
 mod tests;
 
 pub use list::{ListPoints, ListedPoint};
-pub use restore::{RestorePoint, newest_first};
+pub use restore::{RestorePoint, RestoreTimes, newest_first};

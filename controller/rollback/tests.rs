@@ -237,7 +237,7 @@ fn what_others_put_into_a_new_folder_stays() {
         assert_eq!(
             message,
             format!(
-                "the folder `{folder}` holds what no rollback point covers: {left}; move it away or remove it, then roll back again"
+                "the folder `{folder}` holds what no rollback point covers: {left}; move it away or remove it, then roll back again, or let `rollback --force` put the folder aside"
             )
         );
         assert_eq!(fs::read(host.path("made/deep/a precious")).expect("a file"), b"theirs");
@@ -280,12 +280,12 @@ fn what_cannot_be_restored_says_why() {
     assert_eq!(fs::read(host.path("a")).expect("a file"), b"1");
 
     let point = Point { number: 9, kind: "file".to_owned(), path: "/x".to_owned() };
-    let outcome = host.shell.run(&mut RestorePoint { point }, Mode::default());
+    let outcome = host.shell.run(&mut RestorePoint { point, force: false }, Mode::default());
     assert!(outcome.result["msg"].as_str().expect("text").contains("no rollback point 9"));
     let points = host.root.path().join("base/runs/run1/web1/points");
     fs::write(points.join("9"), "pf_kind=file pf_path='/x").expect("a torn manifest");
     let point = Point { number: 9, kind: "file".to_owned(), path: "/x".to_owned() };
-    let outcome = host.shell.run(&mut RestorePoint { point }, Mode::default());
+    let outcome = host.shell.run(&mut RestorePoint { point, force: false }, Mode::default());
     assert!(outcome.result["msg"].as_str().expect("text").contains("not complete"));
 }
 
