@@ -12,21 +12,13 @@ pub(crate) fn program(number: u64, force: bool) -> Program {
     Program { text, ..Program::default() }
 }
 
-/// Gives the folders of these points their times, the newest point first.
-pub(crate) fn times(numbers: &[u64]) -> Program {
-    let calls: Vec<String> = numbers
-        .chunks(500)
-        .map(|chunk| {
-            let words: Vec<String> = chunk.iter().map(u64::to_string).collect();
-            call("pf_restore_times", words.iter().map(String::as_str))
-        })
-        .collect();
+/// Gives the folders of these points their times, the newest point first; `last` says that all have theirs now.
+pub(crate) fn times(numbers: &[u64], last: bool) -> Program {
+    let words: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let mut calls: Vec<String> =
+        words.chunks(500).map(|chunk| call("pf_restore_times", chunk.iter().map(String::as_str))).collect();
+    calls.extend(last.then(|| "pf_restored_times".to_owned()));
     Program { text: calls.join("\n"), ..Program::default() }
-}
-
-/// Says that all folders have their times.
-pub(crate) fn times_done() -> Program {
-    Program { text: "pf_restored_times".to_owned(), ..Program::default() }
 }
 
 /// Whether it was restored now, was restored already, or why it could not be.

@@ -16,19 +16,16 @@ pub struct RestorePoint {
 
 /// Gives the folders of restored points their times, when all points of a host have been restored.
 #[derive(Clone, Debug)]
-pub enum RestoreTimes {
-    /// The points of these numbers, the newest first.
-    Of(Vec<u64>),
-    /// It is done for all points of the session's folder.
-    Done,
+pub struct RestoreTimes {
+    /// Numbers of the points, the newest first.
+    pub numbers: Vec<u64>,
+    /// Whether these are the last ones of the session's folder of points.
+    pub last: bool,
 }
 
 impl Operation for RestoreTimes {
     fn first(&mut self, _mode: Mode) -> Program {
-        match self {
-            Self::Of(numbers) => restored::times(numbers),
-            Self::Done => restored::times_done(),
-        }
+        restored::times(&self.numbers, self.last)
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {

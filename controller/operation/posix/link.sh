@@ -77,7 +77,7 @@ pf_link() {
 
 # Puts pf_temporary in the place of PATH, which pf_save saved.
 pf_swap() {
-  if [ "$pf_how" = take ] && ! pf_take "$1"; then
+  if [ "$pf_how" = take ] && ! pf_make_way "$1"; then
     rm -f -- "$pf_temporary"
     return 1
   fi

@@ -55,8 +55,13 @@ pf_sync() {
   pf_unsaved
 }
 
-# Says that a point cannot be saved; pf_error has the reason.
+# Says that a point cannot be saved; pf_error has the reason, unless this shell only knows "I/O error".
 pf_unsaved() {
+  echo >"$pl_d/pf_probe"
+  if { cat -- "$pl_d/pf_probe" >"$pf_points_dir/probe"; } 2>"$pl_d/pf_why"; then :; else
+    cat -- "$pl_d/pf_why" >"$pl_d/pf_error"
+  fi
+  rm -f -- "$pf_points_dir/probe" 2>/dev/null
   pf_failed "cannot save a rollback point in \`$pf_points_dir\`, so nothing was changed; make room there, or name another folder with the variable \`paceline_base\`"
 }
 
@@ -179,23 +184,17 @@ pf_save_replaced() {
     pf_save_kept "$1" "$pf_kind"
     return
   fi
-  pf_sibling
-  if ln -- "$1" "$pf_kept" 2>/dev/null; then
-    pf_save_kept "$1" "$pf_kind"
-  else
-    # No second name for it is possible: it is moved away in front of its successor.
-    pf_save_taken "$1"
-  fi
+  pf_save_taken "$1" beside
 }
 
-# PATH: what pf_stat saw is about to be moved away; pf_point came first. The record comes first: if the change
+# PATH [beside]: what pf_stat saw is about to be moved away; pf_point came first. The record comes first: if the change
 # never happens, restoring finds nothing kept and the path where it was.
 pf_save_taken() {
-  pf_how=take
-  if [ "$pf_device" != "$pf_points_device" ] || { [ "$pf_kind" = directory ] && [ ! -w "$1" ]; }; then
-    pf_sibling
-  else
-    pf_kept=$pl_points/$pf_number.kept
+  pf_how=take pf_kept=$pl_points/$pf_number.kept
+  if [ -n "${2:-}" ] || [ "$pf_device" != "$pf_points_device" ] || { [ "$pf_kind" = directory ] && [ ! -w "$1" ]; }; then
+    # A name beside the path, for what cannot lie with the points.
+    pf_kept=${pf_folder%/}/.paceline-$pf_run-$pf_number
+    [ ! -r "$pf_folder" ] || pf_must_sync "$pf_folder"
   fi
   pf_save_kept "$1" "$pf_kind"
 }
@@ -207,12 +206,6 @@ pf_save_removed() {
   else
     pf_save_taken "$1"
   fi
-}
-
-# A name beside the path, for what cannot lie with the points, into pf_kept.
-pf_sibling() {
-  pf_kept=${pf_folder%/}/.paceline-$pf_run-$pf_number
-  [ ! -r "$pf_folder" ] || pf_must_sync "$pf_folder"
 }
 
 # Whether what pf_stat saw is small, and a copy of it is the same in all that counts.
@@ -276,10 +269,19 @@ pf_save_kept() {
   pf_quote "$pf_kept"
   pf_part=$pf_quoted
   pf_quote "$1"
-  pf_record "$2" "$1" "pf_undo_kept $pf_how $pf_quoted $pf_part"
+  pf_record "$2" "$1" "pf_undo_kept $pf_how $pf_quoted $pf_part" && return 0
+  # A second name of the file is a change, too.
+  [ "$pf_how" = take ] || rm -rf -- "$pf_kept"
+  return 1
 }
 
-# PATH: removes what was saved by pf_save_taken or pf_save_removed.
+# PATH: gives what pf_save saved as taken its second name, in front of its successor; where there can be no second
+# name, it is moved away.
+pf_make_way() {
+  ln -- "$1" "$pf_kept" 2>/dev/null || pf_take "$1"
+}
+
+# PATH: removes what pf_save_removed saved.
 pf_take() {
   if [ "$pf_how" = take ]; then
     mv -f -- "$1" "$pf_kept" 2>"$pl_d/pf_error"

@@ -72,7 +72,6 @@ pf_first_times() {
 # another brought back. The newest comes first, so that the oldest has the last word.
 pf_restore_times() {
   pf_points_at
-  pf_unsynced='' pf_bad=''
   [ -e "$pf_points_dir/times-due" ] || return 0
   for pf_part do
     pf_file=$pf_points_dir/$pf_part
@@ -83,11 +82,17 @@ pf_restore_times() {
     touch -r "$pf_file.times" "$pf_folder" 2>/dev/null
     [ ! -r "$pf_folder" ] || pf_must_sync "$pf_folder"
   done
+  return 0
 }
 
 # Says that the folders have their times.
 pf_restored_times() {
   [ -e "$pf_points_dir/times-due" ] || return 0
+  # What was kept for a step that was cut off before its point was complete, and so changed nothing.
+  for pf_path in "$pf_points_dir"/*.kept; do
+    [ -e "$pf_path" ] || [ -L "$pf_path" ] || continue
+    [ -e "${pf_path%.kept}" ] || rm -rf -- "$pf_path"
+  done
   pf_sync_if_possible
   rm -f -- "$pf_points_dir/times-due"
 }
