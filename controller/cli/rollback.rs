@@ -41,6 +41,9 @@ pub(super) struct RollbackArgs {
     /// Show what would be restored, change nothing
     #[arg(long)]
     plan: bool,
+    /// Restore what was changed after the run, too; what is there now is kept beside the points
+    #[arg(long)]
+    force: bool,
     /// Hosts at work at once
     #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     forks: u32,
@@ -379,6 +382,7 @@ async fn roll_back(
         emitter,
         cancel,
         folder: new.folder.clone(),
+        force: args.force,
     });
     let verdict = restore(context, restored).await;
     signals.abort();

@@ -1,14 +1,24 @@
 //! The host's side of rollback: programs that restore and list points, and what they answer.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::answer::{decode, failure};
 use super::library::call;
 use super::{Outcome, Point, Program, Reply};
 
-/// Restores the point of this number.
-pub(crate) fn program(number: u64) -> Program {
-    Program { text: call("pf_restore", [number.to_string().as_str()]), ..Program::default() }
+/// Restores the point of this number; `force` puts aside what somebody changed after the run.
+pub(crate) fn program(number: u64, force: bool) -> Program {
+    let text = call("pf_restore", [number.to_string().as_str(), if force { "1" } else { "" }]);
+    Program { text, ..Program::default() }
+}
+
+/// Gives the folders of these points their times, the newest point first; `last` says that all have theirs now.
+pub(crate) fn times(numbers: &[u64], last: bool) -> Program {
+    let words: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let mut calls: Vec<String> =
+        words.chunks(500).map(|chunk| call("pf_restore_times", chunk.iter().map(String::as_str))).collect();
+    calls.extend(last.then(|| "pf_restored_times".to_owned()));
+    Program { text: calls.join("\n"), ..Program::default() }
 }
 
 /// Takes a look at the point of a service: `stop`, `start` or `check`.
@@ -22,7 +32,16 @@ pub(crate) fn outcome(reply: &Reply) -> Outcome {
         return failure(reply);
     }
     let restored = reply.value("restored").unwrap_or_default();
-    let result = Map::from_iter([("restored".to_owned(), restored.into())]);
+    let mut result = Map::from_iter([("restored".to_owned(), restored.into())]);
+    let aside: Vec<Value> = reply
+        .values
+        .iter()
+        .filter(|(name, _)| name == "replaced")
+        .map(|(_, path)| decode(path).into())
+        .collect();
+    if !aside.is_empty() {
+        result.insert("replaced".to_owned(), aside.into());
+    }
     Outcome { changed: restored == "now", result, ..Outcome::default() }
 }
 

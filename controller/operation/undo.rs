@@ -98,7 +98,7 @@ impl Undoable {
         let lines: [&str; 3] = if self.operation.saves_first() {
             ["\n", &program.text, ""]
         } else {
-            ["\nif pf_start; then\n", &program.text, "\nelse\nfalse\nfi"]
+            ["\nif pf_start && pf_sync; then\n", &program.text, "\nelse\nfalse\nfi"]
         };
         program.text = [arm.as_str(), &lines.concat()].concat();
         program

@@ -15,5 +15,5 @@ mod tests;
 mod undo_tests;
 
 pub use list::{ListPoints, ListedPoint};
-pub use restore::{RestorePoint, newest_first};
+pub use restore::{RestorePoint, RestoreTimes, newest_first};
 pub use visit::{Phase, Visit, visits};

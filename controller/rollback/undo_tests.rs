@@ -40,7 +40,7 @@ fn covering(command: Command, covers: &[String]) -> Undoable {
 fn roll_back(host: &Host) -> Vec<Outcome> {
     let points: Vec<((), Point)> = host.points.iter().rev().map(|point| ((), point.clone())).collect();
     let visit = |mut visit: super::Visit| host.shell.run(&mut visit, Mode::default());
-    visits(&points).into_iter().map(|((), planned)| visit(planned)).collect()
+    visits(&points, false).into_iter().map(|((), planned)| visit(planned)).collect()
 }
 
 #[track_caller]

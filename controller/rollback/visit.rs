@@ -28,10 +28,12 @@ pub struct Visit {
     pub phase: Phase,
     /// Whether the point counts as restored after it.
     pub last: bool,
+    /// Whether what somebody changed after the run is put aside, and not a reason to refuse.
+    pub force: bool,
 }
 
 /// Plans the visits to the points of one host, which come newest first.
-pub fn visits<T: Clone>(newest_first: &[(T, Point)]) -> Vec<(T, Visit)> {
+pub fn visits<T: Clone>(newest_first: &[(T, Point)], force: bool) -> Vec<(T, Visit)> {
     let of = |kind: &'static str| newest_first.iter().filter(move |(_, point)| point.kind == kind);
     // Of several states of a service the oldest is the one to come back to.
     let oldest = |point: &Point| of("service").filter(|(_, other)| other.path == point.path).next_back();
@@ -44,7 +46,7 @@ pub fn visits<T: Clone>(newest_first: &[(T, Point)]) -> Vec<(T, Visit)> {
             Phase::Restore => point.kind != "service" || !is_oldest(point),
             Phase::Activate | Phase::Check => true,
         };
-        (login.clone(), Visit { point: point.clone(), phase, last })
+        (login.clone(), Visit { point: point.clone(), phase, last, force })
     };
     let restored = newest_first.iter().filter(|(_, point)| point.kind != "activation");
     let mut visits: Vec<_> = of("service").map(|entry| visit(entry, Phase::Stop)).collect();
@@ -59,6 +61,10 @@ impl Visit {
     /// Whether the point is that of a path, so that older ones above and below it wait for it.
     pub fn is_of_a_path(&self) -> bool {
         !matches!(self.point.kind.as_str(), "service" | "activation" | "rollback")
+    }
+
+    fn restore(&self) -> RestorePoint {
+        RestorePoint { point: self.point.clone(), force: self.force }
     }
 
     /// What the step is called.
@@ -77,7 +83,7 @@ impl Operation for Visit {
     fn first(&mut self, mode: Mode) -> Program {
         let word = match self.phase {
             Phase::Restore | Phase::Activate => {
-                return RestorePoint { point: self.point.clone() }.first(mode);
+                return self.restore().first(mode);
             }
             Phase::Stop => "stop",
             Phase::Start => "start",
@@ -87,7 +93,7 @@ impl Operation for Visit {
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
-        RestorePoint { point: self.point.clone() }.next(reply, mode)
+        self.restore().next(reply, mode)
     }
 }
 
@@ -108,7 +114,7 @@ mod tests {
         ]
         .map(|(number, kind, path)| ((), Point { number, kind: kind.to_owned(), path: path.to_owned() }))
         .to_vec();
-        let visits = visits(&points);
+        let visits = visits(&points, false);
         let seen: Vec<(Phase, u64)> =
             visits.iter().map(|(_, visit)| (visit.phase, visit.point.number)).collect();
         use Phase::{Activate, Check, Restore, Start, Stop};

@@ -71,6 +71,7 @@ pf_start_service() {
       return 1
     }
   fi
+  pf_made='' pf_temporary=''
   case $1 in
     restart | reload)
       pf_u_word=$1 pf_u_program=''
@@ -82,7 +83,7 @@ pf_start_service() {
       pf_save_program activation "$pf_u_word $pl_unit" "pf_activate_service$pf_u_program"
       ;;
     daemon-reload) pf_save_program activation 'systemctl daemon-reload' pf_daemon_reload ;;
-  esac || {
+  esac && pf_sync || {
     pl_v unarmed 1
     return 1
   }
@@ -91,6 +92,7 @@ pf_start_service() {
 # Saves of the service's state what the step is about.
 pf_save_service() {
   pf_points_open || return 1
+  pf_made='' pf_temporary=''
   pf_u_is=$pl_is
   pf_service_look
   pl_is=$pf_u_is
@@ -109,13 +111,13 @@ pf_save_service() {
 # PHASE NUMBER: one of the looks that a restore takes at a point of a service.
 pf_service_phase() {
   pf_points_at
-  pf_file=$pf_points_dir/$2 pf_bad='' pf_begun='' pf_listing='' pf_again=''
+  pf_file=$pf_points_dir/$2 pf_bad='' pf_begun='' pf_listing='' pf_again='' pf_force='' pf_unsynced=''
   if [ -e "$pf_file.$1" ]; then
     pl_v restored again
     return 0
   fi
-  pf_text=$(cat -- "$pf_file" 2>"$pl_d/pf_error")
-  case $pf_text in
+  pf_manifest=$(cat -- "$pf_file" 2>"$pl_d/pf_error")
+  case $pf_manifest in
     *"$pf_nl#END") ;;
     *)
       pf_failed "rollback point $2 in \`$pf_points_dir\` is not complete"
@@ -123,10 +125,11 @@ pf_service_phase() {
       ;;
   esac
   pf_phase=$1 pf_u_did=again
-  eval "$pf_text"
+  eval "$pf_manifest"
   pf_phase=''
   [ -z "$pf_bad" ] || return 1
-  echo >"$pf_file.$1" || return 1
+  pf_marking "$pf_file.$1" || return 1
+  pf_sync_if_possible
   pl_v restored $pf_u_did
 }
 

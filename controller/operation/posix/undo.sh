@@ -3,7 +3,7 @@
 # What undoes the steps that rollback points of files do not cover: commands, and whatever a task
 # names under `covers` and `rollback`. Saving comes first, then what manifests call; all may run again.
 
-pf_armed='' pf_restoring='' pf_copies='' pf_arm_covers='' pf_arm_rollback='' pf_arm_activation=''
+pf_armed='' pf_restoring='' pf_arm_covers='' pf_arm_rollback='' pf_arm_activation=''
 
 # COVERS ROLLBACK ACTIVATION: what the step with the number pl_i has to save before it changes
 # anything: paths as quoted words; what undoes it and what it activates as a name and a program.
@@ -18,7 +18,8 @@ pf_start() {
     pf_armed=''
     return 0
   fi
-  pf_armed='' pf_u_begun=$pf_begun pf_u_folder=${pf_folder-} pf_begun=''
+  pf_armed='' pf_u_folder=${pf_folder-} pf_u_made=$pf_made pf_u_temporary=$pf_temporary
+  pf_made='' pf_temporary=''
   eval "set -- $pf_arm_covers"
   for pf_u_covered do
     pl_word "$pf_u_covered"
@@ -34,12 +35,13 @@ pf_start() {
       return 1
     }
   done
-  pf_begun=$pf_u_begun pf_folder=$pf_u_folder
+  pf_folder=$pf_u_folder pf_made=$pf_u_made pf_temporary=$pf_u_temporary
 }
 
 # A command of the user is about to start: CREATES and REMOVES are its guards, which let it pass.
 pf_start_command() {
   pf_start || return 1
+  pf_made='' pf_temporary=''
   if [ -n "$1" ] && pf_guarded "$1"; then
     pf_save_created "$pf_u_guarded" || {
       pl_v unarmed 1
@@ -52,6 +54,10 @@ pf_start_command() {
       return 1
     }
   fi
+  pf_sync || {
+    pl_v unarmed 1
+    return 1
+  }
 }
 
 # PATTERN: the path that a guard names, into pf_u_guarded; 1 for one that could be several, or that
@@ -123,17 +129,38 @@ pf_save_any() {
     pf_save_created "$1"
     return
   fi
+  if [ "$pf_u_kind" = directory ]; then
+    pf_u_size=$(du -sk -- "$1" 2>/dev/null)
+    pf_u_size=${pf_u_size%%[!0-9]*}
+    pf_within_limit "$1" $((${pf_u_size:-0} * 1024)) || return 1
+  elif pf_stat "$1"; then
+    pf_within_limit "$1" "$pf_size" || return 1
+  fi
   pf_point "$1" || return 1
   pf_u_kept=$pl_points/$pf_number.kept
   pf_copy_any "$1" "$pf_u_kept" || {
     rm -rf -- "$pf_u_kept"
-    pf_failed "cannot keep \`$1\` in \`$pl_points\`"
+    pf_unsaved
     return 1
   }
+  pf_sync_copy "$pf_u_kept" || return 1
   pf_quote "$pf_u_kept"
   pf_u_quoted=$pf_quoted
   pf_quote "$1"
   pf_record "$pf_u_kind" "$1" "pf_undo_covered $pf_quoted $pf_u_quoted"
+}
+
+# PATH: all that was copied has to be durable.
+pf_sync_copy() {
+  if [ -L "$1" ]; then return 0; fi
+  if [ -d "$1" ]; then
+    find "$1" '(' -type f -o -type d ')' -exec sync '{}' + 2>"$pl_d/pf_error" || {
+      pf_unsaved
+      return 1
+    }
+  elif [ -f "$1" ]; then
+    pf_must_sync "$1"
+  fi
 }
 
 # PATH: a command is about to make it, and perhaps the folders above it.
@@ -160,20 +187,18 @@ pf_save_program() {
   pf_u_status=$?
   pf_text=$pf_u_text
   if [ $pf_u_status != 0 ]; then
-    pf_failed "cannot write a rollback point in \`$pl_points\`"
+    pf_unsaved
     return 1
   fi
+  pf_must_sync "$pl_points/$pf_number.program"
   pf_quote "$2"
   pf_record "$1" "$2" "pf_undo_$1 $pf_quoted"
 }
 
 # SRC DST: copies anything with all that belongs to it.
 pf_copy_any() {
-  if [ -z "$pf_copies" ]; then
-    pf_copies=plain
-    if cp --version >/dev/null 2>&1; then pf_copies=gnu; fi
-  fi
-  if [ $pf_copies = gnu ]; then
+  pf_copier
+  if [ "$pf_copier" = gnu ]; then
     cp -a --reflink=auto -- "$1" "$2" 2>"$pl_d/pf_error"
     return
   fi
@@ -330,6 +355,7 @@ pf_run_program() {
   pf_u_state="$pf_u_state pl_points=$pf_quoted"
   pf_quote "$pf_run"
   pf_u_state="$pf_u_state pf_run=$pf_quoted"
+  pf_u_state="$pf_u_state pf_made='' pf_temporary=''"
   pf_u_folders=$pf_folders pf_u_limit=${pl_limit:-0}
   pf_u_scratch=$pf_file.scratch
   rm -rf -- "$pf_u_scratch"
