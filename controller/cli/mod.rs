@@ -6,6 +6,7 @@ mod completions;
 mod connections;
 mod error;
 mod extra_vars;
+mod from_host;
 mod interrupt;
 mod inventory;
 mod lab;

@@ -14,7 +14,7 @@ use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
-use super::{CommandError, show};
+use super::{CommandError, from_host, show};
 use crate::executor::event::EventKind;
 use crate::executor::{Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, restore};
 use crate::hostlog::sanitize_line;
@@ -32,26 +32,33 @@ const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service",
 #[derive(Args, Debug)]
 pub(super) struct RollbackArgs {
     /// The run: its id, the start of it, or `latest` (the newest one that changed hosts)
-    run: String,
+    #[arg(required_unless_present = "from_host")]
+    pub(super) run: Option<String>,
     #[command(flatten)]
-    inventory: InventoryArgs,
+    pub(super) inventory: InventoryArgs,
+    /// Ask the hosts what can be restored, when the state folder is lost; without RUN, list their runs
+    #[arg(long)]
+    pub(super) from_host: bool,
     /// Go back to this point only: restore it and the newer ones (needs `-l` with one host)
     #[arg(long, value_name = "POINT")]
-    to: Option<u64>,
+    pub(super) to: Option<u64>,
     /// Show what would be restored, change nothing
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     /// Restore what was changed after the run, too; what is there now is kept beside the points
     #[arg(long)]
     force: bool,
     /// Hosts at work at once
     #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    forks: u32,
+    pub(super) forks: u32,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
+    /// Look for the points of root (with `--from-host`; otherwise the journal tells whose they are)
+    #[arg(short = 'b', long = "become", requires = "from_host", help_heading = "Become")]
+    pub(super) r#become: bool,
     /// Ask for the password of become
     #[arg(short = 'K', long, help_heading = "Become")]
-    ask_become_pass: bool,
+    pub(super) ask_become_pass: bool,
 }
 
 /// What the journal tells about one host.
@@ -76,7 +83,10 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     args.inventory.vault.check()?;
-    let folder = find(&args.run, global)?;
+    if args.from_host {
+        return from_host::run(&args, global, environment);
+    }
+    let folder = find(args.run.as_deref().unwrap_or_default(), global)?;
     let record = RunRecord::read(&folder.record()).unwrap_or_default();
     let connection = &args.connection;
     let given = Given {
@@ -352,17 +362,36 @@ async fn roll_back(
                 None => target,
             };
             let password = password.map(secrecy::SecretString::from).or_else(|| become_password.clone());
-            RestoreHost { name: host.clone(), target, base, points, password, irreversible }
+            RestoreHost {
+                name: host.clone(),
+                target,
+                base,
+                points,
+                password,
+                irreversible,
+                unreachable: None,
+            }
         })
         .collect();
     terminal::raise_file_limit();
+    carry_out(args, chosen.run.id(), restored, global, environment).await
+}
+
+/// Restores the points of run `of`, as a run of its own.
+pub(super) async fn carry_out(
+    args: &RollbackArgs,
+    of: &str,
+    hosts: Vec<RestoreHost>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
     let record = |id: &str| RunRecord {
         run: id.to_owned(),
         started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
         command: "rollback".to_owned(),
         inventories: args.inventory.inventory.clone(),
         limit: args.inventory.limit.clone(),
-        targets: hosts.iter().map(ToString::to_string).collect(),
+        targets: hosts.iter().map(|host| host.name.to_string()).collect(),
         options: terminal::option_names(),
         operator: terminal::operator(environment),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -377,14 +406,14 @@ async fn roll_back(
     let (canceller, cancel) = cancellation();
     let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));
     let context = Arc::new(Restore {
-        of: chosen.run.id().to_owned(),
+        of: of.to_owned(),
         forks: args.forks as usize,
         emitter,
         cancel,
         folder: new.folder.clone(),
         force: args.force,
     });
-    let verdict = restore(context, restored).await;
+    let verdict = restore(context, hosts).await;
     signals.abort();
     let _ = signals.await;
     let code = show::conclude(dispatcher, screen, verdict.exit_code()).await;

@@ -39,6 +39,8 @@ pub struct RestoreHost {
     pub password: Option<SecretString>,
     /// What ran on it that nothing can undo.
     pub irreversible: Vec<String>,
+    /// Why it could not be asked what is on it, with a hint.
+    pub unreachable: Option<(String, Option<String>)>,
 }
 
 /// What a restore needs besides its hosts.
@@ -108,12 +110,17 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
 }
 
 async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
-    let RestoreHost { name, target, base, points, password, irreversible } = host;
+    let RestoreHost { name, target, base, points, password, irreversible, unreachable } = host;
     let mut sink =
         Sink::new(restore.emitter.clone(), name.0.clone(), Some(restore.folder.hosts()), Masks::default());
     for task in irreversible {
         let message = format!("`{task}` ran something that nothing here can undo");
         sink.host_event(EventKind::Warning { message }).await;
+    }
+    if let Some((message, hint)) = unreachable {
+        let (status, message) = (HostStatus::Unreachable, Some(message));
+        sink.host_event(EventKind::HostFinished { status, message, hint }).await;
+        return status;
     }
     let restored = match target {
         Err(error) => Err(error.into()),
@@ -270,7 +277,7 @@ async fn restore_times(
 }
 
 /// Runs one operation of a restore to its end.
-async fn run(
+pub(super) async fn run(
     link: &mut Link,
     sink: &mut Sink,
     login: &Login,

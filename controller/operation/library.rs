@@ -16,6 +16,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/restore.sh"),
     include_str!("posix/undo.sh"),
     include_str!("posix/activation.sh"),
+    include_str!("posix/found.sh"),
     include_str!("posix/directory.sh"),
     include_str!("posix/file.sh"),
     include_str!("posix/remove.sh"),

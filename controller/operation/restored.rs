@@ -65,3 +65,24 @@ pub(crate) fn listed(reply: &Reply) -> Vec<(Point, String)> {
         .filter_map(|(_, text)| parse(decode(text)))
         .collect()
 }
+
+/// Lists all runs that left points on the session's host.
+pub(crate) fn list_runs() -> Program {
+    Program { text: "pf_runs_list".to_owned(), ..Program::default() }
+}
+
+/// The listed runs, each with its points and those that are not restored.
+pub(crate) fn runs(reply: &Reply) -> Vec<(String, u64, u64)> {
+    let parse = |text: String| {
+        let mut parts = text.splitn(3, ' ');
+        let run = parts.next()?.to_owned();
+        let mut number = || parts.next()?.parse().ok();
+        Some((run, number()?, number()?))
+    };
+    reply
+        .values
+        .iter()
+        .filter(|(name, _)| name == "run")
+        .filter_map(|(_, text)| parse(decode(text)))
+        .collect()
+}

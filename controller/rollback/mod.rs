@@ -5,6 +5,7 @@
 //! order, and reads what became of each. Restoring twice does no harm: a point that was restored
 //! answers so.
 
+mod found;
 mod list;
 mod restore;
 mod visit;
@@ -14,6 +15,7 @@ mod tests;
 #[cfg(test)]
 mod undo_tests;
 
+pub use found::{FindPoints, FindRuns, FoundRun};
 pub use list::{ListPoints, ListedPoint};
 pub use restore::{RestorePoint, RestoreTimes, newest_first};
 pub use visit::{Phase, Visit, visits};

@@ -5,6 +5,7 @@ use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
 mod fifty;
+mod from_host;
 mod lab;
 mod plan;
 mod rollback;
