@@ -11,5 +11,5 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use list::{ListPoints, ListedPoint};
+pub use list::{ListPoints, ListedPoint, add_unknown};
 pub use restore::{RestorePoint, RestoreTimes, newest_first};
