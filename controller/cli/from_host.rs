@@ -121,7 +121,16 @@ impl<'a> Ways<'a> {
             return None;
         }
         let points = points.into_iter().map(|(point, _)| (login.clone(), point)).collect();
-        Some(RestoreHost { name, target, base, points, password, irreversible: Vec::new(), unreachable })
+        Some(RestoreHost {
+            name,
+            target,
+            base,
+            points,
+            look: Vec::new(),
+            password,
+            irreversible: Vec::new(),
+            unreachable,
+        })
     }
 }
 

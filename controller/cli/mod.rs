@@ -11,6 +11,7 @@ mod interrupt;
 mod inventory;
 mod lab;
 mod later;
+mod later_runs;
 mod load;
 mod lookups;
 mod rollback;

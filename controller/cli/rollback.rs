@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
 use super::interrupt::Interruptions;
+use super::later_runs::{self, InTheWay};
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
@@ -63,9 +64,11 @@ pub(super) struct RollbackArgs {
 
 /// What the journal tells about one host.
 #[derive(Default)]
-struct HostPoints {
+pub(super) struct HostPoints {
     points: Vec<(Option<String>, Point)>,
     irreversible: Vec<String>,
+    /// Whether a step was cut off: it may have saved what the journal does not know.
+    unsure: bool,
     /// How it was reached last, in a journal that tells.
     reached: Option<Box<Reached>>,
 }
@@ -73,7 +76,12 @@ struct HostPoints {
 impl HostPoints {
     /// Whether the run did nothing to the host.
     fn is_empty(&self) -> bool {
-        self.points.is_empty() && self.irreversible.is_empty()
+        self.points.is_empty() && self.irreversible.is_empty() && !self.unsure
+    }
+
+    /// Its points, oldest first.
+    pub(super) fn points(&self) -> impl Iterator<Item = &Point> {
+        self.points.iter().map(|(_, point)| point)
     }
 }
 
@@ -131,11 +139,17 @@ pub(super) fn run(
         ))
         .hint(format!("`paceline runs show {}` tells what it did", journal::short_id(folder.id()))));
     }
+    let in_the_way = later_runs::in_the_way(&global.state_dir, &folder, &saved, &hosts, args.to)?;
     if args.plan {
-        return show_plan(&args, &folder, &saved, &hosts, global);
+        return show_plan(&args, &folder, &saved, &hosts, &in_the_way, global);
+    }
+    if !args.force {
+        later_runs::refuse(&folder, &in_the_way)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let chosen = Chosen { run: folder, saved, given, started_in: record.folder };
+    let become_user =
+        record.r#become.then(|| record.become_user.clone().unwrap_or_else(|| "root".to_owned()));
+    let chosen = Chosen { run: folder, saved, given, started_in: record.folder, become_user };
     runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
 }
 
@@ -146,6 +160,23 @@ struct Chosen {
     /// Where the command line counts more than the way that the run took.
     given: Given,
     started_in: PathBuf,
+    /// Whom `-b` of the run made its tasks become.
+    become_user: Option<String>,
+}
+
+impl Chosen {
+    /// The users that points may belong to, the login user first.
+    fn users(&self) -> Vec<Option<String>> {
+        let mut users = vec![None];
+        let saved = self.saved.values().flat_map(|host| host.points.iter().map(|(user, _)| user.clone()));
+        let asked = self.become_user.clone().map(Some);
+        for user in saved.chain(asked) {
+            if !users.contains(&user) {
+                users.push(user);
+            }
+        }
+        users
+    }
 }
 
 /// The run that is meant. `latest` passes over plans and rollbacks, which changed nothing by themselves.
@@ -187,11 +218,13 @@ fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
 
 /// Whether a run left something to restore.
 fn has_points(run: &RunFolder) -> bool {
-    points(run).is_ok_and(|hosts| hosts.values().any(|host| !host.points.is_empty()))
+    points(run).is_ok_and(|hosts| {
+        hosts.values().any(|host| !host.points.is_empty() || host.unsure && !run.is_running())
+    })
 }
 
 /// Whether a run may have changed hosts: neither a plan nor a rollback.
-fn rolled_out(run: &RunFolder) -> bool {
+pub(super) fn rolled_out(run: &RunFolder) -> bool {
     RunRecord::read(&run.record())
         .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check)
 }
@@ -206,6 +239,7 @@ fn show_plan(
     of: &RunFolder,
     saved: &HashMap<String, HostPoints>,
     hosts: &[HostName],
+    in_the_way: &[InTheWay],
     global: &Global,
 ) -> Result<u8, CommandError> {
     let mut out = std::io::stdout().lock();
@@ -221,6 +255,11 @@ fn show_plan(
                 .map(|point| json!({"point": point.number, "covers": point.kind, "path": point.path}))
                 .collect::<Vec<_>>(),
             "irreversible": irreversible,
+            "in_the_way": in_the_way
+                .iter()
+                .filter(|found| found.host == *host.0)
+                .map(InTheWay::json)
+                .collect::<Vec<_>>(),
         }));
         if global.output == Output::Human {
             writeln!(out, "{}:", sanitize_line(&host.0))?;
@@ -230,6 +269,12 @@ fn show_plan(
             }
             for task in irreversible {
                 writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;
+            }
+            if saved.get(&*host.0).is_some_and(|host| host.unsure) {
+                writeln!(out, "  a step was cut off: what else it saved is looked up on the host")?;
+            }
+            for found in in_the_way.iter().filter(|found| found.host == *host.0) {
+                writeln!(out, "  {}", found.line())?;
             }
         }
     }
@@ -258,11 +303,12 @@ fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
 }
 
 /// Reads the points of every host from the journal, oldest first.
-fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
+pub(super) fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
     let mut hosts: HashMap<String, HostPoints> = HashMap::new();
     let mut modules: HashMap<(String, u64), String> = HashMap::new();
     let mut ways: HashMap<String, Box<Reached>> = HashMap::new();
     let mut undone: HashSet<(String, u64)> = HashSet::new();
+    let mut begun: HashSet<(String, u64)> = HashSet::new();
     for event in journal::read(&folder.journal()).map_err(CommandError::failed)? {
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
@@ -272,8 +318,12 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
             continue;
         }
         let Some(step) = event.step else { continue };
+        if let EventKind::StepFinished { .. } = event.kind {
+            begun.remove(&(host.clone(), step));
+        }
         match event.kind {
             EventKind::StepStarted { module, .. } => {
+                begun.insert((host.clone(), step));
                 modules.insert((host, step), module);
             }
             EventKind::RollbackPoint { point, covers, path, become_user } => {
@@ -294,6 +344,9 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
             }
             _ => {}
         }
+    }
+    for (host, _) in begun {
+        hosts.entry(host).or_default().unsure = true;
     }
     for (name, host) in &mut hosts {
         host.reached = ways.remove(name);
@@ -318,6 +371,7 @@ async fn roll_back(
     let scope =
         Arc::new(load::run_scope(&loaded.inventory, &[], load::magic(loaded, environment), environment)?);
     let engine = Engine::new();
+    let users = chosen.users();
     let restored: Vec<RestoreHost> = hosts
         .iter()
         .map(|host| {
@@ -330,7 +384,7 @@ async fn roll_back(
                     None
                 }
             };
-            let HostPoints { points, irreversible, reached } =
+            let HostPoints { points, irreversible, unsure, reached } =
                 chosen.saved.remove(&*host.0).unwrap_or_default();
             let mut target = reach.target(host, &loaded.inventory, &variable);
             let (base, exe, flags) = match reached {
@@ -352,7 +406,13 @@ async fn roll_back(
                 .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
                 .map(|(user, point)| (login(user), point))
                 .collect();
-            let wants_password = points.iter().any(|(login, _)| *login != Login::Plain);
+            // `-b` of the run, and whoever saved points on other hosts, may have saved here, too.
+            let look: Vec<Login> = match unsure {
+                true => users.iter().map(|user| login(user.clone())).collect(),
+                false => Vec::new(),
+            };
+            let wants_password =
+                points.iter().map(|(login, _)| login).chain(&look).any(|login| *login != Login::Plain);
             let password = match wants_password {
                 true => text("ansible_become_password").or_else(|| text("ansible_become_pass")),
                 false => None,
@@ -367,6 +427,7 @@ async fn roll_back(
                 target,
                 base,
                 points,
+                look,
                 password,
                 irreversible,
                 unreachable: None,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -16,7 +15,7 @@ use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
 use crate::operation::{Operation, Outcome, Point};
 use crate::plan::Login;
-use crate::rollback::{FindPoints, FindRuns, FoundRun};
+use crate::rollback::{FindPoints, FindRuns, FoundRun, ListedPoint};
 use crate::secrets::Masks;
 use crate::transport::{Target, TransportError};
 
@@ -107,25 +106,14 @@ async fn ask(host: AskHost, wanted: Option<&str>, mut sink: Sink) -> Result<Foun
         let mut points = Vec::new();
         if let (Some(found), None) = (named.next(), named.next()) {
             let find = FindPoints { base, run: found.run.clone(), host: encoded };
-            let listed = operate(2, Box::new(find)).await?.result;
-            let listed = listed.get("points").and_then(Value::as_array).cloned().unwrap_or_default();
-            points = listed.iter().filter_map(listed_point).collect();
+            let listed = ListedPoint::of(&operate(2, Box::new(find)).await?);
+            // One that is not complete belongs to a step that never changed anything.
+            let complete = listed.into_iter().filter(|listed| listed.state != "incomplete");
+            points = complete.map(|listed| (listed.point, listed.state == "restored")).collect();
         }
         Ok(FoundPoints { runs, points })
     };
     let answer = tokio::time::timeout(ANSWERS, asking).await.unwrap_or(Err(LinkError::TimedOut));
     link.close().await;
     answer
-}
-
-/// Reads a point that was listed. One that is not complete belongs to a step that never changed anything.
-fn listed_point(value: &Value) -> Option<(Point, bool)> {
-    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let number = value.get("number")?.as_u64()?;
-    let restored = match text("state")?.as_str() {
-        "saved" => false,
-        "restored" => true,
-        _ => return None,
-    };
-    Some((Point { number, kind: text("kind")?, path: text("path")? }, restored))
 }

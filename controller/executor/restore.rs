@@ -21,7 +21,7 @@ use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::operation::{Mode, Operation, Point};
 use crate::plan::Login;
-use crate::rollback::{RestoreTimes, visits};
+use crate::rollback::{ListPoints, ListedPoint, RestoreTimes, add_unknown, visits};
 use crate::secrets::Masks;
 use crate::transport::{Target, TransportError};
 
@@ -35,6 +35,8 @@ pub struct RestoreHost {
     pub base: Option<String>,
     /// Its points, the newest first, each with the login that saved it.
     pub points: Vec<(Login, Point)>,
+    /// Logins under which the host is asked for points that the journal does not know: a step of the run was cut off.
+    pub look: Vec<Login>,
     /// Password of the logins that need one.
     pub password: Option<SecretString>,
     /// What ran on it that nothing can undo.
@@ -110,7 +112,7 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
 }
 
 async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
-    let RestoreHost { name, target, base, points, password, irreversible, unreachable } = host;
+    let RestoreHost { name, target, base, mut points, look, password, irreversible, unreachable } = host;
     let mut sink =
         Sink::new(restore.emitter.clone(), name.0.clone(), Some(restore.folder.hosts()), Masks::default());
     for task in irreversible {
@@ -128,7 +130,10 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
             let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
             let mut link = Link::new(target, place);
             let (cancel, force) = (&restore.cancel, restore.force);
-            let work = restore_points_with(cancel, &mut link, &mut sink, points, password.as_ref(), force);
+            let work = async {
+                add_unknown_points(&mut link, &mut sink, &mut points, &look, password.as_ref()).await?;
+                restore_points_with(cancel, &mut link, &mut sink, points, password.as_ref(), force).await
+            };
             let restored = tokio::select! {
                 restored = work => Some(restored),
                 () = restore.cancel.reached(2) => None,
@@ -147,6 +152,53 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     };
     sink.host_event(EventKind::HostFinished { status, message, hint }).await;
     status
+}
+
+/// Asks the host for points of steps whose result was lost. A login that the host refuses has saved none.
+async fn add_unknown_points(
+    link: &mut Link,
+    sink: &mut Sink,
+    points: &mut Vec<(Login, Point)>,
+    look: &[Login],
+    password: Option<&SecretString>,
+) -> Result<(), LinkError> {
+    if look.is_empty() {
+        return Ok(());
+    }
+    connect(link, sink).await?;
+    for login in look {
+        let list = Box::new(ListPoints);
+        let landed = match run(link, sink, login, password, (0, "points on the host"), list).await {
+            Ok(landed) => landed,
+            Err(error) if error.is_become() => continue,
+            Err(error) => return Err(error),
+        };
+        let listed = ListedPoint::of(&landed.outcome);
+        add_unknown(points, login, listed);
+        sink.step_finished(0, &"restore".into(), looked(&landed)).await;
+    }
+    Ok(())
+}
+
+async fn connect(link: &mut Link, sink: &mut Sink) -> Result<(), LinkError> {
+    if let Some(duration_ms) = link.connect().await? {
+        let reached = link.reached();
+        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
+    }
+    Ok(())
+}
+
+/// The end of a step that changed nothing.
+fn looked(landed: &Landed) -> EventKind {
+    EventKind::StepFinished {
+        status: Status::Ok,
+        changed: false,
+        rc: None,
+        duration_ms: landed.duration_ms,
+        item: None,
+        message: None,
+        diff: None,
+    }
 }
 
 /// Restores the points one by one, then gives the folders their times. Returns what went wrong first: an older point is
@@ -170,10 +222,7 @@ pub(super) async fn restore_points_with(
     password: Option<&SecretString>,
     force: bool,
 ) -> Result<Option<String>, LinkError> {
-    if let Some(duration_ms) = link.connect().await? {
-        let reached = link.reached();
-        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
-    }
+    connect(link, sink).await?;
     let task: Arc<str> = "restore".into();
     let mut problem = None;
     let mut in_the_way: Vec<Point> = Vec::new();
@@ -262,16 +311,7 @@ async fn restore_times(
         let times = Box::new(RestoreTimes { numbers, last });
         let step = step + index as u64;
         let landed = run(link, sink, login, password, (step, "times of folders"), times).await?;
-        let ended = EventKind::StepFinished {
-            status: Status::Ok,
-            changed: false,
-            rc: None,
-            duration_ms: landed.duration_ms,
-            item: None,
-            message: None,
-            diff: None,
-        };
-        sink.step_finished(step, &"restore".into(), ended).await;
+        sink.step_finished(step, &"restore".into(), looked(&landed)).await;
     }
     Ok(())
 }

@@ -27,14 +27,13 @@ impl Worker<'_> {
         operation: Box<dyn Operation>,
         first: bool,
     ) -> Result<Result<Box<dyn Operation>, String>, Stop> {
-        if !first {
-            return Ok(Ok(operation));
-        }
         loop {
             match self.evaluator().undo(task, item, settled) {
                 Err(EvaluateError::Pending) => self.values_arrive().await?,
                 Err(error) => return Ok(Err(error.to_string())),
-                Ok(undo) => {
+                Ok(mut undo) => {
+                    // What undoes the task does so once, however often it was tried.
+                    undo.rollback = undo.rollback.filter(|_| first);
                     let operation = undo.of(operation, task, settled, self.in_handlers);
                     return Ok(operation.map_err(|error| error.to_string()));
                 }

@@ -48,6 +48,11 @@ pub fn open_points(base: Option<&str>, run: &str, host: &str) -> String {
     call("pf_points", [base.unwrap_or_default(), run, host])
 }
 
+/// Returns the text that limits, for a session, how many bytes are copied for one rollback point.
+pub fn limit_points(bytes: u64) -> String {
+    call("pf_points_limit", [bytes.to_string().as_str()])
+}
+
 /// Returns text to run in front of the first of several steps that follow each other in one body: it
 /// reads what these file operations look at with one `stat` and one `sha256sum`. Nothing is
 /// returned where that saves nothing. Each item is what [`super::Operation::looks_at`] gives for

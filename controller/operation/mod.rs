@@ -34,6 +34,6 @@ pub mod wait_for;
 mod walk;
 
 pub use content::Content;
-pub use library::{library, open_points, probe_ahead};
+pub use library::{library, limit_points, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

@@ -12,10 +12,8 @@ mod visit;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod undo_tests;
 
 pub use found::{FindPoints, FindRuns, FoundRun};
-pub use list::{ListPoints, ListedPoint};
+pub use list::{ListPoints, ListedPoint, add_unknown};
 pub use restore::{RestorePoint, RestoreTimes, newest_first};
 pub use visit::{Phase, Visit, visits};

@@ -110,7 +110,7 @@ pf_save_service() {
 
 # PHASE NUMBER: one of the looks that a restore takes at a point of a service.
 pf_service_phase() {
-  pf_points_at
+  pf_points_ours || return 1
   pf_file=$pf_points_dir/$2 pf_bad='' pf_begun='' pf_listing='' pf_again='' pf_force='' pf_unsynced=''
   if [ -e "$pf_file.$1" ]; then
     pl_v restored again
@@ -131,6 +131,35 @@ pf_service_phase() {
   pf_marking "$pf_file.$1" || return 1
   pf_sync_if_possible
   pl_v restored $pf_u_did
+}
+
+# PHASE NUMBER: that phase for all points of services above this number, for a restore without a controller. The newest
+# comes first; `start` and `check` are for the oldest point of each service.
+pf_services() {
+  pf_points_at
+  pf_number=0
+  pf_points_last
+  pf_u_at=$pf_number pf_u_failed=0 pf_u_least=$2
+  while [ "$pf_u_at" -gt "$pf_u_least" ]; do
+    pf_u_older=$((pf_u_at - 1))
+    if pf_service_named "$pf_u_at"; then
+      pf_u_service=$pf_u_named pf_u_oldest=1
+      while [ "$1" != stop ] && [ "$pf_u_older" -gt "$pf_u_least" ]; do
+        if pf_service_named "$pf_u_older" && [ "$pf_u_named" = "$pf_u_service" ]; then pf_u_oldest=''; fi
+        pf_u_older=$((pf_u_older - 1))
+      done
+      if [ -n "$pf_u_oldest" ]; then pf_service_phase "$1" "$pf_u_at" || pf_u_failed=1; fi
+    fi
+    pf_u_at=$((pf_u_at - 1))
+  done
+  return $pf_u_failed
+}
+
+# NUMBER: whether it is the point of a service, whose first line goes into pf_u_named.
+pf_service_named() {
+  { IFS= read -r pf_u_named <"$pf_points_dir/$1"; } 2>/dev/null || return 1
+  case $pf_u_named in pf_kind=service\ *) return 0 ;; esac
+  return 1
 }
 
 # NAME MANAGER ACTIVE ENABLED MASKED PATTERN LEVEL: the state is 1, 0, n for no links in any run level, or -

@@ -159,6 +159,7 @@ pl_found=$?
 ;;
 esac
 pl_stdin='' pl_cwd=''
+pf_finish_command
 [ "$pl_r" = 0 ]
 }
 

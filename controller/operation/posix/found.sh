@@ -1,6 +1,14 @@
 # shellcheck shell=sh
 # Finds the runs that left rollback points on this host, for a controller that has lost its journals.
 
+# Where the points are, into pf_points_dir. What they say is run, so they have to be this user's own.
+pf_points_ours() {
+  pf_points_at
+  [ -d "$pf_points_dir" ] && [ ! -O "$pf_points_dir" ] || return 0
+  pf_begun=''
+  pf_fail "the folder for rollback points \`$pf_points_dir\` belongs to somebody else"
+}
+
 # Reports the runs with points of this user for the session's host: run, points, points not restored.
 pf_runs_list() {
   pf_points_at

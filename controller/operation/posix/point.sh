@@ -229,10 +229,29 @@ pf_copy() {
   cp -a -- "$1" "$2" 2>"$pl_d/pf_error" && touch -h -r "$1" "$2" 2>"$pl_d/pf_error"
 }
 
-# PATH BYTES: whether a copy for a point may be that large.
+# PATH: whether what is there may be copied for a point; pf_stat has seen it. In check mode, what is too large is a warning.
 pf_within_limit() {
-  [ "$2" -gt "$pf_limit" ] || return 0
-  pf_fail "a rollback point for \`$1\` has to copy $2 bytes, more than \`paceline_point_limit\` ($pf_limit) allows; nothing was changed; set that variable to $2 or more to consent"
+  case $pf_kind in
+    file) pf_count=$pf_size ;;
+    directory)
+      pf_count=$(du -sk -- "$1" 2>/dev/null)
+      pf_count=${pf_count%%[!0-9]*}
+      pf_count=$((${pf_count:-0} * 1024))
+      ;;
+    other)
+      pf_call
+      pf_fail "cannot copy the $pf_called \`$1\` for a rollback point"
+      return 1
+      ;;
+    *) return 0 ;;
+  esac
+  [ "$pf_count" -gt "$pf_limit" ] || return 0
+  pf_words="has to copy $pf_count bytes, more than \`paceline_point_limit\` ($pf_limit) allows; set that variable to $pf_count or more to consent"
+  if [ "$pf_check" = 1 ]; then
+    pf_say warning "a rollback point for \`$1\` $pf_words"
+    return 0
+  fi
+  pf_fail "a rollback point for \`$1\` $pf_words; nothing was changed"
 }
 
 # PATH: copies what is there and saves it, for something that is going to change it in place; pf_point came first.
@@ -242,20 +261,7 @@ pf_save_copied() {
     pf_save_absent "$1"
     return
   fi
-  case $pf_kind in
-    file) pf_within_limit "$1" "$pf_size" || return 1 ;;
-    link) ;;
-    directory)
-      pf_count=$(du -sk -- "$1" 2>/dev/null)
-      pf_count=${pf_count%%[!0-9]*}
-      pf_within_limit "$1" $((${pf_count:-0} * 1024)) || return 1
-      ;;
-    *)
-      pf_call
-      pf_fail "cannot copy the $pf_called \`$1\` for a rollback point"
-      return 1
-      ;;
-  esac
+  pf_within_limit "$1" || return 1
   pf_kept=$pl_points/$pf_number.kept pf_how=copy
   pf_copy "$1" "$pf_kept" || {
     pf_unsaved

@@ -3,7 +3,7 @@
 
 # NUMBER FORCE: restores one point. With FORCE, what somebody changed after the run does not stop it: it is put aside.
 pf_restore() {
-  pf_points_at
+  pf_points_ours || return 1
   pf_file=$pf_points_dir/$1 pf_force=${2:-} pf_begun='' pf_bad='' pf_listing='' pf_again='' pf_unsynced=''
   pf_forget
   if [ -e "$pf_file.restored" ]; then
@@ -99,7 +99,7 @@ pf_restored_times() {
 
 # Reports the points of the session's folder, newest first: number, kind, state, path.
 pf_points_list() {
-  pf_points_at
+  pf_points_ours || return 1
   pf_points_last
   pf_count=$pf_number pf_listing=1
   while [ "$pf_count" -gt 0 ]; do

@@ -3,7 +3,7 @@
 # What undoes the steps that rollback points of files do not cover: commands, and whatever a task
 # names under `covers` and `rollback`. Saving comes first, then what manifests call; all may run again.
 
-pf_armed='' pf_restoring='' pf_arm_covers='' pf_arm_rollback='' pf_arm_activation=''
+pf_armed='' pf_restoring='' pf_watched='' pf_arm_covers='' pf_arm_rollback='' pf_arm_activation=''
 
 # COVERS ROLLBACK ACTIVATION: what the step with the number pl_i has to save before it changes
 # anything: paths as quoted words; what undoes it and what it activates as a name and a program.
@@ -40,6 +40,7 @@ pf_start() {
 
 # A command of the user is about to start: CREATES and REMOVES are its guards, which let it pass.
 pf_start_command() {
+  pf_watched=''
   pf_start || return 1
   pf_made='' pf_temporary=''
   if [ -n "$1" ] && pf_guarded "$1"; then
@@ -58,6 +59,40 @@ pf_start_command() {
     pl_v unarmed 1
     return 1
   }
+}
+
+# The command of the user has ended: notes what it made of the files and links that were saved for it, so
+# that a rollback can tell what somebody changed later. Not where tasks of `rollback` come first.
+pf_finish_command() {
+  [ -n "$pf_watched" ] || return 0
+  eval "set -- $pf_watched"
+  pf_watched=''
+  [ -z "$pf_arm_rollback" ] || return 0
+  pf_forget
+  while [ $# -gt 1 ]; do
+    pf_now=''
+    if [ -L "$2" ]; then
+      pf_readlink "$2" && pf_now=link:$pf_target
+    elif [ -f "$2" ]; then
+      pf_sum "$2" && pf_now=file:$pf_digest
+    elif [ ! -e "$2" ]; then
+      pf_now=absent
+    fi
+    [ -z "$pf_now" ] || printf '%s\n' "$pf_now" 2>/dev/null >"$pl_points/$1.after"
+    shift 2
+  done
+}
+
+# PATH: the point that was begun is for this path.
+pf_watch() {
+  pf_quote "$1"
+  pf_watched="$pf_watched $pf_number $pf_quoted"
+}
+
+# What the command made of the path of the point, into pf_made; nothing if that is not known.
+pf_made_then() {
+  pf_made=''
+  [ ! -s "$pf_file.after" ] || pf_made=$(cat -- "$pf_file.after" 2>/dev/null)
 }
 
 # PATTERN: the path that a guard names, into pf_u_guarded; 1 for one that could be several, or that
@@ -129,13 +164,8 @@ pf_save_any() {
     pf_save_created "$1"
     return
   fi
-  if [ "$pf_u_kind" = directory ]; then
-    pf_u_size=$(du -sk -- "$1" 2>/dev/null)
-    pf_u_size=${pf_u_size%%[!0-9]*}
-    pf_within_limit "$1" $((${pf_u_size:-0} * 1024)) || return 1
-  elif pf_stat "$1"; then
-    pf_within_limit "$1" "$pf_size" || return 1
-  fi
+  pf_check=0
+  pf_stat "$1" && pf_within_limit "$1" || return 1
   pf_point "$1" || return 1
   pf_u_kept=$pl_points/$pf_number.kept
   pf_copy_any "$1" "$pf_u_kept" || {
@@ -144,6 +174,7 @@ pf_save_any() {
     return 1
   }
   pf_sync_copy "$pf_u_kept" || return 1
+  pf_watch "$1"
   pf_quote "$pf_u_kept"
   pf_u_quoted=$pf_quoted
   pf_quote "$1"
@@ -172,6 +203,7 @@ pf_save_created() {
     pf_u_top=$pf_folder
   done
   pf_point "$pf_u_top" || return 1
+  pf_watch "$1"
   pf_quote "$pf_u_top"
   pf_u_quoted=$pf_quoted
   pf_quote "$1"
@@ -278,6 +310,8 @@ pf_remove_any() {
 # PATH TOP: it was not there, nor were the folders from TOP down to it; they go as far as they are empty.
 pf_undo_created() {
   [ -z "$pf_listing" ] || return 0
+  pf_made_then
+  if [ -e "$1" ] || [ -L "$1" ]; then pf_as_made "$1" '' || return 1; fi
   pf_remove_any "$1" || return 1
   pf_u_at=$1
   while [ "$pf_u_at" != "$2" ]; do
@@ -300,6 +334,8 @@ pf_undo_covered() {
     pf_fail "cannot restore \`$1\`: its folder is gone; make \`$pf_folder\`, then roll back again"
     return 1
   fi
+  pf_made_then
+  if [ -e "$1" ] || [ -L "$1" ]; then pf_as_made "$1" "$2" || return 1; fi
   if [ -f "$1" ] && [ ! -L "$1" ] && [ -f "$2" ] && [ ! -L "$2" ] && pf_stat "$1" && [ "$pf_links" -gt 1 ]; then
     pf_undo_in_place "$1" "$2"
     return

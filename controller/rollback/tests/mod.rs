@@ -4,6 +4,7 @@
 mod durable;
 mod later;
 mod metadata;
+mod undo;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -20,14 +21,14 @@ use crate::operation::testing::{Rehearsal, SHELLS};
 use crate::operation::{Content, Mode, Operation, Outcome, Point, open_points, probe_ahead};
 
 /// A folder to work in and a host whose points are elsewhere.
-pub(super) struct Host {
-    pub(super) root: Arc<TempDir>,
-    pub(super) shell: Rehearsal,
-    pub(super) points: Vec<Point>,
+struct Host {
+    root: Arc<TempDir>,
+    shell: Rehearsal,
+    points: Vec<Point>,
 }
 
 impl Host {
-    pub(super) fn new(shell: &'static str) -> Self {
+    fn new(shell: &'static str) -> Self {
         Self::with_base(shell, None)
     }
 
@@ -40,15 +41,15 @@ impl Host {
         Self { root, shell: rehearsal, points: Vec::new() }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.root.path().join("w").join(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> String {
+    fn text(&self, name: &str) -> String {
         self.path(name).to_str().expect("UTF-8").to_owned()
     }
 
-    pub(super) fn run(&mut self, mut operation: impl Operation) -> Outcome {
+    fn run(&mut self, mut operation: impl Operation) -> Outcome {
         let outcome = self.shell.run(&mut operation, Mode::default());
         self.points.extend(outcome.points.clone());
         outcome
@@ -59,7 +60,7 @@ impl Host {
         self.run(PutFile::new(self.text(name), content, PutOptions::default(), None))
     }
 
-    pub(super) fn file(&mut self, name: &str, state: FileState) -> Outcome {
+    fn file(&mut self, name: &str, state: FileState) -> Outcome {
         self.run(FileOperation::new(self.text(name), state, Attributes::default(), true))
     }
 
@@ -101,7 +102,7 @@ fn said(outcome: &Outcome) -> &str {
 }
 
 /// Everything below a folder: kind, mode, content or target, and time.
-pub(super) fn tree(folder: &Path) -> Vec<String> {
+fn tree(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut left = vec![folder.to_owned()];
     while let Some(path) = left.pop() {

@@ -3,8 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-use super::tests::{Host, tree};
-use super::visits;
+use super::{Host, tree};
 use crate::operation::attributes::Attributes;
 use crate::operation::command::{Command, Start};
 use crate::operation::file::{FileOperation, FileState};
@@ -12,6 +11,7 @@ use crate::operation::service::{Manager, Service};
 use crate::operation::testing::SHELLS;
 use crate::operation::undo::{KeptProgram, KeptTask, Undoable};
 use crate::operation::{Mode, Operation, Outcome, Point};
+use crate::rollback::{Visit, visits};
 
 fn shell(text: &str) -> Command {
     let start = Start::Shell { executable: "/bin/sh".to_owned(), text: text.to_owned() };
@@ -39,7 +39,7 @@ fn covering(command: Command, covers: &[String]) -> Undoable {
 /// Visits all points as a rollback does.
 fn roll_back(host: &Host) -> Vec<Outcome> {
     let points: Vec<((), Point)> = host.points.iter().rev().map(|point| ((), point.clone())).collect();
-    let visit = |mut visit: super::Visit| host.shell.run(&mut visit, Mode::default());
+    let visit = |mut visit: Visit| host.shell.run(&mut visit, Mode::default());
     visits(&points, false).into_iter().map(|((), planned)| visit(planned)).collect()
 }
 
@@ -131,6 +131,84 @@ fn covered_paths_are_as_they_were() {
         let inode = |name: &str| fs::metadata(host.path(name)).expect("a file").ino();
         assert_eq!(inode("linked"), inode("other name"), "{name}: still one file");
     }
+}
+
+#[test]
+fn what_somebody_changed_after_a_command_stays() {
+    for name in SHELLS {
+        let mut host = Host::new(name);
+        fs::write(host.path("file"), "old").expect("a file");
+        let mut command = shell("echo new >>file; echo new >made");
+        command.chdir = Some(host.text(""));
+        command.creates = Some("made".to_owned());
+        let covers = [host.text("file")];
+        host.run(covering(command, &covers));
+        let ours = fs::read(host.path("file")).expect("a file");
+        fs::write(host.path("file"), "precious").expect("a file");
+        let outcomes = roll_back(&host);
+        let said: Vec<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.failed)
+            .filter_map(|outcome| outcome.result["msg"].as_str())
+            .collect();
+        let expected = format!("`{}` was changed after this run", host.text("file"));
+        assert!(said.len() == 1 && said[0].contains(&expected), "{name}: {said:?}");
+        assert_eq!(fs::read(host.path("file")).expect("a file"), b"precious");
+        assert!(!host.path("made").exists(), "{name}: it does not stand in the way");
+        fs::write(host.path("file"), ours).expect("a file");
+        well(&roll_back(&host));
+        assert_eq!(fs::read(host.path("file")).expect("a file"), b"old", "{name}");
+    }
+}
+
+#[test]
+fn what_is_newer_is_put_aside_by_force() {
+    for name in SHELLS {
+        let mut host = Host::new(name);
+        fs::write(host.path("file"), "old").expect("a file");
+        let mut command = shell("echo new >>file; echo new >made");
+        command.chdir = Some(host.text(""));
+        command.creates = Some("made".to_owned());
+        let covers = [host.text("file")];
+        host.run(covering(command, &covers));
+        fs::write(host.path("file"), "precious").expect("a file");
+        fs::write(host.path("made"), "precious too").expect("a file");
+        let points: Vec<((), Point)> = host.points.iter().rev().map(|point| ((), point.clone())).collect();
+        for ((), mut visit) in visits(&points, true) {
+            let outcome = host.shell.run(&mut visit, Mode::default());
+            assert!(!outcome.failed, "{name}: {outcome:?}");
+            let kept = outcome.result["replaced"][0].as_str().expect("where it is now");
+            assert!(fs::read_to_string(kept).expect("a file").starts_with("precious"));
+        }
+        assert_eq!(fs::read(host.path("file")).expect("a file"), b"old");
+        assert!(!host.path("made").exists());
+    }
+}
+
+#[test]
+fn a_command_is_irreversible_unless_it_says_what_it_makes_or_removes() {
+    for (creates, removes, irreversible) in [
+        (None, None, true),
+        (Some("/opt/agent"), None, false),
+        (Some("made"), None, false),
+        (None, Some("~/x"), false),
+        (Some("/opt/*.done"), None, true),
+        (Some("/"), None, true),
+        (Some("/opt/../etc"), None, true),
+        (Some("/opt/*"), Some("/x"), false),
+    ] {
+        let command = Command {
+            creates: creates.map(str::to_owned),
+            removes: removes.map(str::to_owned),
+            ..shell("make")
+        };
+        assert_eq!(command.irreversible(), irreversible, "{creates:?} {removes:?}");
+    }
+    let plain = || Box::new(shell("make"));
+    assert!(Undoable::new(plain(), vec![], None, None).irreversible());
+    assert!(!covering(shell("make"), &["/x".to_owned()]).irreversible());
+    let rollback = kept(vec![plain()]);
+    assert!(!Undoable::new(plain(), vec![], rollback, None).irreversible());
 }
 
 #[test]
@@ -352,5 +430,22 @@ fn the_same_activation_is_repeated_once_in_a_session() {
         let program = crate::operation::Program { text: texts.join("\n"), ..Default::default() };
         assert_eq!(host.shell.program(&program).status, 0, "{name}");
         assert_eq!(fs::read_to_string(&log).expect("a log"), "a\nb\n", "{name}");
+    }
+}
+
+/// What the guard does on the host, where no controller puts the points into order.
+#[test]
+fn services_are_visited_without_a_controller() {
+    for name in SHELLS {
+        let mut host = with_service(name);
+        fs::write(host.path("state/running"), "").expect("a file");
+        host.run(service("stopped", None));
+        host.run(service("started", None));
+        told(&host);
+        let texts = ["pf_services stop 0", "pf_services start 0", "pf_services check 0"];
+        let program = crate::operation::Program { text: texts.join(" && "), ..Default::default() };
+        let reply = host.shell.program(&program);
+        assert_eq!(reply.status, 0, "{name}: {reply:?}");
+        assert_eq!(told(&host), "stop start ", "{name}");
     }
 }
