@@ -73,7 +73,7 @@ pub struct CompiledTask {
     pub gathering: bool,
     /// The tasks of its `rollback`, with its own keywords around theirs. Its conditions are left out: they
     /// held when it ran.
-    pub undo: Vec<CompiledTask>,
+    pub undo: Vec<Self>,
 }
 
 impl CompiledTask {

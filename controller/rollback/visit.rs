@@ -36,7 +36,7 @@ pub struct Visit {
 pub fn visits<T: Clone>(newest_first: &[(T, Point)], force: bool) -> Vec<(T, Visit)> {
     let of = |kind: &'static str| newest_first.iter().filter(move |(_, point)| point.kind == kind);
     // Of several states of a service the oldest is the one to come back to.
-    let oldest = |point: &Point| of("service").filter(|(_, other)| other.path == point.path).next_back();
+    let oldest = |point: &Point| of("service").rfind(|(_, other)| other.path == point.path);
     let is_oldest =
         |point: &Point| oldest(point).is_some_and(|(_, oldest)| std::ptr::eq::<Point>(oldest, point));
     let services = || of("service").filter(|(_, point)| is_oldest(point));
