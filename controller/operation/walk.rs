@@ -116,7 +116,8 @@ impl Walk {
             for entry in chunk {
                 let PathState { kind, mode, uid, gid, .. } = &entry.state;
                 let owner = if entry.owner.is_empty() { "-".to_owned() } else { format!("{uid}:{gid}") };
-                words.extend([quote(&entry.path), kind.clone(), format!("{mode:05o}"), owner]);
+                let new = entry.mode.map_or_else(|| "-".to_owned(), |mode| format!("{mode:05o}"));
+                words.extend([quote(&entry.path), kind.clone(), format!("{mode:05o}"), owner, new]);
             }
             script.and("pf_tree_save", &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
         }

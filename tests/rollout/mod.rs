@@ -4,7 +4,9 @@ use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
+mod back;
 mod fifty;
+mod from_host;
 mod lab;
 mod lease;
 mod plan;
@@ -15,6 +17,7 @@ mod runs;
 mod state;
 mod stops;
 mod terminal;
+mod undo;
 mod waves;
 mod wire;
 
