@@ -8,6 +8,7 @@ mod back;
 mod fifty;
 mod lab;
 mod plan;
+mod property;
 mod rollback;
 mod runs;
 mod state;

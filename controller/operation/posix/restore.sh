@@ -137,13 +137,13 @@ pf_undo_absent() {
 pf_as_made() {
   [ -n "$pf_made" ] || return 0
   pf_now=''
+  case $pf_made in
+    hard:*) if pf_stat "$1" && [ "$pf_made" = "hard:$pf_device:$pf_inode" ]; then return 0; fi ;;
+  esac
   if [ -L "$1" ]; then
     if pf_readlink "$1"; then pf_now=link:$pf_target; fi
   elif [ -f "$1" ]; then
-    case $pf_made in
-      hard:*) if pf_stat "$1"; then pf_now=hard:$pf_device:$pf_inode; fi ;;
-      *) if pf_sum "$1"; then pf_now=file:$pf_digest; fi ;;
-    esac
+    if pf_sum "$1"; then pf_now=file:$pf_digest; fi
   fi
   [ "$pf_now" != "$pf_made" ] || return 0
   case $pf_now in
@@ -327,7 +327,8 @@ pf_undo_mode() {
     if [ "$pf_octal" = "$3" ] || [ "$2" = link ]; then
       case $4 in - | "$pf_uid:$pf_gid") return 0 ;; esac
     fi
-    case ${5:-} in
+    # An attempt that was cut off may have left it half way.
+    [ -n "$pf_again" ] || case ${5:-} in
       '')
         pf_now=$pf_kind:$pf_mode:$pf_uid:$pf_gid
         if [ -s "$pf_file.after" ]; then
