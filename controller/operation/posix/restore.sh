@@ -14,6 +14,11 @@ pf_restore() {
     pf_fail "there is no rollback point $1 in \`$pf_points_dir\`"
     return 1
   fi
+  # It is text that is going to run.
+  if [ ! -O "$pf_file" ] || [ -L "$pf_file" ]; then
+    pf_fail "rollback point $1 in \`$pf_points_dir\` belongs to somebody else"
+    return 1
+  fi
   pf_manifest=$(cat -- "$pf_file")
   case $pf_manifest in
     *"$pf_nl#END") ;;
@@ -104,7 +109,7 @@ pf_points_list() {
   pf_count=$pf_number pf_listing=1
   while [ "$pf_count" -gt 0 ]; do
     pf_file=$pf_points_dir/$pf_count
-    if [ -f "$pf_file" ]; then
+    if [ -f "$pf_file" ] && [ -O "$pf_file" ] && [ ! -L "$pf_file" ]; then
       pf_manifest=$(cat -- "$pf_file")
       case $pf_manifest in
         *"$pf_nl#END")
@@ -321,6 +326,11 @@ pf_undo_mode() {
   if ! pf_stat "$1"; then
     [ -n "$pf_force" ] || pf_fail "\`$1\` is gone, so that its mode cannot be restored; \`rollback --force\` passes over it"
     return
+  fi
+  if [ "$pf_kind" = link ] && [ "$2" != link ] && [ -n "${5:-}" ] && [ -e "$1" ] && pf_resolve "$1"; then
+    # A tree whose links were followed.
+    set -- "$pf_real" "$2" "$3" "$4" "$5"
+    pf_stat "$1"
   fi
   pf_octal_of "$pf_mode"
   if [ "$pf_kind" = "$2" ]; then
