@@ -300,8 +300,8 @@ pf_undo_kept() {
     pf_fail "cannot restore \`$2\`: its folder is gone"
     return 1
   fi
-  # Moving onto a link to a folder would move into that folder.
-  if [ -L "$2" ]; then
+  # Moving onto a link to a folder would move into that folder, and a link onto what it leads to is refused.
+  if [ -L "$2" ] || { [ -L "$3" ] && [ "$3" -ef "$2" ]; }; then
     rm -f -- "$2" 2>"$pl_d/pf_error" || {
       pf_failed "cannot replace \`$2\`"
       return 1

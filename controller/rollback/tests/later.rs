@@ -102,7 +102,7 @@ fn each_later_change_is_refused_and_kept_when_forced() {
                     assert_eq!(fs::read_to_string(format!("{kept}/theirs")).expect("kept"), "by hand");
                 }
                 (_, Some(kept)) => {
-                    assert_eq!(fs::read_to_string(kept).expect("kept"), "by hand", "{shell} {name}")
+                    assert_eq!(fs::read_to_string(kept).expect("kept"), "by hand", "{shell} {name}");
                 }
                 (name, None) => panic!("{shell} {name}: nothing was kept"),
             }
