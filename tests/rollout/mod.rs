@@ -9,6 +9,7 @@ mod fifty;
 mod from_host;
 mod lab;
 mod plan;
+mod property;
 mod rollback;
 mod runs;
 mod state;
