@@ -273,7 +273,8 @@ fn show_plan(
             writeln!(out, "{}:", sanitize_line(&host.0))?;
             for point in points {
                 let path = sanitize_line(&point.path);
-                writeln!(out, "  would restore point {}: {} {path}", point.number, point.kind)?;
+                let verb = if point.kind == "activation" { "repeat" } else { "restore" };
+                writeln!(out, "  would {verb} point {}: {} {path}", point.number, point.kind)?;
             }
             for task in irreversible {
                 writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;

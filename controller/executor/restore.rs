@@ -156,10 +156,13 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
             };
             let claim = restore.claimant.on(&name, lease);
             let mut link = Link::new(target, place).leasing(claim, restore.emitter.clone());
-            let (cancel, force) = (&restore.cancel, restore.force);
+            let (cancel, password) = (&restore.cancel, password.as_ref());
             let work = async {
-                add_unknown_points(&mut link, &mut sink, &mut points, &look, password.as_ref()).await?;
-                restore_points_with(cancel, &mut link, &mut sink, points, password.as_ref(), force).await
+                add_unknown_points(&mut link, &mut sink, &mut points, &look, password).await?;
+                match restore.force {
+                    true => restore_points_with(cancel, &mut link, &mut sink, points, password, true).await,
+                    false => restore_points(cancel, &mut link, &mut sink, points, password).await,
+                }
             };
             let restored = tokio::select! {
                 restored = work => Some(restored),

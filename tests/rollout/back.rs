@@ -135,7 +135,8 @@ fn a_rollback_that_was_killed_goes_on_when_it_is_asked_again() {
         let run = fleet.apply(0, &[]).0[0].run.clone();
         let mut back = fleet.environment.start(&["rollback", &run, "--output", "json"]);
         // Each time a little later: after so many restored points.
-        back.until("points", |back| back.stdout().matches("point_restored").count() as u64 >= kill * 2);
+        back.until("points", |back| back.stdout().matches("point_restored").count() as u64 >= kill * 2 % 13);
+        std::thread::sleep(Duration::from_millis(kill * 7 % 40));
         back.signal(Signal::KILL);
         back.end();
         // The step in hand ends by itself.
@@ -154,7 +155,8 @@ fn a_session_that_was_killed_in_a_rollback_leaves_nothing_half_done() {
     for kill in 0..kills() {
         let run = fleet.apply(0, &[]).0[0].run.clone();
         let mut back = fleet.environment.start(&["rollback", &run, "--output", "json"]);
-        back.until("points", |back| back.stdout().matches("point_restored").count() as u64 >= kill * 2);
+        back.until("points", |back| back.stdout().matches("point_restored").count() as u64 >= kill * 2 % 13);
+        std::thread::sleep(Duration::from_millis(kill * 7 % 40));
         for process in fleet.sshd.left_behind() {
             crate::support::processes::signal(process, Signal::KILL);
         }
@@ -173,7 +175,8 @@ fn what_the_journal_did_not_learn_is_looked_up_on_the_host() {
     for kill in 0..kills() {
         let mut run =
             fleet.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--output", "json"]);
-        run.until("steps", |run| run.stdout().matches("step_finished").count() as u64 >= kill);
+        run.until("steps", |run| run.stdout().matches("step_finished").count() as u64 >= kill % 12);
+        std::thread::sleep(Duration::from_millis(kill * 7 % 20));
         run.signal(Signal::KILL);
         run.end();
         std::thread::sleep(Duration::from_millis(500));

@@ -10,6 +10,7 @@ mod from_host;
 mod lab;
 mod lease;
 mod plan;
+mod property;
 mod prune;
 mod resume;
 mod rollback;

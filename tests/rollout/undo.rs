@@ -244,6 +244,7 @@ fn a_service_answers_with_its_old_configuration_again() {
         assert!(covers.contains(&"activation".to_owned()), "{covers:?}");
         let plan = fleet.environment.run(&["rollback", "latest", "--plan"]).expect(0);
         assert!(!plan.stdout.contains("cannot be undone"), "{}", plan.stdout);
+        assert!(plan.stdout.contains("would repeat point "), "{}", plan.stdout);
         let back = fleet.environment.events(0, &["rollback", "latest"]);
         daemon.answers(Some("old\n"));
         assert_eq!(usize::try_from(back.of("h01").rolled_back).unwrap(), covers.len(), "{covers:?}");

@@ -182,7 +182,13 @@ pf_undo_service() {
       esac
       ;;
     check)
-      pf_u_not=''
+      # It may take a moment until it counts as running.
+      pf_u_tries=0 pf_u_not=''
+      while [ "$3$pf_active" = 10 ] && [ $pf_u_tries -lt 5 ]; do
+        sleep 1
+        pf_u_tries=$((pf_u_tries + 1))
+        pf_service_look
+      done
       case $3$pf_active in
         01) pf_u_not='running, and was stopped before' ;;
         10) pf_u_not='stopped, and was running before' ;;

@@ -44,6 +44,10 @@ pf_mkdirs() {
 
 # PATH: saves that it and some folders above it, from pf_top on, are not there.
 pf_save_folders() {
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    pf_fail "cannot make the folder \`$1\`: there is something else in its place"
+    return 1
+  fi
   pf_top=$1
   while :; do
     pf_parent "$pf_top"

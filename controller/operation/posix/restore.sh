@@ -14,6 +14,11 @@ pf_restore() {
     pf_fail "there is no rollback point $1 in \`$pf_points_dir\`"
     return 1
   fi
+  # It is text that is going to run.
+  if [ ! -O "$pf_file" ] || [ -L "$pf_file" ]; then
+    pf_fail "rollback point $1 in \`$pf_points_dir\` belongs to somebody else"
+    return 1
+  fi
   pf_manifest=$(cat -- "$pf_file")
   case $pf_manifest in
     *"$pf_nl#END") ;;
@@ -104,7 +109,7 @@ pf_points_list() {
   pf_count=$pf_number pf_listing=1
   while [ "$pf_count" -gt 0 ]; do
     pf_file=$pf_points_dir/$pf_count
-    if [ -f "$pf_file" ]; then
+    if [ -f "$pf_file" ] && [ -O "$pf_file" ] && [ ! -L "$pf_file" ]; then
       pf_manifest=$(cat -- "$pf_file")
       case $pf_manifest in
         *"$pf_nl#END")
@@ -137,13 +142,13 @@ pf_undo_absent() {
 pf_as_made() {
   [ -n "$pf_made" ] || return 0
   pf_now=''
+  case $pf_made in
+    hard:*) if pf_stat "$1" && [ "$pf_made" = "hard:$pf_device:$pf_inode" ]; then return 0; fi ;;
+  esac
   if [ -L "$1" ]; then
     if pf_readlink "$1"; then pf_now=link:$pf_target; fi
   elif [ -f "$1" ]; then
-    case $pf_made in
-      hard:*) if pf_stat "$1"; then pf_now=hard:$pf_device:$pf_inode; fi ;;
-      *) if pf_sum "$1"; then pf_now=file:$pf_digest; fi ;;
-    esac
+    if pf_sum "$1"; then pf_now=file:$pf_digest; fi
   fi
   [ "$pf_now" != "$pf_made" ] || return 0
   case $pf_now in
@@ -295,8 +300,8 @@ pf_undo_kept() {
     pf_fail "cannot restore \`$2\`: its folder is gone"
     return 1
   fi
-  # Moving onto a link to a folder would move into that folder.
-  if [ -L "$2" ]; then
+  # Moving onto a link to a folder would move into that folder, and a link onto what it leads to is refused.
+  if [ -L "$2" ] || { [ -L "$3" ] && [ "$3" -ef "$2" ]; }; then
     rm -f -- "$2" 2>"$pl_d/pf_error" || {
       pf_failed "cannot replace \`$2\`"
       return 1
@@ -322,12 +327,18 @@ pf_undo_mode() {
     [ -n "$pf_force" ] || pf_fail "\`$1\` is gone, so that its mode cannot be restored; \`rollback --force\` passes over it"
     return
   fi
+  if [ "$pf_kind" = link ] && [ "$2" != link ] && [ -n "${5:-}" ] && [ -e "$1" ] && pf_resolve "$1"; then
+    # A tree whose links were followed.
+    set -- "$pf_real" "$2" "$3" "$4" "$5"
+    pf_stat "$1"
+  fi
   pf_octal_of "$pf_mode"
   if [ "$pf_kind" = "$2" ]; then
     if [ "$pf_octal" = "$3" ] || [ "$2" = link ]; then
       case $4 in - | "$pf_uid:$pf_gid") return 0 ;; esac
     fi
-    case ${5:-} in
+    # An attempt that was cut off may have left it half way.
+    [ -n "$pf_again" ] || case ${5:-} in
       '')
         pf_now=$pf_kind:$pf_mode:$pf_uid:$pf_gid
         if [ -s "$pf_file.after" ]; then

@@ -64,11 +64,14 @@ pf_tree_saved() {
   pf_sync
 }
 
-# OWNER PATH...
+# HOW OWNER PATH...: HOW is -h for links themselves, -L for what is not one, or what one leads to.
 pf_tree_chown() {
-  pf_spec=$1
-  shift
-  chown -h "$pf_spec" "$@" 2>"$pl_d/pf_error" || pf_failed "cannot change owners to \`$pf_spec\`"
+  pf_option=$1 pf_spec=$2
+  shift 2
+  case $pf_option in
+    -h) chown -h "$pf_spec" "$@" 2>"$pl_d/pf_error" ;;
+    *) chown "$pf_spec" "$@" 2>"$pl_d/pf_error" ;;
+  esac || pf_failed "cannot change owners to \`$pf_spec\`"
 }
 
 # MODE PATH...

@@ -38,12 +38,15 @@ fn state(host: &Host) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// A file that holds its own name.
+pub(super) fn put(host: &Host, name: &str, options: PutOptions) -> Box<dyn Operation> {
+    let content = Arc::new(Content::new(name.as_bytes().to_vec()));
+    Box::new(PutFile::new(host.text(name), content, options, None))
+}
+
 /// Steps that change something in each way there is.
 fn steps(host: &Host) -> Vec<Box<dyn Operation>> {
-    let put = |name: &str, options: PutOptions| -> Box<dyn Operation> {
-        let content = Arc::new(Content::new(name.as_bytes().to_vec()));
-        Box::new(PutFile::new(host.text(name), content, options, None))
-    };
+    let put = |name: &str, options: PutOptions| put(host, name, options);
     let file = |name: &str, state: FileState, attributes: Attributes| -> Box<dyn Operation> {
         Box::new(FileOperation::new(host.text(name), state, attributes, false))
     };

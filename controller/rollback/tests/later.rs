@@ -102,7 +102,7 @@ fn each_later_change_is_refused_and_kept_when_forced() {
                     assert_eq!(fs::read_to_string(format!("{kept}/theirs")).expect("kept"), "by hand");
                 }
                 (_, Some(kept)) => {
-                    assert_eq!(fs::read_to_string(kept).expect("kept"), "by hand", "{shell} {name}")
+                    assert_eq!(fs::read_to_string(kept).expect("kept"), "by hand", "{shell} {name}");
                 }
                 (name, None) => panic!("{shell} {name}: nothing was kept"),
             }
@@ -197,4 +197,17 @@ fn a_large_file_is_put_aside_beside_its_path_where_the_points_are_elsewhere() {
     assert!(
         !host.shell.run(&mut super::newest_first(&host.points, None)[0].clone(), Mode::default()).changed
     );
+}
+
+#[test]
+fn a_point_of_somebody_else_is_not_run() {
+    for shell in SHELLS {
+        let mut host = Host::new(shell);
+        host.put("a", b"1");
+        let manifest = host.root.path().join("base/runs/run1/web1/points/1");
+        std::os::unix::fs::chown(&manifest, Some(12), None)
+            .expect("this test gives files away, and needs root");
+        assert!(said(&host.restore()[0]).contains("belongs to somebody else"), "{shell}");
+        assert!(host.path("a").exists());
+    }
 }

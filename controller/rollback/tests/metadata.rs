@@ -238,6 +238,18 @@ fn a_folder_that_lost_its_link_is_not_given_the_times_of_another() {
 }
 
 #[test]
+fn a_link_that_leads_to_itself_is_kept_and_restored() {
+    for shell in SHELLS {
+        let mut host = Host::new(shell);
+        symlink(host.path("l"), host.path("l")).expect("a link");
+        let before = tree(&host.path(""));
+        assert!(host.put("l", b"a file now").changed);
+        assert!(host.restore()[0].changed, "{shell}");
+        assert_eq!(tree(&host.path("")), before, "{shell}");
+    }
+}
+
+#[test]
 fn a_mode_on_something_that_is_gone_says_so() {
     let mut host = Host::new("dash");
     fs::write(host.path("a"), "1").expect("a file");

@@ -2,6 +2,7 @@
 //! promise in a file of its own.
 
 mod durable;
+mod killed;
 mod later;
 mod metadata;
 mod undo;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{ListPoints, RestorePoint, RestoreTimes, newest_first};
+use super::{ListPoints, ListedPoint, RestorePoint, RestoreTimes, newest_first};
 use crate::operation::attributes::{Attributes, FileMode};
 use crate::operation::file::{FileOperation, FileState};
 use crate::operation::put::{PutFile, PutOptions};

@@ -432,6 +432,69 @@ fn the_same_activation_is_repeated_once_in_a_session() {
     }
 }
 
+/// A stand-in for systemd: `running`, `on` and `masked` are the state of the unit, `log` what it was told.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+cd "${0%/*}/../state" || exit 9
+case $1 in
+show)
+if [ -e masked ]; then echo LoadState=masked; else echo LoadState=loaded; fi
+if [ -e running ]; then echo ActiveState=active; else echo ActiveState=inactive; fi
+exit 0 ;;
+is-enabled) [ -e on ] && [ ! -e masked ]; exit ;;
+esac
+echo "$1" >>log
+case $1 in
+start | restart) [ ! -e masked ] || exit 1; touch running ;;
+stop) rm -f running ;;
+enable) touch on ;;
+disable) rm -f on ;;
+mask) touch masked ;;
+unmask) rm -f masked ;;
+esac
+exit 0
+"#;
+
+#[test]
+fn a_unit_is_as_it_was() {
+    for name in SHELLS {
+        let mut host = Host::new(name);
+        for folder in ["run/systemd/system", "state", "bin"] {
+            fs::create_dir_all(host.path(folder)).expect("a folder");
+        }
+        fs::write(host.path("bin/systemctl"), SYSTEMCTL).expect("a script");
+        fs::set_permissions(host.path("bin/systemctl"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        host.shell.path.insert(0, host.path("bin"));
+        host.shell.prelude = format!("pl_root={}\n{}", host.text(""), host.shell.prelude);
+        let unit = |state: Option<&str>, enabled, masked, reload| Service {
+            name: Some("agent".to_owned()),
+            state: state.map(str::to_owned),
+            enabled,
+            manager: Manager::Systemd { reload, masked, options: Vec::new() },
+        };
+        for state in ["running", "on"] {
+            fs::write(host.path("state").join(state), "").expect("a file");
+        }
+        host.run(unit(Some("restarted"), None, None, true));
+        host.run(unit(Some("stopped"), Some(false), None, false));
+        host.run(unit(None, None, Some(true), false));
+        assert_eq!(
+            kinds(&host),
+            ["service", "activation", "activation", "service", "service"],
+            "{name}: {:?}",
+            host.points
+        );
+        assert_eq!(told(&host), "daemon-reload restart disable stop mask ");
+        well(&roll_back(&host));
+        let told = told(&host);
+        // Unit files are read again in front of the start; each visit is a session of its own here.
+        assert!(told.starts_with("unmask enable daemon-reload start "), "{name}: {told}");
+        assert!(told.ends_with("restart "), "{name}: {told}");
+        for (state, expected) in [("running", true), ("on", true), ("masked", false)] {
+            assert_eq!(host.path("state").join(state).exists(), expected, "{name}: {state}");
+        }
+    }
+}
+
 /// What the guard does on the host, where no controller puts the points into order.
 #[test]
 fn services_are_visited_without_a_controller() {
