@@ -129,6 +129,8 @@ fn prepare_all(
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
         force_handlers: args.force_handlers || loaded.settings.force_handlers == Some(true),
+        on_failure: args.on_failure.map(Into::into),
+        rollback_scope: args.rollback_scope.map(Into::into),
     };
     let complete = playbooks.len() == request.playbooks.len();
     let mut plays = Vec::new();

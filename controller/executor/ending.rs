@@ -21,6 +21,15 @@ impl Worker<'_> {
         let (condition, event) = match result {
             Ok(()) | Err(Stop::EndHost) => return,
             Err(Stop::Wave) => match self.wave.stopped() {
+                Some(WaveStop::Budget { .. }) if self.host.left.failures > 0 => (
+                    Condition::Failed,
+                    EventKind::HostFinished { status: HostStatus::Failed, message: None, hint: None },
+                ),
+                Some(WaveStop::Budget { .. }) if self.play.rolls_back_waves(self.run) => {
+                    // What becomes of it is settled when the wave is over.
+                    self.host.condition = Condition::Stopped;
+                    return;
+                }
                 Some(WaveStop::Budget { limit }) => {
                     let message = Some(format!("the failure budget is spent ({limit})"));
                     let status = HostStatus::Cancelled;
@@ -31,10 +40,12 @@ impl Worker<'_> {
             Err(stop @ (Stop::Failed | Stop::FailedElsewhere)) => {
                 let message = matches!(stop, Stop::FailedElsewhere)
                     .then(|| "what one host did for all failed there".to_owned());
-                (
-                    Condition::Failed,
-                    EventKind::HostFinished { status: HostStatus::Failed, message, hint: None },
-                )
+                if self.play.rolls_back(self.run) {
+                    self.host.take_back(self.run, self.play, message).await
+                } else {
+                    let event = EventKind::HostFinished { status: HostStatus::Failed, message, hint: None };
+                    (Condition::Failed, event)
+                }
             }
             Err(Stop::Unreachable { message, hint }) => {
                 let message = Some(message);
@@ -51,7 +62,7 @@ impl Worker<'_> {
         };
         self.host.condition = condition;
         self.host.ended = true;
-        let failed = matches!(condition, Condition::Failed | Condition::Unreachable);
+        let failed = !matches!(condition, Condition::Active | Condition::Stopped | Condition::Cancelled);
         if failed {
             self.play.scope.participants.remove([&self.host.name]);
         }

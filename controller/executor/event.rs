@@ -158,6 +158,9 @@ pub enum EventKind {
         /// Last lines of the output of a failed task, for the terminal.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         output_tail: Vec<String>,
+        /// Whether nothing here can undo what it did, or in a plan would do.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        irreversible: bool,
         /// Whether it is a handler.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         handler: bool,

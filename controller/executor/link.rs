@@ -78,6 +78,8 @@ pub(super) struct OpenShell {
     remote_login: paceline_remote::Login,
     nonce: Nonce,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// Number of the last step that was sent, and its epoch: whoever sends next counts on from there.
+    pub sent: (u64, u64),
 }
 
 /// Where the rollback points of a host go.
@@ -171,6 +173,7 @@ impl Link {
             remote_login: session_login,
             nonce,
             password,
+            sent: (0, 0),
         });
         self.shells.last_mut().ok_or(LinkError::Closed)
     }

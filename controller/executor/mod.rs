@@ -14,6 +14,7 @@ mod dispatcher;
 mod ending;
 mod evaluate;
 pub mod event;
+mod failure;
 mod fetch;
 mod fold;
 mod link;

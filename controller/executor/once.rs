@@ -38,6 +38,7 @@ impl Worker<'_> {
                     message: Some(message),
                     output_tail: Vec::new(),
                     handler: self.in_handlers,
+                    irreversible: false,
                     place: None,
                 };
                 self.host.sink.task_event(&name, event).await;

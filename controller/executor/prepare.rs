@@ -15,7 +15,7 @@ use super::wave::Budget;
 use crate::inventory::{HostName, Inventory};
 use crate::pattern::{self, Limit, Pattern};
 use crate::plan::{self, HostlessScope, Named, Participants, PlayScope, RunScope};
-use crate::playbook::{self, Order, Play, Playbook, Strategy, Task};
+use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
 
@@ -48,6 +48,10 @@ pub struct Selection {
     pub gather_explicitly: bool,
     /// `--force-handlers`.
     pub force_handlers: bool,
+    /// `--on-failure`, which counts more than the plays.
+    pub on_failure: Option<OnFailure>,
+    /// `--rollback-scope`, which counts more than the plays.
+    pub rollback_scope: Option<RollbackScope>,
 }
 
 /// Prepares all plays of the playbooks. The diagnostics hold warnings too; with an error among them
@@ -170,6 +174,8 @@ impl Preparing<'_> {
                 handler_names,
                 handler_tasks: play.handlers.clone(),
                 force_handlers: flag(&force).unwrap_or(self.selection.force_handlers),
+                on_failure: self.selection.on_failure.or(play.on_failure).unwrap_or_default(),
+                rollback_scope: self.selection.rollback_scope.or(play.rollback_scope).unwrap_or_default(),
                 connection: play.connection.clone(),
             },
             waves,

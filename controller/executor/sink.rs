@@ -26,12 +26,19 @@ pub(super) struct Sink {
     masks: Masks,
     log: Option<HostLog>,
     broken: bool,
+    /// Steps that came before those which are counted from 1 again.
+    before: u64,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false }
+        Self { emitter, host, folder, masks, log: None, broken: false, before: 0 }
+    }
+
+    /// From now on, steps are numbered behind so many others: a restore counts its own from 1.
+    pub(super) fn number_behind(&mut self, steps: u64) {
+        self.before = steps;
     }
 
     /// Closes the log's file until something is written again.
@@ -101,6 +108,7 @@ impl Sink {
     }
 
     async fn emit(&mut self, task: Option<Arc<str>>, step: Option<u64>, kind: EventKind) {
+        let step = step.map(|step| self.before + step);
         let event = Event {
             seq: 0,
             at: super::dispatcher::now(),

@@ -16,6 +16,8 @@ pub(super) struct ItemResult {
     pub changed: bool,
     pub failed: bool,
     pub skipped: bool,
+    /// Whether nothing can undo what it did, or would do.
+    pub irreversible: bool,
     /// Last lines of a command's output.
     pub tail: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Slot {
         let changed = results.iter().any(|result| result.changed);
         let failed = results.iter().any(|result| result.failed);
         let skipped = results.iter().all(|result| result.skipped);
+        let irreversible = results.iter().any(|result| result.irreversible);
         let tail = results.iter_mut().find(|result| result.failed).map(|result| result.tail.split_off(0));
         let mut value = Map::new();
         if results.is_empty() {
@@ -72,7 +75,7 @@ impl Slot {
         if failed {
             value.insert("failed".into(), json!(true));
         }
-        ItemResult { value, changed, failed, skipped, tail: tail.unwrap_or_default() }
+        ItemResult { value, changed, failed, skipped, irreversible, tail: tail.unwrap_or_default() }
     }
 
     /// Says why the task failed, in a line or a few.
@@ -117,7 +120,8 @@ impl ItemResult {
         if !outcome.diff.is_empty() {
             value.entry("diff").or_insert_with(|| outcome.diff.iter().map(diff_value).collect());
         }
-        Self { value, changed: outcome.changed, failed: outcome.failed, skipped: outcome.skipped, tail }
+        let Outcome { changed, failed, skipped, .. } = *outcome;
+        Self { value, changed, failed, skipped, irreversible: false, tail }
     }
 
     /// Makes a failure with a message.
@@ -146,7 +150,7 @@ impl ItemResult {
         let mut value = value;
         value.entry("changed").or_insert(json!(false));
         value.entry("failed").or_insert(json!(false));
-        Self { value, changed, failed, skipped, tail: Vec::new() }
+        Self { value, changed, failed, skipped, ..Self::default() }
     }
 
     /// Sets the verdict of `changed_when` or `failed_when`.

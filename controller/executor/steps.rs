@@ -12,7 +12,7 @@ use super::slot::{ItemResult, Slot};
 use super::worker::{Stop, Worker};
 use crate::module::Work;
 use crate::operation::Operation;
-use crate::plan::{CompiledTask, Login};
+use crate::plan::{self, CompiledTask, Login};
 use crate::source::{Node, NodeValue};
 use crate::template::Binding;
 use paceline_remote::Group;
@@ -408,9 +408,13 @@ impl Worker<'_> {
                 },
             };
             self.host.sink.step_event(landed.step, &settled.name, event).await;
+            self.host.left.points.push((settled.login.clone(), point.clone()));
+            self.host.left.password = settled.password.clone().or(self.host.left.password.take());
         }
         let diff = super::diff::unified(&landed.outcome.diff);
         let cut = landed.outcome.cut;
+        let skipped_by_check = settled.check && landed.outcome.skipped;
+        let is_irreversible = landed.irreversible && !self.in_handlers && plan::is_irreversible(&task.task);
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
         if !landed.outcome.facts.is_empty() {
             let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -421,6 +425,7 @@ impl Worker<'_> {
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
         self.verdicts(task, item, &mut result);
+        result.irreversible = is_irreversible && (result.changed || skipped_by_check);
         let status = match result.status(settled.ignore_errors) {
             Status::Failed if self.rescue_depth > 0 => Status::Rescued,
             status => status,

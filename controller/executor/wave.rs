@@ -147,6 +147,11 @@ impl Wave {
         self.locked().failed.len()
     }
 
+    /// The hosts that failed or were unreachable so far.
+    pub(super) fn failed_hosts(&self) -> Vec<Arc<str>> {
+        self.locked().failed.clone()
+    }
+
     /// Ends the wave for all hosts; returns whether this was the first reason.
     pub(super) fn end(&self, stop: WaveStop) -> bool {
         self.stop.send_if_modified(|now| {

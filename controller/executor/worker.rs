@@ -19,6 +19,7 @@ use super::context::{PlayContext, RunContext};
 use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::{EventKind, Status};
+use super::failure::Left;
 use super::link::{Link, LinkError};
 use super::pipeline::{Landed, Next, Pipeline, Ticket};
 use super::sink::{Sink, StepLabel};
@@ -26,6 +27,7 @@ use super::slot::{ItemResult, Slot};
 use super::wave::{Wave, WaveStop};
 use crate::inventory::HostName;
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
+use crate::playbook::OnFailure;
 use crate::template::Binding;
 
 /// How long to wait before another host's value is looked at again.
@@ -80,6 +82,8 @@ pub(super) struct HostState {
     pub sink: Sink,
     pub condition: Condition,
     pub steps: u64,
+    /// What the run has left on it.
+    pub left: Left,
     /// Whether a task changed it, or would.
     pub changed: bool,
     /// Whether small content is sent without asking for the digest first.
@@ -460,6 +464,9 @@ impl<'a> Worker<'a> {
             _ if failed => Status::Failed,
             status => status,
         };
+        if result.irreversible && !slot.settled.check {
+            self.host.left.irreversible(&slot.settled.name);
+        }
         let message = notify_problem.or_else(|| slot.message(&result));
         let is_meta = slot.task.task.module == "meta" && !failed;
         if !is_meta {
@@ -473,6 +480,7 @@ impl<'a> Worker<'a> {
                     result.tail.clone()
                 },
                 handler: self.in_handlers,
+                irreversible: result.irreversible,
                 place: failed.then(|| slot.task.task.span.place()),
             };
             self.host.sink.task_event(&slot.settled.name, event).await;
@@ -480,7 +488,11 @@ impl<'a> Worker<'a> {
         if !failed {
             return Ok(());
         }
-        self.discard_after(&slot);
+        if self.goes_on() {
+            self.host.left.failures += 1;
+        } else {
+            self.discard_after(&slot);
+        }
         if self.rescue_depth > 0 {
             let task = &slot.task.task;
             let args: serde_json::Map<String, Value> =
@@ -495,7 +507,12 @@ impl<'a> Worker<'a> {
         {
             self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
         }
-        Err(Stop::Failed)
+        if self.goes_on() { Ok(()) } else { Err(Stop::Failed) }
+    }
+
+    /// Whether the host goes on with the next task when one fails.
+    fn goes_on(&self) -> bool {
+        self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0
     }
 
     /// Forgets tasks that were sent behind one that failed; their variables are as before.

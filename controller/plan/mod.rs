@@ -5,6 +5,7 @@
 //! async, no sockets.
 
 mod compile;
+mod irreversible;
 mod login;
 mod others;
 mod participants;
@@ -13,6 +14,7 @@ mod variables;
 mod waves;
 
 pub use compile::{CompiledBlock, CompiledEntry, CompiledPlay, CompiledTask, Section, compile};
+pub use irreversible::{irreversible_tasks, is_irreversible};
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;
 pub use participants::Participants;

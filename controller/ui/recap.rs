@@ -1,5 +1,7 @@
 //! The end of a run: Ansible's recap, then what to do next.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::fit::{pad, width};
@@ -17,6 +19,17 @@ pub(super) struct End<'a> {
     pub(super) duration_ms: u64,
     /// Whether nothing was changed on purpose.
     pub(super) check: bool,
+    /// Hosts that were taken back.
+    pub(super) taken_back: &'a TakenBack,
+}
+
+/// Hosts of a rollout that the run itself took back.
+#[derive(Default)]
+pub(super) struct TakenBack {
+    /// Those that are as they were.
+    pub(super) rolled_back: HashSet<String>,
+    /// Those of which not everything could be restored.
+    pub(super) rollback_failed: HashSet<String>,
 }
 
 /// A heading as Ansible draws it: `TEXT ****`, after an empty line.
@@ -90,11 +103,15 @@ fn recap_line(host: &str, recap: &Recap, palette: Palette, style: Style) -> Stri
 /// The lines below the table: how the run ended, where its logs are, what to do next.
 pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options: &Options) -> Vec<String> {
     let palette = Palette { color: options.color };
-    let failed: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
+    let TakenBack { rolled_back, rollback_failed } = end.taken_back;
+    let settled = |host: &str| rolled_back.contains(host) || rollback_failed.contains(host);
+    let bad: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
+    let failed = bad.iter().filter(|host| !settled(host)).count();
     let unreachable: Vec<&str> = bad_hosts(hosts, |recap| recap.unreachable > 0);
     let idle = hosts.values().filter(|recap| **recap == Recap::default()).count();
     let waiting = end.targets.saturating_sub(hosts.len()) + idle;
-    let changed = hosts.values().filter(|recap| recap.changed > 0).count();
+    let changed =
+        hosts.iter().filter(|(host, recap)| recap.changed > 0 && !rolled_back.contains(*host)).count();
 
     let would = if end.check { " would change" } else { " changed" };
     let restored = hosts.values().map(|recap| recap.rolled_back).sum::<u64>() as usize;
@@ -105,9 +122,13 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     if restored > 0 {
         parts.push(format!("{} restored", counted(restored, "point")));
     }
-    for (number, word) in
-        [(failed.len(), "failed"), (unreachable.len(), "unreachable"), (waiting, "without a task")]
-    {
+    for (number, word) in [
+        (rolled_back.len(), "rolled back"),
+        (rollback_failed.len(), "rollback failed"),
+        (failed, "failed"),
+        (unreachable.len(), "unreachable"),
+        (waiting, "without a task"),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }
@@ -136,7 +157,7 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     };
     let run = short_id(end.run);
     let mut next = Vec::new();
-    if let Some(host) = failed.first().or(unreachable.first()) {
+    if let Some(host) = bad.first().or(unreachable.first()) {
         let host = word(&sanitize_line(host));
         next.push((format!("paceline runs logs {run} {host}{flag}"), "what happened on that host"));
     }
@@ -242,7 +263,14 @@ mod tests {
 
     #[test]
     fn says_what_to_do_next() {
-        let end = End { run: "0198-run", targets: 6, exit_code: 4, duration_ms: 12_345, check: false };
+        let end = End {
+            run: "0198-run",
+            targets: 6,
+            exit_code: 4,
+            duration_ms: 12_345,
+            check: false,
+            taken_back: &TakenBack::default(),
+        };
         let options = Options {
             state_dir: Some(PathBuf::from("my state")),
             name_state_dir: true,
@@ -262,7 +290,14 @@ mod tests {
     fn says_less_when_all_is_well_or_nothing_is_kept() {
         let mut hosts = hosts();
         hosts.retain(|host, _| host == "a");
-        let end = End { run: "0198-run", targets: 1, exit_code: 0, duration_ms: 340, check: true };
+        let end = End {
+            run: "0198-run",
+            targets: 1,
+            exit_code: 0,
+            duration_ms: 340,
+            check: true,
+            taken_back: &TakenBack::default(),
+        };
         let kept = Options { state_dir: Some(PathBuf::from(".paceline")), ..Options::default() };
         insta::assert_snapshot!(end_lines(&hosts, &end, &kept).join("\n"), @r"
 

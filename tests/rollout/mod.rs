@@ -4,6 +4,7 @@ use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
+mod failure;
 mod fifty;
 mod lab;
 mod plan;
