@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::confirm::{confirm, targets};
 use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
@@ -25,9 +26,6 @@ use crate::playbook::{self, Playbook};
 use crate::secrets::Masks;
 use crate::settings::Gathering;
 use crate::template::Engine;
-
-/// Hosts of a whole-fleet target from which on a confirmation is asked.
-const FLEET: usize = 20;
 
 /// A rollout that was asked for.
 pub(super) struct Request<'a> {
@@ -58,7 +56,7 @@ pub(super) fn run(
         std::io::stdout().write_all(listing.as_bytes())?;
         return Ok(0);
     }
-    confirm(request, &prepared, environment)?;
+    confirm(request, &prepared.plays, &prepared.loaded.inventory, environment)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
         .enable_all()
@@ -197,53 +195,6 @@ fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option
         Output::Human => text,
         Output::Json => format!("{}\n", json!({ "playbooks": documents })),
     })
-}
-
-/// Refuses too many hosts; asks before a whole fleet is changed.
-fn confirm(
-    request: &Request<'_>,
-    prepared: &Prepared,
-    environment: &Environment,
-) -> Result<(), CommandError> {
-    let targets = targets(&prepared.plays);
-    if let Some(limit) = request.rollout.max_hosts.filter(|limit| targets.len() > *limit) {
-        return Err(CommandError::user(format!(
-            "{} hosts are targeted, more than `--max-hosts {limit}`",
-            targets.len()
-        ))
-        .hint("`--list-hosts` lists them, `-l` selects some of them"));
-    }
-    let inventory = &prepared.loaded.inventory.hosts;
-    let all = inventory.len();
-    // However a play says `all`: in a list, a longer pattern, a variable. Who names a group means that group.
-    let known = |play: &PreparedPlay| {
-        play.waves.iter().flatten().filter(|host| inventory.contains_key(*host)).count()
-    };
-    let whole = prepared.plays.iter().any(|play| play.names_all && known(play) >= all);
-    let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
-    if request.check || request.trusted || request.rollout.yes || !fleet {
-        return Ok(());
-    }
-    let question = format!("This changes all {} hosts of the inventory. Go on?", targets.len());
-    if !environment.can_ask {
-        return Err(CommandError::user(format!(
-            "all {} hosts are targeted, and nobody can be asked",
-            targets.len()
-        ))
-        .hint("say `--yes`, or select hosts with `-l`"));
-    }
-    match terminal::confirm(&question)? {
-        true => Ok(()),
-        false => Err(CommandError::user("not confirmed; nothing was touched")),
-    }
-}
-
-fn targets(plays: &[PreparedPlay]) -> Vec<String> {
-    let mut names: Vec<String> =
-        plays.iter().flat_map(|play| play.waves.iter().flatten()).map(ToString::to_string).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 /// Asks for the passwords that the options want.

@@ -413,7 +413,8 @@ impl Worker<'_> {
         }
         let diff = super::diff::unified(&landed.outcome.diff);
         let cut = landed.outcome.cut;
-        let skipped_by_check = settled.check && landed.outcome.skipped;
+        let would_run =
+            self.run.options.check && task.directives.check_mode.is_none() && landed.outcome.skipped;
         let is_irreversible = landed.irreversible && !self.in_handlers && plan::is_irreversible(&task.task);
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
         if !landed.outcome.facts.is_empty() {
@@ -425,7 +426,7 @@ impl Worker<'_> {
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
         self.verdicts(task, item, &mut result);
-        result.irreversible = is_irreversible && (result.changed || skipped_by_check);
+        result.irreversible = is_irreversible && (result.changed || would_run);
         let status = match result.status(settled.ignore_errors) {
             Status::Failed if self.rescue_depth > 0 => Status::Rescued,
             status => status,
