@@ -9,7 +9,7 @@ use super::worker::{Condition, Stop, Worker};
 pub(super) fn worse(before: Result<(), Stop>, after: Result<(), Stop>) -> Result<(), Stop> {
     match (before, after) {
         (Ok(()), after) => after,
-        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::Cancelled)) => after,
+        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::Undone { .. } | Stop::Cancelled)) => after,
         (Err(Stop::Wave), after @ Err(Stop::Failed | Stop::FailedElsewhere)) => after,
         (before, _) => before,
     }
@@ -53,6 +53,17 @@ impl Worker<'_> {
                     Condition::Unreachable,
                     EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
                 )
+            }
+            Err(Stop::Undone { message, complete }) => {
+                let (condition, status) = match complete {
+                    true => (Condition::RolledBack, HostStatus::RolledBack),
+                    false => (Condition::RollbackFailed, HostStatus::RollbackFailed),
+                };
+                if self.play.rolls_back(self.run) {
+                    self.host.take_back(self.run, self.play, Some(message)).await
+                } else {
+                    (condition, EventKind::HostFinished { status, message: Some(message), hint: None })
+                }
             }
             Err(Stop::Cancelled) => {
                 self.abandon();

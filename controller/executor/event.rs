@@ -111,6 +111,27 @@ pub enum EventKind {
         /// The path it covers.
         path: String,
     },
+    /// A guard was armed: the host restores what the block changes, unless it is confirmed.
+    GuardArmed {
+        /// Seconds until it fires by itself.
+        seconds: u64,
+        /// The newest rollback point in front of it.
+        point: u64,
+        /// Who keeps the time: `systemd` or `process`.
+        by: String,
+    },
+    /// A guard was confirmed over a new connection.
+    GuardConfirmed {
+        /// Milliseconds it took.
+        duration_ms: u64,
+    },
+    /// A guard restored what its block had changed.
+    GuardFired {
+        /// The points that it restored.
+        points: u64,
+        /// Why it was not confirmed.
+        reason: String,
+    },
     /// Output of a step reached the host log: place, length and digest; never the bytes.
     StepOutput {
         /// `stdout` or `stderr`.
@@ -333,7 +354,7 @@ impl EventKind {
             Self::HostFinished { message, hint, .. } => {
                 [message, hint].into_iter().flatten().for_each(replace);
             }
-            Self::Warning { message } => replace(message),
+            Self::Warning { message } | Self::GuardFired { reason: message, .. } => replace(message),
             _ => {}
         }
     }

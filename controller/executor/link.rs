@@ -198,6 +198,18 @@ impl Link {
         Ok(Self { become_program, ..Self::new(target, points) })
     }
 
+    /// A link to the same host with the same login that is not connected yet.
+    pub(super) fn again(&self) -> Self {
+        let become_program = self.become_program.clone();
+        Self { become_program, ..Self::new(self.target.clone(), self.points.clone()) }
+    }
+
+    /// The script of a guard for the points that this link leaves on the host.
+    pub(super) fn guard_script(&self) -> Arc<[u8]> {
+        let PointsPlace { base, run, host } = &self.points;
+        operation::guard::guard_script(base.as_deref(), run, host)
+    }
+
     /// How the host is reached.
     pub(super) fn reached(&self) -> Option<Box<Reached>> {
         let (become_exe, become_flags) = self.become_program.clone();

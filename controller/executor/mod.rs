@@ -17,6 +17,7 @@ pub mod event;
 mod failure;
 mod fetch;
 mod fold;
+mod guard;
 mod link;
 mod once;
 mod outside;

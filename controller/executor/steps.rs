@@ -224,7 +224,7 @@ impl Worker<'_> {
             self.login = settled.login.clone();
         }
         match self.open(settled).await {
-            Ok(()) => Ok(None),
+            Ok(()) => self.arm(settled).await,
             Err(error) if error.is_become() => {
                 self.login = Login::Plain;
                 Ok(Some(error.to_string()))

@@ -20,6 +20,7 @@ use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::{EventKind, Status};
 use super::failure::Left;
+use super::guard::Guarding;
 use super::link::{Link, LinkError};
 use super::pipeline::{Landed, Next, Pipeline, Ticket};
 use super::sink::{Sink, StepLabel};
@@ -44,6 +45,8 @@ pub(super) enum Stop {
     Unreachable { message: String, hint: Option<String> },
     /// `meta: end_host`.
     EndHost,
+    /// The guard of a block undid it, and the host is not worked on any further.
+    Undone { message: String, complete: bool },
     /// The wave ends: failure budget, `end_play`, `end_batch`.
     Wave,
     /// The run is cancelled, or the journal cannot be written.
@@ -107,6 +110,8 @@ pub(super) struct Worker<'a> {
     pub(super) login: Login,
     pub(super) notified: BTreeSet<usize>,
     pub(super) rescue_depth: usize,
+    /// The guard of the block that the host is in.
+    pub(super) guard: Option<Guarding>,
     pub(super) in_handlers: bool,
     /// Whether what runs now runs even when the host or the wave has failed: `always`, forced handlers.
     pub(super) finishing: bool,
@@ -133,6 +138,7 @@ impl<'a> Worker<'a> {
             login: Login::Plain,
             notified: BTreeSet::new(),
             rescue_depth: 0,
+            guard: None,
             in_handlers: false,
             finishing: false,
             permit: None,
@@ -215,8 +221,15 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Runs a block with `rescue` or `always`.
     async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
+        match &block.guard {
+            Some(guard) => self.guarded(block, guard).await,
+            None => self.parts(block).await,
+        }
+    }
+
+    /// Runs a block with `rescue` or `always`.
+    pub(super) async fn parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
         self.drain().await?;
         let rescuing = usize::from(!block.rescue.is_empty());
         self.rescue_depth += rescuing;
@@ -512,7 +525,7 @@ impl<'a> Worker<'a> {
 
     /// Whether the host goes on with the next task when one fails.
     fn goes_on(&self) -> bool {
-        self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0
+        self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0 && self.guard.is_none()
     }
 
     /// Forgets tasks that were sent behind one that failed; their variables are as before.

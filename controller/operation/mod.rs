@@ -12,6 +12,7 @@ mod content;
 pub mod edit;
 pub mod facts;
 pub mod file;
+pub mod guard;
 mod http;
 mod library;
 pub mod lines;

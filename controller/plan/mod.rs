@@ -13,7 +13,9 @@ mod search;
 mod variables;
 mod waves;
 
-pub use compile::{CompiledBlock, CompiledEntry, CompiledPlay, CompiledTask, Section, compile};
+pub use compile::{
+    CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
+};
 pub use irreversible::{irreversible_tasks, is_irreversible};
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;

@@ -85,7 +85,7 @@ pub(super) fn supported(place: Place) -> Vec<&'static str> {
     let own: &[&[&str]] = match place {
         Place::Play => &[SHARED, PLAY],
         Place::Role => &[SHARED, &["when", "role"]],
-        Place::Block => &[SHARED, &["when", "block", "rescue", "always"]],
+        Place::Block => &[SHARED, &["when", "block", "rescue", "always", "guard"]],
         Place::Task => &[SHARED, TASK, &["block"]],
         Place::Handler => &[SHARED, TASK, &["listen"]],
         Place::Import => &[SHARED, &["when", "import_tasks", "import_role", "args"]],
@@ -109,7 +109,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("fact_path", "not supported yet: leave it out"),
     ("gather_subset", "not supported yet: use `gather_facts: false` and a `setup` task"),
     ("gather_timeout", "not supported yet: leave it out"),
-    ("guard", "not supported yet: leave it out"),
     ("include", "removed from Ansible: use `import_tasks`"),
     ("include_role", "inclusion while running is not supported yet: use `import_role` with a literal name"),
     ("include_tasks", "inclusion while running is not supported yet: use `import_tasks` with a literal name"),

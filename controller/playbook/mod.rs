@@ -31,6 +31,6 @@ pub use listing::{Listing, list, list_json};
 pub use load::{LoadOptions, load};
 pub use model::{Become, Block, Directives, Entry, Loop, Order, Play, Playbook, Retry, Role, Strategy, Task};
 pub use notify::notified;
-pub use policy::{OnFailure, RollbackScope};
+pub use policy::{Guard, OnFailure, RollbackScope};
 pub use tags::selected;
 pub use vars_file::{find as find_vars_file, read as read_vars_file};

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::policy::{OnFailure, RollbackScope};
+use super::policy::{Guard, OnFailure, RollbackScope};
 use crate::source::{Node, Span};
 
 /// A playbook file.
@@ -110,6 +110,8 @@ pub struct Block {
     pub rescue: Vec<Entry>,
     /// `always`.
     pub always: Vec<Entry>,
+    /// `guard`.
+    pub guard: Option<Guard>,
     /// The role it came from.
     pub role: Option<Arc<Role>>,
     /// Whether this block holds one use of its role, from first to last task, dependencies included.

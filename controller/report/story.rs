@@ -176,6 +176,9 @@ impl Story {
             | EventKind::StepOutput { .. }
             | EventKind::StepFinished { .. }
             | EventKind::PointRestored { .. }
+            | EventKind::GuardArmed { .. }
+            | EventKind::GuardConfirmed { .. }
+            | EventKind::GuardFired { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::Unknown => {}
         }

@@ -96,6 +96,17 @@ impl Lines {
                 let text = format!("restored: [{host}] {point} {covers} {}", sanitize_line(path));
                 lines.push(self.palette.paint(Tone::Changed, &text));
             }
+            EventKind::GuardArmed { seconds, .. } if verbosity >= 1 => {
+                lines.push(format!("guard: [{host}] armed for {seconds} s"));
+            }
+            EventKind::GuardConfirmed { duration_ms } if verbosity >= 1 => {
+                lines.push(format!("guard: [{host}] confirmed over a new connection in {duration_ms} ms"));
+            }
+            EventKind::GuardFired { points, reason } => {
+                let points = counted(*points as usize, "point");
+                let text = format!("guard: [{host}] fired, {points} restored: {}", sanitize_line(reason));
+                lines.push(self.palette.paint(Tone::Failed, &text));
+            }
             EventKind::StepFinished { status, item, diff, .. } => {
                 self.step(&host, &task, *status, item.as_deref(), diff.as_deref(), &mut lines);
             }
@@ -169,6 +180,8 @@ impl Lines {
             | EventKind::HostConnected { .. }
             | EventKind::StepStarted { .. }
             | EventKind::RollbackPoint { .. }
+            | EventKind::GuardArmed { .. }
+            | EventKind::GuardConfirmed { .. }
             | EventKind::StepOutput { .. }
             | EventKind::Unknown => {}
         }

@@ -6,6 +6,7 @@ use crate::support::sshd::Sshd;
 
 mod failure;
 mod fifty;
+mod guard;
 mod irreversible;
 mod lab;
 mod plan;
