@@ -142,6 +142,7 @@ impl Preparing<'_> {
         let others = plan::OtherHosts::among(self.variables(&vars, &vars_files));
         let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
         let compiled = plan::compile(play, gathering, &others, tags);
+        self.diagnostics.extend(plan::unguarded(&compiled));
         let handler_names = play.handlers.iter().map(|handler| {
             let node = handler.name.as_ref()?;
             render(node)

@@ -65,7 +65,7 @@ pub fn guard_script(base: Option<&str>, run: &str, host: &str) -> Arc<[u8]> {
 }
 
 /// The functions, which only steps of a guard bring along.
-fn functions() -> &'static str {
+pub(super) fn functions() -> &'static str {
     static FUNCTIONS: OnceLock<String> = OnceLock::new();
     FUNCTIONS.get_or_init(|| code(include_str!("posix/guard.sh")))
 }

@@ -13,6 +13,8 @@ pub mod edit;
 pub mod facts;
 pub mod file;
 pub mod guard;
+#[cfg(test)]
+mod guard_tests;
 mod http;
 mod library;
 pub mod lines;

@@ -6,6 +6,7 @@
 
 mod compile;
 mod irreversible;
+mod lockout;
 mod login;
 mod others;
 mod participants;
@@ -17,6 +18,7 @@ pub use compile::{
     CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
 };
 pub use irreversible::{irreversible_tasks, is_irreversible};
+pub use lockout::unguarded;
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;
 pub use participants::Participants;

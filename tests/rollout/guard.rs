@@ -226,3 +226,63 @@ fn an_sshd_that_lets_nobody_in_answers_again() {
     fleet.apply(0, &[]);
     no_guard_is_left(&fleet);
 }
+
+/// Each user's shell keeps its own points, and has its own guard.
+#[test]
+fn every_user_of_a_block_is_guarded() {
+    let fleet = fleet();
+    let shared = fleet.environment.path("shared");
+    std::fs::create_dir(&shared).unwrap();
+    for folder in [fleet.environment.folder(), shared.as_path()] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(folder, mode).unwrap();
+    }
+    let theirs = format!(
+        "        - copy: {{ content: theirs, dest: {} }}\n          become: true\n          become_user: nobody",
+        shared.join("theirs").display()
+    );
+    fleet
+        .environment
+        .write("playbook.yml", &playbook(&format!("{theirs}\n        - command: \"false\""), ""));
+    let events = fleet.apply(2, &[]);
+    assert_eq!(kinds(&events), ["armed", "armed", "fired", "fired", "failed"]);
+    assert!(is_undone(&fleet) && !shared.join("theirs").exists());
+
+    fleet.environment.write("playbook.yml", &playbook(&theirs, ""));
+    assert_eq!(kinds(&fleet.apply(0, &[])), ["armed", "armed", "confirmed", "ok"]);
+    assert_eq!(std::fs::read_to_string(shared.join("theirs")).unwrap(), "theirs");
+    no_guard_is_left(&fleet);
+}
+
+#[test]
+fn who_may_lock_himself_out_is_warned() {
+    let fleet = Fleet::of(1);
+    let playbook = r#"
+- hosts: web
+  tasks:
+    - lineinfile: { path: /etc/ssh/sshd_config, line: "UsePAM no" }
+    - service: { name: nftables, state: restarted }
+    - copy: { content: x, dest: /etc/sshd }
+    - guard: 30
+      block:
+        - block:
+            - template: { src: settings.j2, dest: /etc/netplan/10.yaml }
+        - systemd: { name: systemd-networkd, state: restarted }
+"#;
+    fleet.environment.write("playbook.yml", playbook);
+    let said = fleet
+        .environment
+        .run(&["plan", "-i", "inventory.yml", "playbook.yml", "--list-hosts"])
+        .expect(0)
+        .stderr;
+    let warning = "without a guard: a mistake may lock you out of the host";
+    assert_eq!(said.matches(warning).count(), 2, "{said}");
+    for part in [
+        "`/etc/ssh/sshd_config` without",
+        "playbook.yml:4:27",
+        "the service `nftables` without",
+        "playbook.yml:5:24",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}

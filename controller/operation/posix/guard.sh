@@ -181,13 +181,14 @@ pf_guard_restore() {
   return "$pf_g_bad"
 }
 
-# NUMBER: what a point covers, into pf_kind and pf_path. One that is not complete changed nothing.
+# NUMBER: what a point covers, into pf_kind and pf_path. One that is not complete changed nothing. While pf_listing
+# is set, evaluating a manifest does no more than that.
 pf_guard_read() {
   pf_listing=1 pf_kind='' pf_path=''
   [ -f "$pf_points_dir/$1" ] || return 1
   pf_text=$(cat -- "$pf_points_dir/$1")
   case $pf_text in
-    *"$pf_nl#END") eval "${pf_text%%"$pf_nl"*}" ;;
+    *"$pf_nl#END") eval "$pf_text" ;;
     *) return 1 ;;
   esac
 }

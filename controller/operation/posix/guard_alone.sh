@@ -4,7 +4,8 @@
 pf_g=$1
 # shellcheck disable=SC1091 # written when the guard is armed
 . "$pf_g/env"
-cd -- "$pf_g_cwd" || exit 1
+# A user who became another one may not enter the folder that he came from.
+cd -- "$pf_g_cwd" 2>/dev/null || cd /
 umask 077
 pl_d=$pf_g/work pl_i=0 pl_limit=0 pl_rc='' pl_stdin='' pl_cwd='' pl_env='' pl_payload=''
 
