@@ -57,7 +57,12 @@ pub fn recap_lines(
     let host = names.iter().map(|host| width(&sanitize_line(host))).max().unwrap_or_default();
     let used = |count: fn(&Recap) -> u64| hosts.values().any(|recap| count(recap) > 0);
     let rare = [used(|recap| recap.skipped), used(|recap| recap.rescued), used(|recap| recap.ignored)];
-    all(Style { host, count: 3, rare }).map(|line| line.trim_end().to_owned()).collect()
+    let close = Style { host, count: 3, rare };
+    let widest =
+        names.iter().map(|host| width(recap_line(host, &hosts[*host], plain, close).trim_end())).max();
+    let fits = widest.unwrap_or_default() <= terminal.unwrap_or(usize::MAX);
+    let style = Style { count: if fits { 3 } else { 1 }, ..close };
+    all(style).map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// How close a line of the recap is drawn.
@@ -157,7 +162,11 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     };
     let run = short_id(end.run);
     let mut next = Vec::new();
-    if let Some(host) = bad.first().or(unreachable.first()) {
+    // The host that needs somebody most comes first.
+    let worst = bad.iter().find(|host| rollback_failed.contains(**host));
+    let worst =
+        worst.or_else(|| bad.iter().find(|host| !settled(host))).or(unreachable.first()).or(bad.first());
+    if let Some(host) = worst {
         let host = word(&sanitize_line(host));
         next.push((format!("paceline runs logs {run} {host}{flag}"), "what happened on that host"));
     }
@@ -233,6 +242,10 @@ mod tests {
         let lines = lines(&hosts);
         let end = "unreachable=0   failed=0   skipped=1";
         assert!(lines.lines().next().is_some_and(|line| line.ends_with(end)), "{lines}");
+        hosts["b"].rolled_back = 4;
+        let lines = recap_lines(&hosts, Palette { color: false }, Some(80)).join("\n");
+        let end = "b                 : ok=12 changed=6 unreachable=0 failed=0 skipped=1 rolled_back=4";
+        assert!(lines.starts_with(end), "{lines}");
     }
 
     /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
@@ -284,6 +297,30 @@ mod tests {
               paceline resume 0198-run --state-dir 'my state'                   go on with the hosts that are not done
               paceline rollback 0198-run --state-dir 'my state'                 put back what was changed
         ");
+    }
+
+    #[test]
+    fn tells_what_was_taken_back_from_what_is_left() {
+        let of = |failed, rolled_back| Recap { ok: 3, changed: 2, failed, rolled_back, ..Recap::default() };
+        let hosts = [("changed", of(0, 0)), ("back", of(1, 2)), ("broken", of(1, 1)), ("fine", of(0, 2))];
+        let hosts = IndexMap::from(hosts.map(|(host, recap)| (host.to_owned(), recap)));
+        let taken_back = TakenBack {
+            rolled_back: HashSet::from(["back".to_owned(), "fine".to_owned()]),
+            rollback_failed: HashSet::from(["broken".to_owned()]),
+        };
+        let end = End {
+            run: "0198-run",
+            targets: 4,
+            exit_code: 2,
+            duration_ms: 340,
+            check: false,
+            taken_back: &taken_back,
+        };
+        let options = Options { state_dir: Some(PathBuf::from(".paceline")), ..Options::default() };
+        let lines = end_lines(&hosts, &end, &options).join("\n");
+        let counts = "4 hosts, 2 changed, 5 points restored, 2 rolled back, 1 rollback failed; exit code 2";
+        assert!(lines.contains(counts), "{lines}");
+        assert!(lines.contains("paceline runs logs 0198-run broken"), "{lines}");
     }
 
     #[test]

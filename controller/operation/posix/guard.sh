@@ -22,7 +22,7 @@ pf_guard_arm() {
     return 1
   }
   if [ "$pl_uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 \
-    && systemd-run --quiet --collect --unit="$pf_g_unit" --on-active="$1" --timer-property=AccuracySec=1s \
+    && systemd-run --quiet --collect --unit="$pf_g_unit" --on-active="$1" --timer-property=AccuracySec=1s --property=KillMode=process \
       /bin/sh "$pf_g/script" "$pf_g" now >/dev/null 2>&1; then
     pf_g_how=systemd
     echo systemd >"$pf_g/armed"
