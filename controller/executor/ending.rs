@@ -49,6 +49,9 @@ impl Worker<'_> {
             }
             Err(Stop::Unreachable { message, hint }) => {
                 let message = Some(message);
+                let hints: Vec<String> =
+                    hint.into_iter().chain(self.host.way_back(self.run, self.play)).collect();
+                let hint = Some(hints.join("\n")).filter(|hint| !hint.is_empty());
                 (
                     Condition::Unreachable,
                     EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },

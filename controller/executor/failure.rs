@@ -115,6 +115,15 @@ impl HostState {
         (condition, EventKind::HostFinished { status, message: Some(message), hint })
     }
 
+    /// What to do for a host that could not be rolled back, because it cannot be reached.
+    pub(super) fn way_back(&self, run: &RunContext, play: &PlayContext) -> Option<String> {
+        let points = counted(self.left.points.len(), "point");
+        (play.rolls_back(run) && !self.left.points.is_empty()).then(|| {
+            let run = short_id(&run.id);
+            format!("{points} could not be restored; `paceline rollback {run} -l {}` does it when it answers again", self.name)
+        })
+    }
+
     async fn restore(
         &mut self,
         run: &RunContext,

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use super::Fleet;
 use crate::support::environment::Events;
-use crate::support::proxy::closed_port;
+use crate::support::proxy::{Proxy, closed_port};
 use crate::support::sshd::address;
 use crate::support::tree::{Tree, difference, tree_with_times};
 
@@ -165,6 +165,29 @@ fn a_host_that_cannot_be_reached_stays_unreachable() {
         (status(&events, "h01"), status(&events, "h02")),
         (HostStatus::Unreachable, HostStatus::RolledBack)
     );
+}
+
+#[test]
+fn a_host_that_is_lost_is_told_how_to_get_back() {
+    let mut fleet = Fleet::of(1);
+    let proxy = Proxy::to(&address(1), fleet.sshd.port(1));
+    let known = fleet.sshd.known_host(&address(1), proxy.port);
+    fleet.hosts.know(known).set("h01", "ansible_port", &proxy.port.to_string());
+    fleet.hosts.write(&fleet.environment);
+    let tree = before(&fleet, "h01");
+    let more = "    - shell: touch {{ work }}/../begun; sleep 20";
+    fleet.environment.write("playbook.yml", &playbook("  on_failure: rollback", more));
+    let arguments =
+        ["apply", "-i", "inventory.yml", "playbook.yml", "-e", "broken=nobody", "--output", "json"];
+    let mut run = fleet.environment.start(&arguments);
+    run.until("the step in hand", |_| fleet.work("h01").join("../begun").exists());
+    proxy.cut();
+    let events = Events::read(&run.end().expect(4));
+    let reason = events.reason("h01");
+    assert!(reason.contains("5 points could not be restored; `paceline rollback "), "{reason}");
+    proxy.mend();
+    fleet.environment.run(&["rollback", "latest"]).expect(0);
+    assert_eq!(difference(&tree, &tree_with_times(&fleet.work("h01"))), "");
 }
 
 #[test]

@@ -286,3 +286,53 @@ fn who_may_lock_himself_out_is_warned() {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+/// Hosts that go task by task meet in the block too; the failure of one stops the other within its guard.
+#[test]
+fn hosts_that_go_together_are_undone_together() {
+    let fleet = Fleet::of(2);
+    let playbook = r#"
+- hosts: web
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - guard: 20
+      block:
+        - copy: { content: after, dest: "{{ work }}/setting" }
+          notify: Inside
+        - command: test {{ inventory_hostname }} != {{ broken }}
+    - copy: { content: behind, dest: "{{ work }}/behind" }
+  handlers:
+    - { name: Inside, copy: { content: inside, dest: "{{ work }}/inside" } }
+"#;
+    fleet.environment.write("playbook.yml", playbook);
+    let events = fleet.apply(2, &["-e", "broken=h02"]);
+    let fired = events.0.iter().filter(|event| matches!(event.kind, EventKind::GuardFired { .. })).count();
+    assert_eq!(fired, 2);
+    for host in ["h01", "h02"] {
+        assert_eq!(std::fs::read_dir(fleet.work(host)).unwrap().count(), 0, "{host}");
+    }
+    let events = fleet.apply(0, &["-e", "broken=nobody"]);
+    assert_eq!(kinds(&events), ["armed", "armed", "confirmed", "confirmed", "ok", "ok"]);
+    assert!(["inside", "behind"].iter().all(|name| fleet.work("h02").join(name).exists()));
+    no_guard_is_left(&fleet);
+}
+
+#[test]
+fn the_controller_itself_can_be_guarded() {
+    let environment = crate::support::environment::Environment::new();
+    let file = environment.path("made");
+    let playbook = |task: &str| {
+        format!(
+            "- hosts: localhost\n  gather_facts: false\n  vars: {{ paceline_base: {} }}\n  tasks:\n    - guard: 5\n      block:\n        - copy: {{ content: x, dest: {} }}\n        - {task}\n",
+            environment.path("base").display(),
+            file.display()
+        )
+    };
+    environment.write("local.yml", &playbook("command: \"false\""));
+    assert_eq!(kinds(&environment.events(2, &["apply", "local.yml"])), ["armed", "fired", "failed"]);
+    assert!(!file.exists());
+    environment.write("local.yml", &playbook("ping:"));
+    assert_eq!(kinds(&environment.events(0, &["apply", "local.yml"])), ["armed", "confirmed", "ok"]);
+    assert!(file.exists());
+}
