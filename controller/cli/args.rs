@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::later::{LaterOfRollout, VaultArgs};
+use crate::playbook;
 
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -14,6 +15,45 @@ pub enum Output {
     Human,
     /// JSON on standard output and nothing else: events one a line for commands that make a run, one document for all others
     Json,
+}
+
+/// What becomes of a host on which a task failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum OnFailure {
+    /// It stops, the others go on
+    Stop,
+    /// It stops and is restored
+    Rollback,
+    /// It goes on with the next task
+    Continue,
+}
+
+impl From<OnFailure> for playbook::OnFailure {
+    fn from(policy: OnFailure) -> Self {
+        match policy {
+            OnFailure::Stop => Self::Stop,
+            OnFailure::Rollback => Self::Rollback,
+            OnFailure::Continue => Self::Continue,
+        }
+    }
+}
+
+/// Whom a spent failure budget takes back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum RollbackScope {
+    /// The hosts that failed
+    Host,
+    /// Every host of the wave that was changed
+    Wave,
+}
+
+impl From<RollbackScope> for playbook::RollbackScope {
+    fn from(scope: RollbackScope) -> Self {
+        match scope {
+            RollbackScope::Host => Self::Host,
+            RollbackScope::Wave => Self::Wave,
+        }
+    }
 }
 
 /// Options of every subcommand.
@@ -117,6 +157,12 @@ pub(super) struct RolloutArgs {
     /// Run handlers on hosts that failed too
     #[arg(long, help_heading = "Rollout")]
     pub force_handlers: bool,
+    /// What becomes of a host on which a task failed, whatever the plays say [default: stop]
+    #[arg(long, value_enum, value_name = "POLICY", help_heading = "Rollout")]
+    pub on_failure: Option<OnFailure>,
+    /// Whom `--on-failure rollback` restores when the failure budget is exceeded [default: host]
+    #[arg(long, value_enum, value_name = "SCOPE", help_heading = "Rollout")]
+    pub rollback_scope: Option<RollbackScope>,
     /// Refuse to start when more hosts are targeted
     #[arg(long, value_name = "N", help_heading = "Rollout")]
     pub max_hosts: Option<usize>,

@@ -92,31 +92,16 @@ impl VaultArgs {
     }
 }
 
-/// What a failed host does.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-enum OnFailure {
-    #[default]
-    Stop,
-    Rollback,
-    Continue,
-}
-
 /// Planned options of a rollout.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct LaterOfRollout {
-    #[arg(long, hide = true, value_enum, default_value_t)]
-    on_failure: OnFailure,
     #[arg(long, hide = true)]
     start_at_task: Option<String>,
 }
 
 impl LaterOfRollout {
-    /// Refuses what was given, except `--on-failure stop`, which is what happens anyway.
+    /// Refuses what was given.
     pub(super) fn check(&self) -> Result<(), CommandError> {
-        let hint = "a failed host stops and the others go on; `paceline rollback RUN -l HOST` restores it";
-        refuse_first(&[(self.on_failure == OnFailure::Rollback, "--on-failure rollback")], hint)?;
-        let hint = "a failed host stops and the others go on; `ignore_errors` lets a task fail";
-        refuse_first(&[(self.on_failure == OnFailure::Continue, "--on-failure continue")], hint)?;
         let hint = "`--tags` runs a part of the playbook; what is done already is found unchanged";
         refuse_first(&[(self.start_at_task.is_some(), "--start-at-task")], hint)
     }
@@ -173,8 +158,6 @@ mod tests {
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
             ("runs report latest", "paceline runs report"),
-            ("apply p.yml --on-failure rollback", "--on-failure rollback"),
-            ("apply p.yml --on-failure=continue", "--on-failure continue"),
             ("apply p.yml --start-at-task Here", "--start-at-task"),
             ("apply p.yml --vault-password-file f", "--vault-password-file"),
             ("plan p.yml --vault-id dev@f", "--vault-id"),
@@ -189,19 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn the_default_may_be_said() {
-        // It fails for another reason: there is no such playbook.
-        let line = "paceline apply nothing.yml --on-failure stop --no-ansible-cfg";
-        let error = run(Cli::try_parse_from(line.split(' ')).unwrap(), &Environment::read()).unwrap_err();
-        let said = error.messages.concat() + &error.rendered.unwrap_or_default();
-        assert!(said.contains("nothing.yml") && !said.contains("on-failure"), "{said}");
-    }
-
-    #[test]
     fn help_shows_only_what_there_is() {
         Cli::command().debug_assert();
         let help = Cli::try_parse_from(["paceline", "apply", "--help"]).unwrap_err().to_string();
-        for word in ["vault", "on-failure", "start-at"] {
+        for word in ["vault", "start-at"] {
             assert!(!help.contains(word), "{help}");
         }
         let help = Cli::command().render_help().to_string();

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod completions;
+mod confirm;
 mod connections;
 mod error;
 mod extra_vars;

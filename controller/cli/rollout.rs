@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
+use super::confirm::{confirm, targets};
 use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::resume::{Begun, Resumed};
@@ -26,9 +27,6 @@ use crate::playbook::{self, Playbook};
 use crate::secrets::{Masks, Seal};
 use crate::settings::Gathering;
 use crate::template::Engine;
-
-/// Hosts of a whole-fleet target from which on a confirmation is asked.
-const FLEET: usize = 20;
 
 /// Stack of a worker thread: blocks within blocks and handlers are futures within futures. Only what is used takes memory.
 const STACK: usize = 8 << 20;
@@ -62,7 +60,7 @@ pub(super) fn run(
         std::io::stdout().write_all(listing.as_bytes())?;
         return Ok(0);
     }
-    confirm(request, &prepared, environment)?;
+    confirm(request, &prepared.plays, &prepared.loaded.inventory, environment)?;
     start(request, prepared, None, global, environment)
 }
 
@@ -156,6 +154,8 @@ fn prepare_all(
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
         force_handlers: args.force_handlers || loaded.settings.force_handlers == Some(true),
+        on_failure: args.on_failure.map(Into::into),
+        rollback_scope: args.rollback_scope.map(Into::into),
     };
     let complete = playbooks.len() == request.playbooks.len();
     let mut plays = Vec::new();
@@ -222,53 +222,6 @@ fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option
         Output::Human => text,
         Output::Json => format!("{}\n", json!({ "playbooks": documents })),
     })
-}
-
-/// Refuses too many hosts; asks before a whole fleet is changed.
-fn confirm(
-    request: &Request<'_>,
-    prepared: &Prepared,
-    environment: &Environment,
-) -> Result<(), CommandError> {
-    let targets = targets(&prepared.plays);
-    if let Some(limit) = request.rollout.max_hosts.filter(|limit| targets.len() > *limit) {
-        return Err(CommandError::user(format!(
-            "{} hosts are targeted, more than `--max-hosts {limit}`",
-            targets.len()
-        ))
-        .hint("`--list-hosts` lists them, `-l` selects some of them"));
-    }
-    let inventory = &prepared.loaded.inventory.hosts;
-    let all = inventory.len();
-    // However a play says `all`: in a list, a longer pattern, a variable. Who names a group means that group.
-    let known = |play: &PreparedPlay| {
-        play.waves.iter().flatten().filter(|host| inventory.contains_key(*host)).count()
-    };
-    let whole = prepared.plays.iter().any(|play| play.names_all && known(play) >= all);
-    let fleet = whole && request.inventory.limit.is_none() && all > FLEET;
-    if request.check || request.trusted || request.rollout.yes || !fleet {
-        return Ok(());
-    }
-    let question = format!("This changes all {} hosts of the inventory. Go on?", targets.len());
-    if !environment.can_ask {
-        return Err(CommandError::user(format!(
-            "all {} hosts are targeted, and nobody can be asked",
-            targets.len()
-        ))
-        .hint("say `--yes`, or select hosts with `-l`"));
-    }
-    match terminal::confirm(&question)? {
-        true => Ok(()),
-        false => Err(CommandError::user("not confirmed; nothing was touched")),
-    }
-}
-
-fn targets(plays: &[PreparedPlay]) -> Vec<String> {
-    let mut names: Vec<String> =
-        plays.iter().flat_map(|play| play.waves.iter().flatten()).map(ToString::to_string).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 /// Asks for the passwords that the options want.

@@ -16,7 +16,7 @@ use super::run::Verdict;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::plan::{BecomeDefaults, CompiledPlay, FileCache, PlayScope, RunScope};
-use crate::playbook::Task;
+use crate::playbook::{OnFailure, RollbackScope, Task};
 use crate::secrets::{Masks, Seal};
 use crate::source::Node;
 use crate::template::Engine;
@@ -118,6 +118,10 @@ pub struct PlayContext {
     pub handler_tasks: Vec<Arc<Task>>,
     /// Run handlers on hosts that failed.
     pub force_handlers: bool,
+    /// What becomes of a host on which a task failed.
+    pub on_failure: OnFailure,
+    /// Whom a spent failure budget takes back.
+    pub rollback_scope: RollbackScope,
     /// Connection variables that the play sets.
     pub connection: Vec<(&'static str, Arc<Node>)>,
 }

@@ -11,8 +11,13 @@ pub(super) fn worse(before: Result<(), Stop>, after: Result<(), Stop>) -> Result
         (Ok(()), after) => after,
         (
             Err(_),
-            after
-            @ Err(Stop::Unreachable { .. } | Stop::Held { .. } | Stop::InDoubt { .. } | Stop::Cancelled),
+            after @ Err(
+                Stop::Unreachable { .. }
+                | Stop::Held { .. }
+                | Stop::InDoubt { .. }
+                | Stop::Undone { .. }
+                | Stop::Cancelled,
+            ),
         ) => after,
         (Err(Stop::Wave), after @ Err(Stop::Failed | Stop::FailedElsewhere)) => after,
         (before, _) => before,
@@ -25,6 +30,15 @@ impl Worker<'_> {
         let (condition, event) = match result {
             Ok(()) | Err(Stop::EndHost) => return,
             Err(Stop::Wave) => match self.wave.stopped() {
+                Some(WaveStop::Budget { .. }) if self.host.left.failures > 0 => (
+                    Condition::Failed,
+                    EventKind::HostFinished { status: HostStatus::Failed, message: None, hint: None },
+                ),
+                Some(WaveStop::Budget { .. }) if self.play.rolls_back_waves(self.run) => {
+                    // What becomes of it is settled when the wave is over.
+                    self.host.condition = Condition::Stopped;
+                    return;
+                }
                 Some(WaveStop::Budget { limit }) => {
                     let message = Some(format!("the failure budget is spent ({limit})"));
                     let status = HostStatus::Cancelled;
@@ -35,13 +49,18 @@ impl Worker<'_> {
             Err(stop @ (Stop::Failed | Stop::FailedElsewhere)) => {
                 let message = matches!(stop, Stop::FailedElsewhere)
                     .then(|| "what one host did for all failed there".to_owned());
-                (
-                    Condition::Failed,
-                    EventKind::HostFinished { status: HostStatus::Failed, message, hint: None },
-                )
+                if self.play.rolls_back(self.run) {
+                    self.host.take_back(self.run, self.play, message).await
+                } else {
+                    let event = EventKind::HostFinished { status: HostStatus::Failed, message, hint: None };
+                    (Condition::Failed, event)
+                }
             }
             Err(Stop::Unreachable { message, hint }) => {
                 let message = Some(message);
+                let hints: Vec<String> =
+                    hint.into_iter().chain(self.host.way_back(self.run, self.play)).collect();
+                let hint = Some(hints.join("\n")).filter(|hint| !hint.is_empty());
                 (
                     Condition::Unreachable,
                     EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
@@ -55,6 +74,17 @@ impl Worker<'_> {
                 let (status, message) = (HostStatus::Held, Some(message));
                 (Condition::Held, EventKind::HostFinished { status, message, hint })
             }
+            Err(Stop::Undone { message, complete }) => {
+                let (condition, status) = match complete {
+                    true => (Condition::RolledBack, HostStatus::RolledBack),
+                    false => (Condition::RollbackFailed, HostStatus::RollbackFailed),
+                };
+                if self.play.rolls_back(self.run) {
+                    self.host.take_back(self.run, self.play, Some(message)).await
+                } else {
+                    (condition, EventKind::HostFinished { status, message: Some(message), hint: None })
+                }
+            }
             Err(Stop::Cancelled) => {
                 self.abandon();
                 let status = HostStatus::Cancelled;
@@ -63,10 +93,7 @@ impl Worker<'_> {
         };
         self.host.condition = condition;
         self.host.ended = true;
-        let failed = matches!(
-            condition,
-            Condition::Failed | Condition::Unreachable | Condition::Held | Condition::InDoubt
-        );
+        let failed = !matches!(condition, Condition::Active | Condition::Stopped | Condition::Cancelled);
         if failed {
             self.play.scope.participants.remove([&self.host.name]);
         }

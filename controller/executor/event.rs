@@ -132,6 +132,33 @@ pub enum EventKind {
         /// The path it covers.
         path: String,
     },
+    /// A guard was armed: the host restores what the block changes, unless it is confirmed.
+    GuardArmed {
+        /// Seconds until it fires by itself.
+        seconds: u64,
+        /// The newest rollback point in front of it.
+        point: u64,
+        /// Who keeps the time: `systemd` or `process`.
+        by: String,
+    },
+    /// A guard was confirmed over a new connection.
+    GuardConfirmed {
+        /// Milliseconds it took.
+        duration_ms: u64,
+    },
+    /// A guard restored what its block had changed.
+    GuardFired {
+        /// The points that it restored.
+        points: u64,
+        /// Why it was not confirmed.
+        reason: String,
+    },
+    /// Everything that the run did on the host was restored, because it or another host failed: a resumed run begins
+    /// anew with it.
+    HostRestored {
+        /// How many points it had.
+        points: u64,
+    },
     /// Output of a step reached the host log: place, length and digest; never the bytes.
     StepOutput {
         /// `stdout` or `stderr`.
@@ -179,6 +206,9 @@ pub enum EventKind {
         /// Last lines of the output of a failed task, for the terminal.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         output_tail: Vec<String>,
+        /// Whether nothing here can undo what it did, or in a plan would do.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        irreversible: bool,
         /// Whether it is a handler.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         handler: bool,
@@ -360,7 +390,7 @@ impl EventKind {
             Self::HostFinished { message, hint, .. } => {
                 [message, hint].into_iter().flatten().for_each(replace);
             }
-            Self::Warning { message } => replace(message),
+            Self::Warning { message } | Self::GuardFired { reason: message, .. } => replace(message),
             _ => {}
         }
     }

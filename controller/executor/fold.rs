@@ -4,8 +4,8 @@
 //! as `ok` and `ignored`, and as `changed` if it changed something; one that a `rescue` took over counts as
 //! `rescued` only, once for the task, not as `failed`, and never as `changed`. Handlers, `Gathering Facts` and
 //! dynamic includes count like tasks, `meta` does not. Unlike in Ansible, targets whose every task was still to come
-//! have a line too, of zeros. A rollback that stops at a point counts as a failure, and so does a host
-//! that another run holds.
+//! have a line too, of zeros. A rollback that stops at a point counts as a failure, once with the task
+//! that it takes back, and so does a host that another run holds.
 
 use indexmap::IndexMap;
 
@@ -49,8 +49,11 @@ impl RecapFold {
         match kind {
             EventKind::TaskFinished { status, changed, .. } => count(self.of(host), *status, *changed),
             EventKind::HostFinished { status: HostStatus::Unreachable, .. } => self.of(host).unreachable = 1,
-            EventKind::HostFinished { status: HostStatus::RollbackFailed | HostStatus::Held, .. } => {
-                self.of(host).failed += 1;
+            EventKind::HostFinished { status: HostStatus::Held, .. } => self.of(host).failed += 1,
+            EventKind::HostFinished { status: HostStatus::RollbackFailed, .. } => {
+                // Its task has counted already, unless it was a rollback by itself.
+                let recap = self.of(host);
+                recap.failed = recap.failed.max(1);
             }
             EventKind::PointRestored { .. } => self.of(host).rolled_back += 1,
             _ => {}

@@ -104,6 +104,8 @@ pub(super) struct OpenShell {
     /// How many programs have read from the host beside the pipeline.
     pub readers: u64,
     lease: Option<Lease>,
+    /// Number of the last step that was sent, and its epoch: whoever sends next counts on from there.
+    pub sent: (u64, u64),
 }
 
 /// Where the rollback points of a host go.
@@ -221,6 +223,7 @@ impl Link {
             ledger: None,
             readers: 0,
             lease,
+            sent: (0, 0),
         });
         self.shells.last_mut().ok_or(LinkError::Closed)
     }
@@ -346,6 +349,18 @@ impl Link {
                 link.leasing(claimant.on(&host.name, seconds), run.emitter.clone())
             }
         })
+    }
+
+    /// A link to the same host with the same login that is not connected yet.
+    pub(super) fn again(&self) -> Self {
+        let become_program = self.become_program.clone();
+        Self { become_program, ..Self::new(self.target.clone(), self.points.clone()) }
+    }
+
+    /// The script of a guard for the points that this link leaves on the host.
+    pub(super) fn guard_script(&self) -> Arc<[u8]> {
+        let PointsPlace { base, run, host, .. } = &self.points;
+        operation::guard::guard_script(base.as_deref(), run, host)
     }
 
     /// How the host is reached.

@@ -53,6 +53,7 @@ impl Worker<'_> {
                     message: Some(message),
                     output_tail: Vec::new(),
                     handler: self.in_handlers,
+                    irreversible: false,
                     place: None,
                 };
                 self.host.sink.finished(None, &name, event, kept, false).await;

@@ -88,6 +88,8 @@ pub(super) struct Landed {
     pub tail: Vec<String>,
     /// Whether the host asked for content that was not sent with the step.
     pub wanted_content: bool,
+    /// Whether it did what nothing can undo.
+    pub irreversible: bool,
 }
 
 impl Landed {
@@ -104,6 +106,7 @@ impl Landed {
             duration_ms: 0,
             tail: Vec::new(),
             wanted_content: false,
+            irreversible: false,
         }
     }
 }
@@ -256,6 +259,8 @@ impl Pipeline {
             if !unsent || !self.landed.is_empty() {
                 return Ok(());
             }
+            self.wires = self.wires.max(shell.sent.0);
+            self.epoch = self.epoch.max(shell.sent.1);
             let mut steps = Vec::new();
             let mut changes = false;
             let mut looks = self.looks(sendable).into_iter();
@@ -279,6 +284,7 @@ impl Pipeline {
                     name: Some(format!("{}.{}", flight.step, flight.programs + 1)),
                 });
             }
+            shell.sent = (self.wires, self.epoch);
             if changes {
                 sink.commit().await?;
             }
@@ -490,6 +496,7 @@ impl Pipeline {
                     rc,
                     duration_ms,
                     tail,
+                    irreversible: flight.operation.irreversible(),
                     wanted_content: flight.content_sent && !flight.mode.eager,
                 });
             }

@@ -15,7 +15,7 @@ use super::wave::Budget;
 use crate::inventory::{HostName, Inventory};
 use crate::pattern::{self, Limit, Pattern};
 use crate::plan::{self, HostlessScope, Named, Participants, PlayScope, RunScope};
-use crate::playbook::{self, Order, Play, Playbook, Strategy, Task};
+use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
 
@@ -48,6 +48,10 @@ pub struct Selection {
     pub gather_explicitly: bool,
     /// `--force-handlers`.
     pub force_handlers: bool,
+    /// `--on-failure`, which counts more than the plays.
+    pub on_failure: Option<OnFailure>,
+    /// `--rollback-scope`, which counts more than the plays.
+    pub rollback_scope: Option<RollbackScope>,
 }
 
 /// Prepares all plays of the playbooks. The diagnostics hold warnings too; with an error among them
@@ -142,6 +146,7 @@ impl Preparing<'_> {
         let others = plan::OtherHosts::among(self.variables(&vars, &vars_files));
         let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
         let compiled = plan::compile(play, gathering, &others, tags);
+        self.diagnostics.extend(plan::unguarded(&compiled));
         let handler_names = play.handlers.iter().map(|handler| {
             let node = handler.name.as_ref()?;
             render(node)
@@ -175,6 +180,8 @@ impl Preparing<'_> {
                 handler_names,
                 handler_tasks: play.handlers.clone(),
                 force_handlers: flag(&force).unwrap_or(self.selection.force_handlers),
+                on_failure: self.selection.on_failure.or(play.on_failure).unwrap_or_default(),
+                rollback_scope: self.selection.rollback_scope.or(play.rollback_scope).unwrap_or_default(),
                 connection: play.connection.clone(),
             },
             waves,

@@ -141,6 +141,7 @@ impl Worker<'_> {
             return Ok(Start::Flight(new(step, operation)));
         };
         self.drain().await?;
+        let irreversible = operation.irreversible();
         let (fate, operation) = self.fate(step, operation, mode).await?;
         let doubt = matches!(fate, Fate::Doubt);
         match (fate, if doubt { self.run.assume } else { None }) {
@@ -159,6 +160,7 @@ impl Worker<'_> {
                     duration_ms,
                     tail,
                     wanted_content,
+                    irreversible,
                 })))
             }
             (Fate::Continue(program, programs), _) => {
@@ -185,6 +187,7 @@ impl Worker<'_> {
                     duration_ms: 0,
                     tail,
                     wanted_content: false,
+                    irreversible,
                 };
                 Ok(Start::Landed(Box::new(landed)))
             }

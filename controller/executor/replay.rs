@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::dispatcher::Past;
 use super::event::{Event, EventKind, HostStatus, Status};
 use crate::journal::{Kept, KeptResult, Position};
+use crate::operation::Point;
 use crate::secrets::Seal;
 
 /// A step that was handed to its host.
@@ -27,8 +28,24 @@ pub struct HostReplay {
     tasks: HashMap<Position, Vec<Option<KeptResult>>>,
     last_step: u64,
     status: Option<HostStatus>,
+    /// Whether a guard may still wait on the host.
+    left_guard: bool,
     /// The task that failed the host, and what ran behind it: `always`, forced handlers.
     failed: Option<(Position, Vec<Position>)>,
+    /// Tasks that failed and behind which the host went on.
+    went_on: Vec<Position>,
+    /// What ran since a guard was armed, as long as that is not confirmed: the host undoes it.
+    guarded: Option<Guarded>,
+    /// Points that the run saved and nobody restored, with the user that the step became.
+    points: Vec<(Option<String>, Point)>,
+}
+
+/// What ran in a guarded block.
+#[derive(Clone, Debug, Default)]
+struct Guarded {
+    ran: Vec<Position>,
+    /// Whether the host undid it already.
+    fired: bool,
 }
 
 impl HostReplay {
@@ -52,6 +69,16 @@ impl HostReplay {
         self.status
     }
 
+    /// Tells whether a guard was left armed.
+    pub(super) fn has_guard(&self) -> bool {
+        self.left_guard
+    }
+
+    /// Returns the points that the run saved and nobody restored, oldest first, with the user that the step became.
+    pub(super) fn points(&self) -> &[(Option<String>, Point)] {
+        &self.points
+    }
+
     fn take(&mut self, step: Option<u64>, kind: &EventKind, kept: Option<Kept>) {
         match (kind, kept) {
             (EventKind::StepStarted { .. }, Some(kept)) => {
@@ -72,17 +99,41 @@ impl HostReplay {
             (EventKind::TaskFinished { status, .. }, Some(kept)) => {
                 self.behind(kept.at);
                 self.tasks.insert(kept.at, kept.items);
-                if *status == Status::Failed && self.failed.is_none() {
+                if *status == Status::Failed && kept.went_on {
+                    self.went_on.push(kept.at);
+                } else if *status == Status::Failed && self.failed.is_none() {
                     self.failed = Some((kept.at, Vec::new()));
                 }
             }
             (EventKind::HostFinished { status, .. }, _) => self.status = Some(*status),
+            (EventKind::GuardArmed { .. }, _) => {
+                self.guarded.get_or_insert_default().fired = false;
+            }
+            (EventKind::GuardConfirmed { .. }, _) => self.guarded = None,
+            (EventKind::GuardFired { .. }, _) => self.guarded.get_or_insert_default().fired = true,
+            (EventKind::HostRestored { .. }, _) => self.forget(),
+            (EventKind::RollbackPoint { point, covers, path, become_user }, _) => {
+                let point = Point { number: *point, kind: covers.clone(), path: path.clone() };
+                self.points.push((become_user.clone(), point));
+            }
+            (EventKind::PointRestored { point, path, .. }, _) => {
+                self.points.retain(|(_, saved)| saved.number != *point || saved.path != *path);
+            }
             _ => {}
         }
     }
 
-    /// Notes what ran although the host had failed.
+    /// Nothing of it is on the host any more.
+    fn forget(&mut self) {
+        let (last_step, status) = (self.last_step, self.status);
+        *self = Self { last_step, status, ..Self::default() };
+    }
+
+    /// Notes what ran although the host had failed, and what a guard may undo.
     fn behind(&mut self, at: Position) {
+        if let Some(guarded) = self.guarded.as_mut().filter(|guarded| !guarded.fired) {
+            guarded.ran.push(at);
+        }
         if let Some((_, behind)) = &mut self.failed {
             behind.push(at);
         }
@@ -90,13 +141,34 @@ impl HostReplay {
 
     /// The host is tried again: its failed task is not over any more, and neither is what ran because of the failure.
     fn again(&mut self) {
-        if self.status == Some(HostStatus::RolledBack) {
-            // Nothing of it is on the host any more.
-            *self = Self { last_step: self.last_step, ..Self::default() };
-            return;
-        }
         self.status = None;
-        let Some((at, behind)) = self.failed.take() else { return };
+        for at in std::mem::take(&mut self.went_on) {
+            self.retry(at);
+        }
+        let failed = self.failed.take();
+        if let Some(Guarded { ran, fired }) = self.guarded.take() {
+            // A `rescue` around a block that was undone may have gone on; otherwise the block begins anew.
+            let within = failed.as_ref().is_none_or(|(at, _)| ran.contains(at));
+            if !fired || within {
+                self.left_guard |= !fired;
+                self.drop_all(ran);
+            }
+        }
+        if let Some((at, behind)) = failed {
+            self.retry(at);
+            self.drop_all(behind);
+        }
+    }
+
+    fn drop_all(&mut self, places: Vec<Position>) {
+        for place in places {
+            self.steps.remove(&place);
+            self.tasks.remove(&place);
+        }
+    }
+
+    /// A task that failed is not over any more: its failed items are tried again.
+    fn retry(&mut self, at: Position) {
         self.tasks.remove(&at);
         let failed: HashSet<usize> = self
             .steps
@@ -107,10 +179,6 @@ impl HostReplay {
             .map(|(place, _)| place.item)
             .collect();
         self.steps.retain(|place, _| place.of_task() != at || !failed.contains(&place.item));
-        for place in behind {
-            self.steps.remove(&place);
-            self.tasks.remove(&place);
-        }
     }
 }
 

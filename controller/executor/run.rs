@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::context::{PlayContext, RunContext};
 use super::event::{EventKind, HostStatus, NOT_STARTED};
+use super::failure::{Left, Settling};
 use super::prepare::PreparedPlay;
 use super::replay::HostReplay;
 use super::sink::Sink;
@@ -114,6 +115,7 @@ impl Fleet {
                         sink: sink.keeping(run.seal.clone()),
                         condition: if left_out { Condition::left(status) } else { Condition::Active },
                         steps: replay.as_ref().map_or(0, HostReplay::last_step),
+                        left: replay.as_ref().map(Left::of).unwrap_or_default(),
                         changed: false,
                         eager: false,
                         ended: left_out || status == Some(HostStatus::Ok),
@@ -206,6 +208,7 @@ impl Fleet {
         let order: Arc<Vec<Arc<str>>> = Arc::new(hosts.iter().map(|host| host.0.clone()).collect());
         let wave = Arc::new(Wave::new(&order, lockstep, budget));
         play.scope.participants.begin(&hosts);
+        let together = play.rolls_back_waves(run);
         let mut workers = JoinSet::new();
         for host in hosts {
             let Some(state) = self.hosts.get_mut(&host).and_then(Option::take) else { continue };
@@ -213,40 +216,41 @@ impl Fleet {
             let is_last = self.last_play.get(&host) == Some(&index);
             workers.spawn(async move {
                 let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
-                if is_last || state.condition != Condition::Active {
-                    state.part().await;
-                    if state.condition == Condition::Active && !state.ended {
-                        state.ended = true;
-                        let status = HostStatus::Ok;
-                        let event = EventKind::HostFinished { status, message: None, hint: None };
-                        state.sink.host_event(event).await;
-                    }
+                if !together {
+                    state.leave(is_last).await;
                 }
-                state.sink.rest();
                 state
             });
         }
+        let mut over = Vec::new();
         while let Some(joined) = workers.join_next().await {
             match joined {
-                Ok(state) => {
-                    let host = state.name.clone();
-                    self.hosts.insert(host, Some(state));
-                }
+                Ok(state) => over.push(state),
                 Err(error) => {
                     let message = format!("internal error: a worker ended: {error}");
                     run.emitter.emit(EventKind::Warning { message }).await;
                 }
             }
         }
-        let stopped = wave.stopped();
-        if stopped.is_none() && wave.all_failed() {
+        let mut stopped = wave.stopped();
+        let going_on = over.iter().any(|state| state.condition == Condition::Active);
+        if stopped.is_none() && wave.all_failed() && !going_on {
             let limit = "all hosts of the wave failed".to_owned();
             if more {
                 let failed = order.iter().map(|host| host.to_string()).collect();
                 let event = EventKind::BudgetExceeded { failed, of: order.len(), limit: limit.clone() };
                 run.emitter.emit(event).await;
             }
-            return Some(WaveStop::Budget { limit });
+            stopped = Some(WaveStop::Budget { limit });
+        }
+        if together {
+            let settling = Settling { run, play, stopped: stopped.as_ref(), failed: wave.failed_hosts() };
+            let is_last = |host: &HostState| self.last_play.get(&host.name) == Some(&index);
+            let hosts = over.into_iter().map(|host| (is_last(&host), host)).map(|(last, host)| (host, last));
+            over = settling.settle(hosts.collect()).await;
+        }
+        for state in over {
+            self.hosts.insert(state.name.clone(), Some(state));
         }
         stopped
     }
@@ -256,14 +260,13 @@ impl Fleet {
         for state in self.hosts.values_mut().flatten() {
             state.part().await;
             if !state.ended {
-                let stopped = verdict.cancelled || self.stopped;
-                let (status, message) = match stopped {
-                    true => {
-                        (HostStatus::Cancelled, Some(NOT_STARTED.to_owned()).filter(|_| state.steps == 0))
-                    }
-                    false => (HostStatus::Ok, None),
-                };
-                state.sink.host_event(EventKind::HostFinished { status, message, hint: None }).await;
+                if state.left.failures == 0 && (verdict.cancelled || self.stopped) {
+                    let message = Some(NOT_STARTED.to_owned()).filter(|_| state.steps == 0);
+                    let status = HostStatus::Cancelled;
+                    state.sink.host_event(EventKind::HostFinished { status, message, hint: None }).await;
+                } else {
+                    state.conclude().await;
+                }
                 state.sink.rest();
             }
             verdict.changed += usize::from(state.changed);

@@ -31,18 +31,25 @@ pub(super) struct Sink {
     broken: bool,
     /// What seals results; without one nothing is kept for `resume`.
     seal: Option<Arc<Seal>>,
+    /// Steps that came before those which are counted from 1 again.
+    before: u64,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false, seal: None }
+        Self { emitter, host, folder, masks, log: None, broken: false, seal: None, before: 0 }
     }
 
     /// Keeps results for `resume`, those with a secret in them sealed.
     #[must_use]
     pub(super) fn keeping(self, seal: Option<Arc<Seal>>) -> Self {
         Self { seal, ..self }
+    }
+
+    /// From now on, steps are numbered behind so many others: a restore counts its own from 1.
+    pub(super) fn number_behind(&mut self, steps: u64) {
+        self.before = steps;
     }
 
     /// Closes the log's file until something is written again.
@@ -158,6 +165,7 @@ impl Sink {
         kind: EventKind,
         kept: Option<Box<Kept>>,
     ) {
+        let step = step.map(|step| self.before + step);
         let event = Event {
             seq: 0,
             at: super::dispatcher::now(),

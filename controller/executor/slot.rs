@@ -17,6 +17,8 @@ pub(super) struct ItemResult {
     pub changed: bool,
     pub failed: bool,
     pub skipped: bool,
+    /// Whether nothing can undo what it did, or would do.
+    pub irreversible: bool,
     /// Last lines of a command's output.
     pub tail: Vec<String>,
     /// Whether it came from a step, whose event keeps it for `resume`.
@@ -57,6 +59,7 @@ impl Slot {
         let changed = results.iter().any(|result| result.changed);
         let failed = results.iter().any(|result| result.failed);
         let skipped = results.iter().all(|result| result.skipped);
+        let irreversible = results.iter().any(|result| result.irreversible);
         let tail = results.iter_mut().find(|result| result.failed).map(|result| result.tail.split_off(0));
         let mut value = Map::new();
         if results.is_empty() {
@@ -77,7 +80,15 @@ impl Slot {
         if failed {
             value.insert("failed".into(), json!(true));
         }
-        ItemResult { value, changed, failed, skipped, tail: tail.unwrap_or_default(), of_step: false }
+        ItemResult {
+            value,
+            changed,
+            failed,
+            skipped,
+            irreversible,
+            tail: tail.unwrap_or_default(),
+            of_step: false,
+        }
     }
 
     /// Says why the task failed, in a line or a few.
@@ -123,7 +134,7 @@ impl ItemResult {
         if skipped {
             value.entry("skipped").or_insert(json!(true));
         }
-        Self { value, changed, failed, skipped, tail: Vec::new(), of_step }
+        Self { value, changed, failed, skipped, irreversible: false, tail: Vec::new(), of_step }
     }
 
     /// Makes the result of an operation.
@@ -141,8 +152,8 @@ impl ItemResult {
         if !outcome.diff.is_empty() {
             value.entry("diff").or_insert_with(|| outcome.diff.iter().map(diff_value).collect());
         }
-        let (changed, failed, skipped) = (outcome.changed, outcome.failed, outcome.skipped);
-        Self { value, changed, failed, skipped, tail, of_step: true }
+        let Outcome { changed, failed, skipped, .. } = *outcome;
+        Self { value, changed, failed, skipped, irreversible: false, tail, of_step: true }
     }
 
     /// Makes a failure with a message.

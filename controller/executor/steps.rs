@@ -14,7 +14,7 @@ use super::worker::{Stop, Worker};
 use crate::journal::{Kept, KeptResult};
 use crate::module::Work;
 use crate::operation::Operation;
-use crate::plan::{CompiledTask, Login};
+use crate::plan::{self, CompiledTask, Login};
 use crate::source::{Node, NodeValue};
 use crate::template::Binding;
 use paceline_remote::Group;
@@ -242,7 +242,10 @@ impl Worker<'_> {
             self.login = settled.login.clone();
         }
         match Box::pin(self.open(settled)).await {
-            Ok(()) => Ok(None),
+            Ok(()) => match self.settle_left_guards(settled).await? {
+                None => self.arm(settled).await,
+                problem => Ok(problem),
+            },
             Err(error) if error.is_become() => {
                 self.login = Login::Plain;
                 Ok(Some(error.to_string()))
@@ -436,9 +439,14 @@ impl Worker<'_> {
                 },
             };
             self.host.sink.step_event(landed.step, &settled.name, event).await;
+            self.host.left.points.push((settled.login.clone(), point.clone()));
+            self.host.left.password = settled.password.clone().or(self.host.left.password.take());
         }
         let diff = super::diff::unified(&landed.outcome.diff);
         let cut = landed.outcome.cut;
+        let would_run =
+            self.run.options.check && task.directives.check_mode.is_none() && landed.outcome.skipped;
+        let is_irreversible = landed.irreversible && !self.in_handlers && plan::is_irreversible(&task.task);
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
         let facts = landed.outcome.facts;
         if !facts.is_empty() {
@@ -450,6 +458,7 @@ impl Worker<'_> {
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
         self.verdicts(task, item, &mut result);
+        result.irreversible = is_irreversible && (result.changed || would_run);
         let status = match result.status(settled.ignore_errors) {
             Status::Failed if self.rescue_depth > 0 => Status::Rescued,
             status => status,

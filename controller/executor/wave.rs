@@ -170,6 +170,11 @@ impl Wave {
         state.failed.len() == self.hosts && state.left_out < self.hosts
     }
 
+    /// The hosts that failed or were unreachable so far.
+    pub(super) fn failed_hosts(&self) -> Vec<Arc<str>> {
+        self.locked().failed.clone()
+    }
+
     /// Ends the wave for all hosts; returns whether this was the first reason.
     pub(super) fn end(&self, stop: WaveStop) -> bool {
         self.stop.send_if_modified(|now| {

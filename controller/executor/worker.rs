@@ -19,6 +19,8 @@ use super::context::{PlayContext, RunContext};
 use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::{EventKind, HostStatus, Status};
+use super::failure::Left;
+use super::guard::Guarding;
 use super::link::{Link, LinkError};
 use super::pipeline::{Landed, Next, Pipeline, Ticket};
 use super::replay::HostReplay;
@@ -28,6 +30,7 @@ use super::wave::{Wave, WaveStop};
 use crate::inventory::HostName;
 use crate::journal::{Kept, Position};
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
+use crate::playbook::OnFailure;
 use crate::template::Binding;
 
 /// How long to wait before another host's value is looked at again.
@@ -48,6 +51,8 @@ pub(super) enum Stop {
     Held { message: String, hint: Option<String> },
     /// `meta: end_host`.
     EndHost,
+    /// The guard of a block undid it, and the host is not worked on any further.
+    Undone { message: String, complete: bool },
     /// The wave ends: failure budget, `end_play`, `end_batch`.
     Wave,
     /// The run is cancelled, or the journal cannot be written.
@@ -101,6 +106,8 @@ pub(super) struct HostState {
     pub sink: Sink,
     pub condition: Condition,
     pub steps: u64,
+    /// What the run has left on it.
+    pub left: Left,
     /// Whether a task changed it, or would.
     pub changed: bool,
     /// Whether small content is sent without asking for the digest first.
@@ -136,12 +143,16 @@ pub(super) struct Worker<'a> {
     pub(super) login: Login,
     pub(super) notified: BTreeSet<usize>,
     pub(super) rescue_depth: usize,
+    /// The guard of the block that the host is in.
+    pub(super) guard: Option<Guarding>,
     pub(super) in_handlers: bool,
     /// Whether what runs now runs even when the host or the wave has failed: `always`, forced handlers.
     pub(super) finishing: bool,
     pub(super) permit: Option<SemaphorePermit<'a>>,
     /// How often the host came to each task so far, by their keys.
     passes: HashMap<u64, usize>,
+    /// Logins whose guards of earlier incarnations were looked after.
+    pub(super) settled_guards: Vec<Login>,
     /// The loop item and the attempt that are at work, for the position of their steps.
     pub(super) item: usize,
     pub(super) attempt: usize,
@@ -167,10 +178,12 @@ impl<'a> Worker<'a> {
             login: Login::Plain,
             notified: BTreeSet::new(),
             rescue_depth: 0,
+            guard: None,
             in_handlers: false,
             finishing: false,
             permit: None,
             passes: HashMap::new(),
+            settled_guards: Vec::new(),
             item: 0,
             attempt: 0,
         }
@@ -252,8 +265,15 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Runs a block with `rescue` or `always`.
     async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
+        match &block.guard {
+            Some(guard) => self.guarded(block, guard).await,
+            None => self.parts(block).await,
+        }
+    }
+
+    /// Runs a block with `rescue` or `always`.
+    pub(super) async fn parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
         self.drain().await?;
         let rescuing = usize::from(!block.rescue.is_empty());
         self.rescue_depth += rescuing;
@@ -512,6 +532,9 @@ impl<'a> Worker<'a> {
             _ if failed => Status::Failed,
             status => status,
         };
+        if result.irreversible && !slot.settled.check {
+            self.host.left.irreversible(&slot.settled.name);
+        }
         let message = notify_problem.or_else(|| slot.message(&result));
         let is_meta = slot.task.task.module == "meta" && !failed;
         // What an earlier incarnation told is not told again.
@@ -526,15 +549,21 @@ impl<'a> Worker<'a> {
                     result.tail.clone()
                 },
                 handler: self.in_handlers,
+                irreversible: result.irreversible,
                 place: failed.then(|| slot.task.task.span.place()),
             };
-            let kept = Kept { items: self.kept_items(&slot), ..Kept::place(slot.at) };
+            let went_on = failed && self.goes_on();
+            let kept = Kept { items: self.kept_items(&slot), went_on, ..Kept::place(slot.at) };
             self.host.sink.finished(None, &slot.settled.name, event, kept, slot.settled.no_log).await;
         }
         if !failed {
             return Ok(());
         }
-        self.discard_after(&slot);
+        if self.goes_on() {
+            self.host.left.failures += 1;
+        } else {
+            self.discard_after(&slot);
+        }
         if self.rescue_depth > 0 {
             let task = &slot.task.task;
             let args: serde_json::Map<String, Value> =
@@ -549,7 +578,12 @@ impl<'a> Worker<'a> {
         {
             self.run.emitter.emit(EventKind::BudgetExceeded { failed, of, limit }).await;
         }
-        Err(Stop::Failed)
+        if self.goes_on() { Ok(()) } else { Err(Stop::Failed) }
+    }
+
+    /// Whether the host goes on with the next task when one fails.
+    fn goes_on(&self) -> bool {
+        self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0 && self.guard.is_none()
     }
 
     /// Forgets tasks that were sent behind one that failed; their variables are as before.

@@ -23,6 +23,14 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
         EventKind::PointRestored { point, covers, path } => {
             format!("restored point {point}: {covers} {path}")
         }
+        EventKind::GuardArmed { seconds, .. } => format!("guard armed for {seconds} s"),
+        EventKind::GuardConfirmed { duration_ms } => {
+            format!("guard confirmed over a new connection in {duration_ms} ms")
+        }
+        EventKind::GuardFired { points, reason } => {
+            body.push(reason.clone());
+            format!("guard fired, points restored: {points}")
+        }
         EventKind::StepFinished { status, changed, rc, duration_ms, item, message, diff } => {
             body.extend(message.clone());
             body.extend(diff.clone());
@@ -54,6 +62,7 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
             "warning".to_owned()
         }
         EventKind::RunCancelled { level } => format!("run cancelled ({level})"),
+        EventKind::HostRestored { points } => format!("all points of the run restored: {points}"),
         EventKind::RunStarted { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::StepOutput { .. }

@@ -436,6 +436,7 @@ mod tests {
         let mut f = log(&[], Limits::default());
         let task = |status, message: &str| {
             let kind = EventKind::TaskFinished {
+                irreversible: false,
                 status,
                 changed: false,
                 message: Some(message.to_owned()),

@@ -67,6 +67,9 @@ pub struct Kept {
     /// For a task that is over: the results of its items that had no step (skipped, `set_fact`, ...).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Option<KeptResult>>,
+    /// For a task that failed: the host went on behind it (`on_failure: continue`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub went_on: bool,
     /// `result` and `items`, sealed with the key of the run: they hold a secret, or the task says `no_log`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
@@ -103,7 +106,7 @@ impl Kept {
     pub fn seal(self, seal: &Seal) -> Self {
         let inside = Inside { result: self.result, items: self.items };
         let sealed = serde_json::to_vec(&inside).ok().map(|bytes| seal.seal(&bytes));
-        Self { at: self.at, sealed, ..Self::default() }
+        Self { at: self.at, went_on: self.went_on, sealed, ..Self::default() }
     }
 
     /// Opens the results, if they are sealed. With another key there are none.

@@ -12,6 +12,9 @@ mod content;
 pub mod edit;
 pub mod facts;
 pub mod file;
+pub mod guard;
+#[cfg(test)]
+mod guard_tests;
 mod http;
 mod lease;
 mod library;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::others::OtherHosts;
-use crate::playbook::{Become, Block, Directives, Entry, Play, Role, Task, selected};
+use crate::playbook::{Become, Block, Directives, Entry, Guard, Play, Role, Task, selected};
 use crate::source::{Node, NodeValue};
 
 /// A play, ready to run.
@@ -42,11 +42,11 @@ pub struct Section {
 pub enum CompiledEntry {
     /// A task.
     Task(Arc<CompiledTask>),
-    /// A block with `rescue` or `always`; other blocks are dissolved.
+    /// A block with `rescue`, `always` or `guard`; other blocks are dissolved.
     Block(Arc<CompiledBlock>),
 }
 
-/// A block with `rescue` or `always`.
+/// A block with `rescue`, `always` or `guard`.
 #[derive(Debug)]
 pub struct CompiledBlock {
     /// `block`.
@@ -55,6 +55,17 @@ pub struct CompiledBlock {
     pub rescue: Vec<CompiledEntry>,
     /// `always`.
     pub always: Vec<CompiledEntry>,
+    /// `guard`.
+    pub guard: Option<CompiledGuard>,
+}
+
+/// The guard of a block.
+#[derive(Debug)]
+pub struct CompiledGuard {
+    /// What was written.
+    pub guard: Guard,
+    /// Ordinal of the handler flush at the end of the block.
+    pub flush: usize,
 }
 
 /// A task with all that it inherits.
@@ -76,6 +87,8 @@ pub struct CompiledTask {
     pub batch_barrier: bool,
     /// Whether one host does it for all, as with `run_once`: `pause`, `meta: end_play`, `meta: end_batch`.
     pub for_all: bool,
+    /// Whether a guard is around it.
+    pub guarded: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
     /// The tasks of its `rollback`, with its own keywords around theirs. Its conditions are left out: they
@@ -135,6 +148,8 @@ pub fn compile(
     let mut compiler = Compiler {
         next: 0,
         tasks: 0,
+        handlers: play.handlers.len(),
+        guarded: false,
         others,
         only,
         skip,
@@ -172,6 +187,10 @@ pub fn compile(
 struct Compiler<'a> {
     next: usize,
     tasks: usize,
+    /// Handlers of the play.
+    handlers: usize,
+    /// Whether a guard is around what is compiled.
+    guarded: bool,
     others: &'a OtherHosts<'a>,
     only: &'a [String],
     skip: &'a [String],
@@ -213,16 +232,24 @@ impl Compiler<'_> {
     }
 
     fn parts(&mut self, block: &Block, inherited: &Directives, into: &mut Vec<CompiledEntry>) {
-        if block.rescue.is_empty() && block.always.is_empty() {
+        if block.rescue.is_empty() && block.always.is_empty() && block.guard.is_none() {
             return self.entries(&block.entries, inherited, into);
         }
+        let was_guarded = self.guarded;
+        self.guarded |= block.guard.is_some();
         let mut lists = [Vec::new(), Vec::new(), Vec::new()];
         for (list, compiled) in [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists) {
             self.entries(list, inherited, compiled);
         }
+        self.guarded = was_guarded;
+        let guard = block.guard.clone().map(|guard| {
+            let flush = self.next;
+            self.next += 1 + self.handlers;
+            CompiledGuard { guard, flush }
+        });
         let [entries, rescue, always] = lists;
         if !(entries.is_empty() && always.is_empty()) {
-            into.push(CompiledEntry::Block(Arc::new(CompiledBlock { entries, rescue, always })));
+            into.push(CompiledEntry::Block(Arc::new(CompiledBlock { entries, rescue, always, guard })));
         }
     }
 
@@ -253,6 +280,7 @@ impl Compiler<'_> {
             batch_barrier: false,
             for_all: false,
             gathering: false,
+            guarded: self.guarded,
             undo: Vec::new(),
         });
         let undo = undo.collect();
@@ -264,6 +292,7 @@ impl Compiler<'_> {
             directives,
             batch_barrier,
             for_all,
+            guarded: self.guarded,
             gathering: false,
             undo,
         }

@@ -5,6 +5,8 @@
 //! async, no sockets.
 
 mod compile;
+mod irreversible;
+mod lockout;
 mod login;
 mod others;
 mod participants;
@@ -12,7 +14,11 @@ mod search;
 mod variables;
 mod waves;
 
-pub use compile::{CompiledBlock, CompiledEntry, CompiledPlay, CompiledTask, Section, compile};
+pub use compile::{
+    CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
+};
+pub use irreversible::{irreversible_tasks, is_irreversible};
+pub use lockout::unguarded;
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;
 pub use participants::Participants;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::policy::{Guard, OnFailure, RollbackScope};
 use crate::source::{Node, Span};
 
 /// A playbook file.
@@ -41,6 +42,10 @@ pub struct Play {
     pub max_fail_percentage: Option<Node>,
     /// `any_errors_fatal`.
     pub any_errors_fatal: Option<Node>,
+    /// `on_failure`, if written.
+    pub on_failure: Option<OnFailure>,
+    /// `rollback_scope`, if written.
+    pub rollback_scope: Option<RollbackScope>,
     /// `order`.
     pub order: Order,
     /// `strategy`, if written.
@@ -105,6 +110,8 @@ pub struct Block {
     pub rescue: Vec<Entry>,
     /// `always`.
     pub always: Vec<Entry>,
+    /// `guard`.
+    pub guard: Option<Guard>,
     /// The role it came from.
     pub role: Option<Arc<Role>>,
     /// Whether this block holds one use of its role, from first to last task, dependencies included.

@@ -103,6 +103,8 @@ impl Loader<'_> {
             "max_fail_percentage" => play.max_fail_percentage = self.number(word, value, false),
             "any_errors_fatal" => play.any_errors_fatal = self.boolean(word, value),
             "force_handlers" => play.force_handlers = self.boolean(word, value),
+            "on_failure" => play.on_failure = self.on_failure(value),
+            "rollback_scope" => play.rollback_scope = self.rollback_scope(value),
             "order" => play.order = self.order(value).unwrap_or_default(),
             "strategy" => play.strategy = self.strategy(value),
             "remote_user" | "user" => {
@@ -309,6 +311,8 @@ impl Play {
             serial: None,
             max_fail_percentage: None,
             any_errors_fatal: None,
+            on_failure: None,
+            rollback_scope: None,
             order: Order::default(),
             strategy: None,
             force_handlers: None,

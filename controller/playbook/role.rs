@@ -214,6 +214,7 @@ impl Loader<'_> {
             entries,
             rescue: Vec::new(),
             always: Vec::new(),
+            guard: None,
             role: Some(Arc::clone(&role)),
             role_use: true,
         });

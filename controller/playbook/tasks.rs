@@ -85,6 +85,7 @@ impl Loader<'_> {
             entries: Vec::new(),
             rescue: Vec::new(),
             always: Vec::new(),
+            guard: None,
             role: place.role.clone(),
             role_use: false,
         };
@@ -98,6 +99,7 @@ impl Loader<'_> {
                 word @ "block" => block.entries = self.entries(word, value, &guarded),
                 word @ "rescue" => block.rescue = self.entries(word, value, place),
                 word @ "always" => block.always = self.entries(word, value, place),
+                "guard" => block.guard = self.guard(key, value),
                 word if self.directive(&mut directives, word, value) => {}
                 _ => self.unknown(key, Place::Block, &[]),
             }
@@ -108,6 +110,7 @@ impl Loader<'_> {
             return None;
         }
         block.directives = Arc::new(directives);
+        self.check_guards(&block);
         Some(block)
     }
 
@@ -173,6 +176,7 @@ impl Loader<'_> {
             entries,
             rescue: Vec::new(),
             always: Vec::new(),
+            guard: None,
             role: place.role.clone(),
             role_use: false,
         })))

@@ -177,6 +177,10 @@ impl Story {
             | EventKind::StepOutput { .. }
             | EventKind::StepFinished { .. }
             | EventKind::PointRestored { .. }
+            | EventKind::GuardArmed { .. }
+            | EventKind::GuardConfirmed { .. }
+            | EventKind::GuardFired { .. }
+            | EventKind::HostRestored { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::Unknown => {}
         }

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use sha2::{Digest, Sha256};
 
 use super::diff::diff_lines;
-use super::recap::{End, banner, counted, end_lines, recap_lines};
+use super::recap::{End, TakenBack, banner, counted, end_lines, recap_lines};
 use super::{Options, Palette, Tone};
 use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status};
 use crate::hostlog::{sanitize_line, sanitize_text};
@@ -33,6 +33,9 @@ pub(super) struct Lines {
     changes_from: u8,
     targets: usize,
     check: bool,
+    /// Whether the run is a rollback, whose hosts are meant to be restored.
+    is_rollback: bool,
+    taken_back: TakenBack,
     /// Message of the last failed task of a host, so that its end does not repeat it.
     failures: HashMap<String, String>,
     /// First host that showed a diff, by the digest of task and diff.
@@ -48,6 +51,8 @@ impl Lines {
             changes_from,
             targets: 0,
             check: false,
+            is_rollback: false,
+            taken_back: TakenBack::default(),
             failures: HashMap::new(),
             diffs: HashMap::new(),
         }
@@ -63,6 +68,7 @@ impl Lines {
             EventKind::RunStarted { command, playbooks, hosts, check, forks, incarnation, again } => {
                 self.targets = hosts.len();
                 self.check = *check;
+                self.is_rollback = command == "rollback";
                 let check = if *check { ", nothing is changed" } else { "" };
                 let hosts = match *incarnation {
                     0 | 1 => counted(hosts.len(), "host"),
@@ -94,8 +100,26 @@ impl Lines {
                 let text = format!("restored: [{host}] {point} {covers} {}", sanitize_line(path));
                 lines.push(self.palette.paint(Tone::Changed, &text));
             }
+            EventKind::GuardArmed { seconds, .. } if verbosity >= 1 => {
+                lines.push(format!("guard: [{host}] armed for {seconds} s"));
+            }
+            EventKind::GuardConfirmed { duration_ms } if verbosity >= 1 => {
+                lines.push(format!("guard: [{host}] confirmed over a new connection in {duration_ms} ms"));
+            }
+            EventKind::GuardFired { points, reason } => {
+                let points = counted(*points as usize, "point");
+                let text = format!("guard: [{host}] fired, {points} restored: {}", sanitize_line(reason));
+                lines.push(self.palette.paint(Tone::Failed, &text));
+            }
             EventKind::StepFinished { status, item, diff, .. } => {
                 self.step(&host, &task, *status, item.as_deref(), diff.as_deref(), &mut lines);
+            }
+            EventKind::TaskFinished {
+                irreversible: true, status: Status::Changed | Status::Skipped, ..
+            } if self.check => {
+                let text =
+                    format!("irreversible: [{host}] {task} => would run, and nothing here can undo it");
+                lines.push(self.palette.paint(Tone::Warning, &text));
             }
             EventKind::TaskFinished { status, message, output_tail, place, .. } => {
                 let message = message.as_deref().unwrap_or_default();
@@ -118,6 +142,7 @@ impl Lines {
                 });
             }
             EventKind::HostFinished { status, message, hint } => {
+                self.ended(&host, *status);
                 self.host(&host, *status, message.as_deref(), hint.as_deref(), &mut lines);
             }
             EventKind::BudgetExceeded { failed, of, limit } => {
@@ -145,19 +170,40 @@ impl Lines {
                 lines.push(banner("PLAY RECAP", self.options.columns));
                 lines.extend(recap_lines(hosts, self.palette, self.options.terminal));
                 let (exit_code, duration_ms) = (*exit_code, *duration_ms);
-                let end =
-                    End { run: &event.run, targets: self.targets, exit_code, duration_ms, check: self.check };
+                let end = End {
+                    run: &event.run,
+                    targets: self.targets,
+                    exit_code,
+                    duration_ms,
+                    check: self.check,
+                    taken_back: &self.taken_back,
+                };
                 lines.extend(end_lines(hosts, &end, &self.options));
             }
             EventKind::WaveStarted { .. }
             | EventKind::HostConnected { .. }
             | EventKind::LeaseTaken { .. }
+            | EventKind::HostRestored { .. }
             | EventKind::StepStarted { .. }
             | EventKind::RollbackPoint { .. }
+            | EventKind::GuardArmed { .. }
+            | EventKind::GuardConfirmed { .. }
             | EventKind::StepOutput { .. }
             | EventKind::Unknown => {}
         }
         lines.into_iter().map(Line::Data).collect()
+    }
+
+    /// Notes how a host ended: the last end counts.
+    fn ended(&mut self, host: &str, status: HostStatus) {
+        let TakenBack { rolled_back, rollback_failed } = &mut self.taken_back;
+        rolled_back.remove(host);
+        rollback_failed.remove(host);
+        match status {
+            HostStatus::RolledBack if !self.is_rollback => rolled_back.insert(host.to_owned()),
+            HostStatus::RollbackFailed if !self.is_rollback => rollback_failed.insert(host.to_owned()),
+            _ => false,
+        };
     }
 
     /// A loop item from `-v` on, and the diff of a step. A diff that another host showed for the same task

@@ -1,5 +1,7 @@
 //! The end of a run: Ansible's recap, then what to do next.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::fit::{pad, width};
@@ -17,6 +19,17 @@ pub(super) struct End<'a> {
     pub(super) duration_ms: u64,
     /// Whether nothing was changed on purpose.
     pub(super) check: bool,
+    /// Hosts that were taken back.
+    pub(super) taken_back: &'a TakenBack,
+}
+
+/// Hosts of a rollout that the run itself took back.
+#[derive(Default)]
+pub(super) struct TakenBack {
+    /// Those that are as they were.
+    pub(super) rolled_back: HashSet<String>,
+    /// Those of which not everything could be restored.
+    pub(super) rollback_failed: HashSet<String>,
 }
 
 /// A heading as Ansible draws it: `TEXT ****`, after an empty line.
@@ -44,7 +57,12 @@ pub fn recap_lines(
     let host = names.iter().map(|host| width(&sanitize_line(host))).max().unwrap_or_default();
     let used = |count: fn(&Recap) -> u64| hosts.values().any(|recap| count(recap) > 0);
     let rare = [used(|recap| recap.skipped), used(|recap| recap.rescued), used(|recap| recap.ignored)];
-    all(Style { host, count: 3, rare }).map(|line| line.trim_end().to_owned()).collect()
+    let close = Style { host, count: 3, rare };
+    let widest =
+        names.iter().map(|host| width(recap_line(host, &hosts[*host], plain, close).trim_end())).max();
+    let fits = widest.unwrap_or_default() <= terminal.unwrap_or(usize::MAX);
+    let style = Style { count: if fits { 3 } else { 1 }, ..close };
+    all(style).map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// How close a line of the recap is drawn.
@@ -90,11 +108,15 @@ fn recap_line(host: &str, recap: &Recap, palette: Palette, style: Style) -> Stri
 /// The lines below the table: how the run ended, where its logs are, what to do next.
 pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options: &Options) -> Vec<String> {
     let palette = Palette { color: options.color };
-    let failed: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
+    let TakenBack { rolled_back, rollback_failed } = end.taken_back;
+    let settled = |host: &str| rolled_back.contains(host) || rollback_failed.contains(host);
+    let bad: Vec<&str> = bad_hosts(hosts, |recap| recap.failed > 0 && recap.unreachable == 0);
+    let failed = bad.iter().filter(|host| !settled(host)).count();
     let unreachable: Vec<&str> = bad_hosts(hosts, |recap| recap.unreachable > 0);
     let idle = hosts.values().filter(|recap| **recap == Recap::default()).count();
     let waiting = end.targets.saturating_sub(hosts.len()) + idle;
-    let changed = hosts.values().filter(|recap| recap.changed > 0).count();
+    let changed =
+        hosts.iter().filter(|(host, recap)| recap.changed > 0 && !rolled_back.contains(*host)).count();
 
     let would = if end.check { " would change" } else { " changed" };
     let restored = hosts.values().map(|recap| recap.rolled_back).sum::<u64>() as usize;
@@ -105,9 +127,13 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     if restored > 0 {
         parts.push(format!("{} restored", counted(restored, "point")));
     }
-    for (number, word) in
-        [(failed.len(), "failed"), (unreachable.len(), "unreachable"), (waiting, "without a task")]
-    {
+    for (number, word) in [
+        (rolled_back.len(), "rolled back"),
+        (rollback_failed.len(), "rollback failed"),
+        (failed, "failed"),
+        (unreachable.len(), "unreachable"),
+        (waiting, "without a task"),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }
@@ -136,7 +162,11 @@ pub(super) fn end_lines(hosts: &IndexMap<String, Recap>, end: &End<'_>, options:
     };
     let run = short_id(end.run);
     let mut next = Vec::new();
-    if let Some(host) = failed.first().or(unreachable.first()) {
+    // The host that needs somebody most comes first.
+    let worst = bad.iter().find(|host| rollback_failed.contains(**host));
+    let worst =
+        worst.or_else(|| bad.iter().find(|host| !settled(host))).or(unreachable.first()).or(bad.first());
+    if let Some(host) = worst {
         let host = word(&sanitize_line(host));
         next.push((format!("paceline runs logs {run} {host}{flag}"), "what happened on that host"));
     }
@@ -212,6 +242,10 @@ mod tests {
         let lines = lines(&hosts);
         let end = "unreachable=0   failed=0   skipped=1";
         assert!(lines.lines().next().is_some_and(|line| line.ends_with(end)), "{lines}");
+        hosts["b"].rolled_back = 4;
+        let lines = recap_lines(&hosts, Palette { color: false }, Some(80)).join("\n");
+        let end = "b                 : ok=12 changed=6 unreachable=0 failed=0 skipped=1 rolled_back=4";
+        assert!(lines.starts_with(end), "{lines}");
     }
 
     /// The line for `a` is what ansible-core 2.19.14 printed for the playbook of `fold.rs`.
@@ -242,7 +276,14 @@ mod tests {
 
     #[test]
     fn says_what_to_do_next() {
-        let end = End { run: "0198-run", targets: 6, exit_code: 4, duration_ms: 12_345, check: false };
+        let end = End {
+            run: "0198-run",
+            targets: 6,
+            exit_code: 4,
+            duration_ms: 12_345,
+            check: false,
+            taken_back: &TakenBack::default(),
+        };
         let options = Options {
             state_dir: Some(PathBuf::from("my state")),
             name_state_dir: true,
@@ -259,10 +300,41 @@ mod tests {
     }
 
     #[test]
+    fn tells_what_was_taken_back_from_what_is_left() {
+        let of = |failed, rolled_back| Recap { ok: 3, changed: 2, failed, rolled_back, ..Recap::default() };
+        let hosts = [("changed", of(0, 0)), ("back", of(1, 2)), ("broken", of(1, 1)), ("fine", of(0, 2))];
+        let hosts = IndexMap::from(hosts.map(|(host, recap)| (host.to_owned(), recap)));
+        let taken_back = TakenBack {
+            rolled_back: HashSet::from(["back".to_owned(), "fine".to_owned()]),
+            rollback_failed: HashSet::from(["broken".to_owned()]),
+        };
+        let end = End {
+            run: "0198-run",
+            targets: 4,
+            exit_code: 2,
+            duration_ms: 340,
+            check: false,
+            taken_back: &taken_back,
+        };
+        let options = Options { state_dir: Some(PathBuf::from(".paceline")), ..Options::default() };
+        let lines = end_lines(&hosts, &end, &options).join("\n");
+        let counts = "4 hosts, 2 changed, 5 points restored, 2 rolled back, 1 rollback failed; exit code 2";
+        assert!(lines.contains(counts), "{lines}");
+        assert!(lines.contains("paceline runs logs 0198-run broken"), "{lines}");
+    }
+
+    #[test]
     fn says_less_when_all_is_well_or_nothing_is_kept() {
         let mut hosts = hosts();
         hosts.retain(|host, _| host == "a");
-        let end = End { run: "0198-run", targets: 1, exit_code: 0, duration_ms: 340, check: true };
+        let end = End {
+            run: "0198-run",
+            targets: 1,
+            exit_code: 0,
+            duration_ms: 340,
+            check: true,
+            taken_back: &TakenBack::default(),
+        };
         let kept = Options { state_dir: Some(PathBuf::from(".paceline")), ..Options::default() };
         insta::assert_snapshot!(end_lines(&hosts, &end, &kept).join("\n"), @r"
 

@@ -84,6 +84,7 @@ pub(crate) fn told(
         message: message.map(str::to_owned),
         output_tail: names(output_tail),
         handler: false,
+        irreversible: false,
         place: (status == Status::Failed).then(|| "site.yml:12:7".to_owned()),
     };
     event(Some(host), Some(task), kind)

@@ -19,7 +19,7 @@ const PLAYBOOK: &str = r#"
     - file: { path: "{{ work }}/never", state: directory }
 "#;
 
-const APPLY: [&str; 6] = ["apply", "-i", "inventory.yml", "playbook.yml", "--output", "json"];
+const APPLY: [&str; 7] = ["apply", "-i", "inventory.yml", "playbook.yml", "--yes", "--output", "json"];
 
 fn levels(events: &Events) -> Vec<u8> {
     let level = |kind: &EventKind| match kind {

@@ -5,8 +5,11 @@ use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
 mod back;
+mod failure;
 mod fifty;
 mod from_host;
+mod guard;
+mod irreversible;
 mod lab;
 mod lease;
 mod plan;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use super::Fleet;
 use crate::support::environment::Environment;
+use crate::support::running::Running;
 
 const ONE: &str = "- hosts: web\n  gather_facts: false\n  tasks:\n    - file: { path: \"{{ work }}/made\", state: directory }\n";
 
@@ -33,13 +34,13 @@ fn a_journal_that_cannot_be_written_is_an_internal_error() {
     let program = program.get_program().to_str().unwrap();
     // Files of this program may not grow over 8 KiB: the disk is full in the middle of the run.
     let line = format!(
-        "trap '' XFSZ; ulimit -f 16; exec {} apply -i inventory.yml playbook.yml --output json",
+        "trap '' XFSZ; ulimit -f 16; exec {} apply -i inventory.yml playbook.yml --yes --output json",
         paceline::shell::quote(program)
     );
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &line]).current_dir(fleet.environment.folder()).env_clear();
     command.env("HOME", fleet.environment.path("home")).env("PATH", "/usr/bin:/bin");
-    let ended = crate::support::running::Running::start(&mut command).end().expect(250);
+    let ended = Running::start(&mut command).end().expect(250);
     assert!(
         ended.stderr.contains("error: the journal cannot be written: File too large"),
         "{}",
@@ -58,7 +59,7 @@ fn a_whole_fleet_is_asked_for_however_it_is_said() {
     for pattern in ["all", "'*'", "[all]", "'all:all'", "'{{ t }}'"] {
         environment.write("playbook.yml", &ONE.replace("web", pattern));
         let arguments = ["apply", "-i", "inventory.yml", "playbook.yml", "-e", "t=all"];
-        let ended = environment.run(&arguments).expect(1);
+        let ended = Running::start(&mut environment.unanswered(&arguments)).end().expect(1);
         assert!(ended.stderr.contains("all 21 hosts are targeted"), "{pattern}: {}", ended.stderr);
     }
     assert!(!environment.path(".paceline").exists());

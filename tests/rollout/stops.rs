@@ -5,6 +5,7 @@ use paceline::executor::event::{EventKind, HostStatus};
 use super::Fleet;
 use crate::support::environment::Events;
 use crate::support::proxy::closed_port;
+use crate::support::running::Running;
 use crate::support::sshd::address;
 
 fn ends(events: &Events, host: &str) -> Vec<HostStatus> {
@@ -95,12 +96,14 @@ fn results_of_steps_sent_ahead_count_when_the_play_ends() {
 #[test]
 fn a_pause_asks_once_and_not_into_the_void() {
     let fleet = Fleet::of(3);
-    let playbook = "- hosts: web\n  gather_facts: false\n  tasks:\n    - pause: { prompt: Go on? }\n    - command: touch {{ work }}/after\n";
+    let playbook = "- hosts: web\n  gather_facts: false\n  tasks:\n    - pause: { prompt: Go on? }\n    - command: touch {{ work }}/after\n      changed_when: false\n";
     fleet.environment.write("playbook.yml", playbook);
     let paused = |events: &Events| {
         events.0.iter().filter(|event| matches!(event.kind, EventKind::Paused { .. })).count()
     };
-    let closed = fleet.environment.events(2, &["apply", "-i", "inventory.yml", "playbook.yml"]);
+    let arguments = ["apply", "-i", "inventory.yml", "playbook.yml", "--output", "json"];
+    let closed = Running::start(&mut fleet.environment.unanswered(&arguments)).end().expect(2);
+    let closed = Events::read(&closed);
     assert!(closed.reason("h01").contains("`--yes`"), "{}", closed.reason("h01"));
     assert!(!fleet.work("h02").join("after").exists(), "a host went through the gate");
 

@@ -5,6 +5,7 @@ use paceline::executor::event::EventKind;
 use super::Fleet;
 use crate::support::environment::Events;
 use crate::support::proxy::closed_port;
+use crate::support::running::Running;
 use crate::support::sshd::address;
 
 fn playbook(head: &str) -> String {
@@ -118,8 +119,12 @@ fn a_whole_fleet_is_not_rolled_out_without_a_word() {
     let fleet = Fleet::of(22);
     fleet.environment.write("playbook.yml", &playbook("").replace("hosts: web", "hosts: all"));
     let arguments = ["apply", "-i", "inventory.yml", "playbook.yml", "-e", "broken=nobody"];
-    let ended = fleet.environment.run(&arguments).expect(1);
-    assert!(ended.stderr.contains("--yes"), "{}", ended.stderr);
+    let ended = Running::start(&mut fleet.environment.unanswered(&arguments)).end().expect(1);
+    assert!(
+        ended.stderr.contains("all 22 hosts are targeted") && ended.stderr.contains("--yes"),
+        "{}",
+        ended.stderr
+    );
     assert!(!fleet.work("h01").join("one").exists());
     let mut limited = arguments.to_vec();
     limited.extend(["--max-hosts", "21", "--yes"]);

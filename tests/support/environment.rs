@@ -44,8 +44,18 @@ impl Environment {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The program, not yet started. `PACELINE_TEST_BINARY` puts another build to the test.
+    /// The program, not yet started; an `apply` has its confirmations answered.
     pub(crate) fn paceline(&self, arguments: &[&str]) -> Command {
+        let mut command = self.unanswered(arguments);
+        let answered = arguments.iter().any(|argument| ["-y", "--yes"].contains(argument));
+        if arguments.first() == Some(&"apply") && !answered {
+            command.arg("--yes");
+        }
+        command
+    }
+
+    /// The program with nothing answered. `PACELINE_TEST_BINARY` puts another build to the test.
+    pub(crate) fn unanswered(&self, arguments: &[&str]) -> Command {
         let built = env!("CARGO_BIN_EXE_paceline");
         let program = std::env::var_os("PACELINE_TEST_BINARY").unwrap_or_else(|| built.into());
         let mut command = Command::new(program);

@@ -1,0 +1,70 @@
+//! Which tasks do what nothing here can undo, as far as that is known before the run: `plan` marks them, and `apply`
+//! asks before it begins.
+
+use super::compile::{CompiledEntry, CompiledPlay, CompiledTask};
+use crate::playbook::Task;
+use crate::source::{Node, NodeValue};
+
+/// Modules that run what a user wrote, and leave no rollback point.
+const COMMANDS: [&str; 4] = ["command", "raw", "script", "shell"];
+/// Methods of HTTP that only ask.
+const ASKING: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
+
+/// Lists the tasks of a play that do what nothing can undo, unless they never run or only look. Handlers are not
+/// among them: what they do is repeated after a rollback.
+pub fn irreversible_tasks(play: &CompiledPlay) -> Vec<&CompiledTask> {
+    let mut found = Vec::new();
+    for section in &play.sections {
+        collect(&section.entries, &mut found);
+    }
+    found
+}
+
+fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) {
+    for entry in entries {
+        match entry {
+            CompiledEntry::Task(task) => {
+                let directives = &task.directives;
+                let looks = directives.check_mode.as_ref().is_some_and(|node| is(node, true));
+                let never = directives.when.iter().any(|node| is(node, false));
+                if !looks && !never && is_irreversible(&task.task) {
+                    found.push(task);
+                }
+            }
+            CompiledEntry::Block(block) => {
+                for list in [&block.entries, &block.rescue, &block.always] {
+                    collect(list, found);
+                }
+            }
+        }
+    }
+}
+
+/// Tells whether nothing can undo what a task does when it runs. `changed_when: false` says that it changes nothing.
+pub fn is_irreversible(task: &Task) -> bool {
+    let option = |name: &str| task.options.iter().find(|(given, _)| given == name).map(|(_, node)| node);
+    let acts = match task.module {
+        "uri" => match option("method") {
+            None => false,
+            Some(method) => {
+                method.as_str().is_none_or(|method| !ASKING.contains(&method.to_ascii_uppercase().as_str()))
+            }
+        },
+        module => COMMANDS.contains(&module),
+    };
+    let unchanged = |conditions: &Vec<Node>| conditions.iter().any(|node| is(node, false));
+    acts && !task.changed_when.as_ref().is_some_and(unchanged) && !has_way_back(task)
+}
+
+/// Tells whether a task says itself what undoes it: `covers`, `rollback`, or one path that it makes or removes.
+fn has_way_back(task: &Task) -> bool {
+    const WAYS: [&str; 2] = ["creates", "removes"];
+    let one_path = |node: &Node| node.as_str().is_none_or(|path| !path.contains(['*', '?', '[']));
+    !task.covers.is_empty()
+        || !task.rollback.is_empty()
+        || task.options.iter().any(|(name, node)| WAYS.contains(&name.as_str()) && one_path(node))
+}
+
+fn is(node: &Node, value: bool) -> bool {
+    matches!(node.value, NodeValue::Bool(known) if known == value)
+}
