@@ -81,7 +81,15 @@ impl PutTree {
         let word = |number: &usize| format!("{top}{}", quote(&format!("/{}", self.entries[*number].path)));
         let all: Vec<String> = numbers.iter().map(word).collect();
         script.call("pf_items_begin", &[], &[]);
-        if numbers.first() == Some(&0) {
+        let is_folder = |number: &usize| self.entries[*number].content.is_none();
+        let folders = numbers.iter().zip(&all).filter(|(number, _)| is_folder(number)).map(|(_, path)| path);
+        let first = (numbers.first() == Some(&0)).then_some(&top);
+        let words: Vec<&str> =
+            first.into_iter().chain(folders).flat_map(|path| ["folder", path.as_str()]).collect();
+        if !words.is_empty() {
+            script.and("pf_save_ahead", &words, &[]);
+        }
+        if first.is_some() {
             script.and("pf_item", &["top", "pf_ensure", &top], &[]);
         }
         let ahead = (numbers.len() + 1).to_string();
@@ -110,16 +118,26 @@ impl PutTree {
         let mode = Mode { diff: false, ..mode };
         let mut script = Script::new(mode, &Attributes::default());
         let top = script.path(&self.dest);
+        let path = |number: &usize| format!("{top}{}", quote(&format!("/{}", self.entries[*number].path)));
+        script.call("pf_items_begin", &[], &[]);
+        // A backup has a point of its own, and a link may be followed.
+        if !self.options.backup && !self.options.follow {
+            let digest = |number: &usize| Some(self.entries[*number].content.as_ref()?.sha256.clone());
+            let words: Vec<String> =
+                numbers.iter().filter_map(|number| Some([digest(number)?, path(number)])).flatten().collect();
+            script.and("pf_save_ahead", &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        }
         let mut payload = Vec::new();
         for number in numbers {
             let entry = &self.entries[*number];
             let Some(content) = &entry.content else { continue };
             payload.extend_from_slice(&content.bytes);
             script.and_begin(mode, &self.attributes(entry));
-            let path = format!("{top}{}", quote(&format!("/{}", entry.path)));
+            let path = path(number);
             let (index, size) = (number.to_string(), content.bytes.len().to_string());
             self.put(&mut script, &["pf_item_content", &index, &size], &path, content, true);
         }
+        script.and("pf_items_end", &[], &[]);
         let mut program = script.with_stream(Payload::Bytes(payload.into()));
         program.user = self.options.validate.is_some();
         program

@@ -39,6 +39,12 @@ pf_directory() {
 
 # PATH: makes it and the missing folders above it, all with the wanted attributes.
 pf_mkdirs() {
+  if pf_was_stored "$1" && [ ! -e "$1" ] && [ ! -L "$1" ]; then
+    pf_forget
+    pf_top=$1
+    pf_make_folders "$1"
+    return
+  fi
   pf_save_folders "$1" && pf_sync && pf_make_folders "$1"
 }
 

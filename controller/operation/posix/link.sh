@@ -85,17 +85,19 @@ pf_swap() {
     # A link to a folder would take the new file into that folder.
     rm -f -- "$1" 2>/dev/null
   fi
-  mv -f -- "$pf_temporary" "$1" 2>"$pl_d/pf_error" || {
+  # The mv of busybox does not replace a link that leads to itself.
+  mv -f -- "$pf_temporary" "$1" 2>"$pl_d/pf_error" \
+    || { [ -L "$1" ] && rm -f -- "$1" && mv -f -- "$pf_temporary" "$1"; } 2>"$pl_d/pf_error" || {
     rm -f -- "$pf_temporary"
     pf_failed "cannot replace \`$1\`"
     return 1
   }
 }
 
-# A name beside the path whose point was begun, into pf_temporary.
+# [NUMBER]: a name beside the path whose point was begun, or has this number, into pf_temporary.
 pf_temporary_name() {
   pf_temporary=${pl_d##*/}
-  pf_temporary=${pf_folder%/}/.paceline-${pf_temporary##*[!0-9A-Za-z]}-$pf_number
+  pf_temporary=${pf_folder%/}/.paceline-${pf_temporary##*[!0-9A-Za-z]}-${1:-$pf_number}
 }
 
 # PATH FOLLOW: attributes of a link or of what it points to, then the report.

@@ -121,11 +121,17 @@ pf_write() {
     pf_mode_of $((438 & ~0$pl_u)) file
   fi
   [ -z "$pf_wo$pf_wg" ] || pf_narrow=1
-  [ -n "$pf_missing" ] || pf_point "$pf_at" || return 1
-  case $pf_flags in *b*) [ "$pf_kind" != file ] || pf_save_backup || return 1 ;; esac
-  pf_temporary_name
-  pf_made=file:$1
-  pf_save "$pf_at" && pf_sync || return 1
+  if pf_was_stored "$pf_at"; then
+    pf_forget
+    pf_temporary_name "$pf_ready"
+    pf_kept=${pf_folder%/}/.paceline-$pf_run-$pf_ready
+  else
+    [ -n "$pf_missing" ] || pf_point "$pf_at" || return 1
+    case $pf_flags in *b*) [ "$pf_kind" != file ] || pf_save_backup || return 1 ;; esac
+    pf_temporary_name
+    pf_made=file:$1
+    pf_save "$pf_at" && pf_sync || return 1
+  fi
   if [ -n "$pf_missing" ]; then
     pf_saved_m=$pf_m pf_saved=$pf_wm pf_wm=$3
     pf_make_folders "$pf_missing"

@@ -7,7 +7,7 @@ pf_nl='
 pf_ifs=$IFS
 pf_mark=$(printf '\001')
 pf_format='%f:%u:%g:%s:%h:%i:%d:%Y:%U:%G'
-pf_cache='' pf_sums='' pf_ahead=0
+pf_cache='' pf_sums='' pf_ahead=0 pf_stored=''
 
 # CHECK DIFF MODE OWNER GROUP ATIME MTIME: the options of the step that follows.
 # MODE is empty, a decimal number, or `s` and the words of a symbolic mode (see pf_mode).

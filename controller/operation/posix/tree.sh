@@ -26,9 +26,58 @@ pf_item_content() {
   return $pf_status
 }
 
-pf_items_begin() { pf_asked=''; }
+pf_items_begin() { pf_asked='' pf_stored=''; }
 
-pf_items_end() { [ -z "$pf_asked" ] || return 75; }
+# DIGEST PATH ...: saves what the items that follow are going to write or make, all with one sync. DIGEST is that of a
+# file, or `folder`. What this does not fit, the items save by themselves.
+pf_save_ahead() {
+  pf_stored='' pf_temporary=''
+  [ "$pf_check" = 0 ] || return 0
+  while [ $# -ge 2 ]; do
+    pf_digest=$1 pf_at=$2
+    shift 2
+    case $pf_at in *"$pf_nl"* | *"$pf_mark"*) continue ;; esac
+    pf_parent "$pf_at"
+    if [ "$pf_digest" = folder ]; then
+      if [ -e "$pf_at" ] || [ -L "$pf_at" ]; then continue; fi
+      if [ ! -d "$pf_folder" ]; then
+        # One that is made in front of it: its times are new, too.
+        case $pf_stored in *"$pf_nl$pf_folder$pf_mark"*) ;; *) continue ;; esac
+        pf_number=$((pf_number + 1))
+      else
+        pf_point "$pf_at" || return 1
+      fi
+      pf_save_made "$pf_at" "$pf_at" || return 1
+      pf_how=made
+    else
+      pf_stat "$pf_at"
+      case $pf_kind in absent | file) ;; *) continue ;; esac
+      [ -d "$pf_folder" ] || continue
+      pf_point "$pf_at" || return 1
+      pf_temporary_name
+      pf_made=file:$pf_digest
+      pf_save "$pf_at" || return 1
+    fi
+    pf_stored=$pf_stored$pf_nl$pf_at$pf_mark$pf_number:$pf_how$pf_nl
+  done
+  pf_sync
+}
+
+# PATH: whether it was saved ahead: then its number and pf_how.
+pf_was_stored() {
+  case $pf_stored in
+    *"$pf_nl$1$pf_mark"*) ;;
+    *) return 1 ;;
+  esac
+  pf_part=${pf_stored#*"$pf_nl$1$pf_mark"}
+  pf_part=${pf_part%%"$pf_nl"*}
+  pf_ready=${pf_part%%:*} pf_how=${pf_part#*:}
+}
+
+pf_items_end() {
+  pf_stored=''
+  [ -z "$pf_asked" ] || return 75
+}
 
 # PATH: makes it a folder if nothing is there, and leaves a folder as it is.
 pf_ensure() {

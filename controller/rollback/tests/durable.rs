@@ -13,6 +13,7 @@ use crate::operation::attributes::{Attributes, FileMode, FileTime};
 use crate::operation::file::{FileOperation, FileState};
 use crate::operation::put::{PutFile, PutOptions};
 use crate::operation::testing::{SHELLS, bare};
+use crate::operation::tree::{PutTree, TreeEntry};
 use crate::operation::{Content, Mode, Operation, Outcome};
 
 /// Everything below a folder as `find` sees it, inodes and times included.
@@ -114,6 +115,38 @@ fn one_sync_for_a_step_before_anything_changes() {
             steps(&host).into_iter().take(1).map(|mut put| host.shell.run(put.as_mut(), Mode::default()));
         assert!(again.into_iter().all(|outcome| !outcome.changed));
         assert!(!log.path().join("11").exists(), "{shell}: a step that changes nothing");
+    }
+}
+
+#[test]
+fn a_tree_of_many_files_costs_a_sync_for_its_folders_and_one_for_its_files() {
+    for shell in ["dash", "bash"] {
+        let mut host = Host::new(shell);
+        let log = TempDir::new().expect("a temporary folder");
+        watch(&mut host, log.path());
+        fs::create_dir_all(host.path("to/in")).expect("folders");
+        for name in ["to/in/1", "to/3"] {
+            fs::write(host.path(name), "before").expect("a file");
+        }
+        let before = tree(&host.path(""));
+        let entry = |path: &str, content: Option<&str>| TreeEntry {
+            path: path.to_owned(),
+            content: content.map(|text| Arc::new(Content::new(text.as_bytes().to_vec()))),
+            mode: None,
+        };
+        let mut entries = vec![entry("in", None), entry("new", None), entry("new/deep", None)];
+        for folder in ["in", "new", "new/deep"] {
+            entries.extend((0..15).map(|number| entry(&format!("{folder}/{number}"), Some("after"))));
+        }
+        entries.push(entry("3", Some("after")));
+        let outcome = host.run(PutTree::new(host.text("to/"), entries, PutOptions::default(), String::new()));
+        assert!(outcome.changed && !outcome.failed, "{outcome:?}");
+        assert_eq!(fs::read(host.path("to/new/deep/14")).expect("a file"), b"after");
+        let syncs = fs::read_dir(log.path()).expect("readable").count() - 1;
+        assert_eq!(syncs, 2, "{shell}");
+        let outcomes = host.restore();
+        assert!(outcomes.iter().all(|outcome| outcome.changed), "{shell}: {outcomes:?}");
+        assert_eq!(tree(&host.path("")), before, "{shell}");
     }
 }
 
