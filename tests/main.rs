@@ -3,6 +3,7 @@
 
 mod compare;
 mod contract;
+mod crash;
 mod hostile;
 mod rollout;
 mod support;

@@ -15,21 +15,21 @@ use super::terminal::Environment;
 pub(super) struct ApplyArgs {
     /// The playbook (several run one after the other)
     #[arg(required = true, value_name = "PLAYBOOK")]
-    playbooks: Vec<PathBuf>,
+    pub(super) playbooks: Vec<PathBuf>,
     #[command(flatten)]
-    inventory: InventoryArgs,
+    pub(super) inventory: InventoryArgs,
     #[command(flatten)]
-    rollout: RolloutArgs,
+    pub(super) rollout: RolloutArgs,
     /// Change nothing, tell what would change
     #[arg(short = 'C', long, help_heading = "Look first")]
-    check: bool,
+    pub(super) check: bool,
     /// Show differences
     #[arg(short = 'D', long, help_heading = "Look first")]
-    diff: bool,
+    pub(super) diff: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     #[command(flatten)]
-    r#become: BecomeArgs,
+    pub(super) r#become: BecomeArgs,
 }
 
 /// Show what would change, per host, with diffs; changes nothing

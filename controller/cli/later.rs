@@ -20,8 +20,6 @@ pub(super) struct Anything {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Later {
     #[command(hide = true)]
-    Resume(Anything),
-    #[command(hide = true)]
     Preflight(Anything),
     #[command(hide = true)]
     Audit(Anything),
@@ -35,10 +33,6 @@ impl Later {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Resume(_) => not_yet(
-                "paceline resume",
-                "run `paceline apply` again: what is done already is found unchanged; `-l` selects the hosts that are not done",
-            ),
             Self::Preflight(_) => {
                 not_yet("paceline preflight", "`paceline plan` connects and shows what would change")
             }
@@ -173,8 +167,6 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
         for (line, what) in [
-            ("resume latest", "paceline resume"),
-            ("resume --help", "paceline resume"),
             ("preflight -i hosts.yml -l web", "paceline preflight"),
             ("preflight --certificate a.pem --strict", "paceline preflight"),
             ("audit -i hosts.yml --live", "paceline audit"),
@@ -213,7 +205,7 @@ mod tests {
             assert!(!help.contains(word), "{help}");
         }
         let help = Cli::command().render_help().to_string();
-        for word in ["resume", "preflight", "audit", "vault", "schema"] {
+        for word in ["preflight", "audit", "vault", "schema"] {
             assert!(!help.contains(word), "{help}");
         }
     }

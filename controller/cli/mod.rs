@@ -14,6 +14,7 @@ mod load;
 mod lookups;
 mod prune;
 mod recorded;
+mod resume;
 mod rollback;
 mod rollout;
 mod runs;
@@ -47,6 +48,8 @@ enum Command {
     Plan(apply::PlanArgs),
     /// Roll out a playbook
     Apply(apply::ApplyArgs),
+    /// Go on with every host of a run that is not done
+    Resume(resume::ResumeArgs),
     /// Restore what a run changed, newest first
     Rollback(rollback::RollbackArgs),
     /// List runs, show one, read host logs
@@ -101,6 +104,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
     match cli.command {
         Command::Plan(args) => apply::plan(args, global, environment),
         Command::Apply(args) => apply::apply(args, global, environment),
+        Command::Resume(args) => resume::run(args, global, environment),
         Command::Rollback(args) => rollback::run(args, global, environment),
         Command::Runs(args) => {
             let format = match global.output {

@@ -359,7 +359,7 @@ async fn roll_back(
         })
         .collect();
     terminal::raise_file_limit();
-    let record = |id: &str| RunRecord {
+    let record = |id: &str, _: &crate::secrets::Seal| RunRecord {
         run: id.to_owned(),
         started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
         command: "rollback".to_owned(),

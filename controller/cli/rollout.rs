@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
 use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
+use super::resume::{Begun, Resumed};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
@@ -19,15 +20,18 @@ use crate::executor::{
     Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
 use crate::inventory::InventorySource;
-use crate::journal::{NewRun, RunRecord, digests};
+use crate::journal::{RunRecord, digests};
 use crate::plan::{self, BecomeDefaults, FileCache, RunScope};
 use crate::playbook::{self, Playbook};
-use crate::secrets::Masks;
+use crate::secrets::{Masks, Seal};
 use crate::settings::Gathering;
 use crate::template::Engine;
 
 /// Hosts of a whole-fleet target from which on a confirmation is asked.
 const FLEET: usize = 20;
+
+/// Stack of a worker thread: blocks within blocks and handlers are futures within futures. Only what is used takes memory.
+const STACK: usize = 8 << 20;
 
 /// A rollout that was asked for.
 pub(super) struct Request<'a> {
@@ -59,11 +63,34 @@ pub(super) fn run(
         return Ok(0);
     }
     confirm(request, &prepared, environment)?;
+    start(request, prepared, None, global, environment)
+}
+
+/// Goes on with a run.
+pub(super) fn resume(
+    request: &Request<'_>,
+    resumed: Resumed,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    let prepared = prepare_all(request, global, environment)?;
+    resumed.check_inputs(inputs(request, &prepared, environment))?;
+    start(request, prepared, Some(resumed), global, environment)
+}
+
+fn start(
+    request: &Request<'_>,
+    prepared: Prepared,
+    resumed: Option<Resumed>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
         .enable_all()
         .build()?;
-    runtime.block_on(roll_out(request, prepared, global, environment))
+    runtime.block_on(roll_out(request, prepared, resumed, global, environment))
 }
 
 /// Everything that is known before a host is touched.
@@ -259,30 +286,33 @@ fn passwords(
 async fn roll_out(
     request: &Request<'_>,
     prepared: Prepared,
+    resumed: Option<Resumed>,
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
+    let files = inputs(request, &prepared, environment);
     let Prepared { loaded, scope, engine, plays, .. } = prepared;
     let (login_password, become_password) = passwords(request, &loaded)?;
     let masks = masks(&login_password, &become_password, &scope, &engine, &plays);
     let reach = Reach::new(request.connection, &loaded.settings, login_password, environment)?;
     terminal::raise_file_limit();
     let playbooks: Vec<String> = request.playbooks.iter().map(|path| path.display().to_string()).collect();
-    let mut claimant = None;
-    let new = NewRun::create(&global.state_dir, |id| {
-        let record = record(id, request, &loaded, &plays, environment);
-        claimant = (!request.check).then(|| Claimant {
-            run: id.to_owned(),
-            incarnation: record.incarnation,
-            operator: record.operator.clone(),
-            since: record.started_at.clone(),
-            skip_held: request.rollout.skip_held,
-        });
-        record
+    let begun = match resumed {
+        Some(resumed) => resumed.begin()?,
+        None => {
+            let record =
+                |id: &str, seal: &Seal| record(id, seal, request, &loaded, &plays, files, environment);
+            Begun::new(&global.state_dir, record)?
+        }
+    };
+    let folder = begun.folder.clone();
+    let claimant = (!request.check).then(|| Claimant {
+        run: begun.record.run.clone(),
+        incarnation: begun.record.incarnation,
+        operator: terminal::operator(environment),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        skip_held: request.rollout.skip_held,
     });
-    let new = new.map_err(CommandError::failed)?;
-    let journal = new.journal().map_err(CommandError::failed)?;
-    let folder = new.folder.clone();
     let options = RunOptions {
         check: request.check,
         diff: request.diff,
@@ -291,7 +321,9 @@ async fn roll_out(
         exit_code: request.exit_code,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
-    let (emitter, dispatcher) = Dispatcher::start(folder.id().to_owned(), Some(journal), vec![observer]);
+    let past = begun.replay.as_ref().map(|replay| replay.past()).unwrap_or_default();
+    let (emitter, dispatcher) =
+        Dispatcher::go_on(folder.id().to_owned(), Some(begun.journal), vec![observer], past);
     let (canceller, cancel) = cancellation();
     let settings = &loaded.settings.r#become;
     let inventory = loaded.inventory.clone();
@@ -314,6 +346,11 @@ async fn roll_out(
         cancel,
         claimant,
         folder: Some(folder.clone()),
+        replay: begun.replay.map(Arc::new),
+        // What changes nothing cannot be gone on with.
+        seal: Some(begun.seal).filter(|_| !request.check),
+        assume: begun.assume,
+        left_out: begun.left_out,
         masks: Arc::new(masks),
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
         ask: if environment.can_ask && global.output == Output::Human {
@@ -329,7 +366,7 @@ async fn roll_out(
     signals.abort();
     let _ = signals.await;
     let code = show::conclude(dispatcher, screen, options.exit_code(verdict)).await;
-    new.finish();
+    begun.lock.finish();
     code
 }
 
@@ -365,18 +402,50 @@ fn masks(
     Masks::new(values.iter().map(String::as_str))
 }
 
+/// The files that the run is made of: playbooks, roles, inventories, variables. Templates and files that are copied do
+/// not belong to them: to mend one of these is how a failed task is mended.
+fn inputs(request: &Request<'_>, prepared: &Prepared, environment: &Environment) -> Vec<PathBuf> {
+    let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut variables = |folder: Option<&Path>| {
+        let folder = folder.unwrap_or(Path::new("."));
+        files.extend(
+            ["group_vars", "host_vars"]
+                .map(|name| folder.join(name))
+                .into_iter()
+                .filter(|path| path.exists()),
+        );
+    };
+    request.playbooks.iter().for_each(|path| variables(path.parent()));
+    for source in &prepared.loaded.sources {
+        if let InventorySource::Path(path) = source {
+            variables(if path.is_dir() { Some(path) } else { path.parent() });
+        }
+    }
+    files.extend(request.playbooks.iter().cloned());
+    files.extend(prepared.loaded.sources.iter().filter_map(|source| match source {
+        InventorySource::Path(path) => Some(path.clone()),
+        InventorySource::List(_) => None,
+    }));
+    let home = environment.home.as_deref();
+    let named = request.rollout.extra_vars.iter().filter_map(|option| option.trim().strip_prefix('@'));
+    files.extend(named.map(|path| crate::source::expand(path, home)));
+    for play in &prepared.plays {
+        files.extend(play.context.compiled.sources());
+    }
+    files.into_iter().collect()
+}
+
 /// What `run.json` says: what was asked, without any secret.
 fn record(
     id: &str,
+    seal: &Seal,
     request: &Request<'_>,
     loaded: &Loaded,
     plays: &[PreparedPlay],
+    files: Vec<PathBuf>,
     environment: &Environment,
 ) -> RunRecord {
-    let files = loaded.sources.iter().filter_map(|source| match source {
-        InventorySource::Path(path) => Some(path.clone()),
-        InventorySource::List(_) => None,
-    });
+    let arguments = super::resume::seal_arguments(seal, environment);
     let absolute = |path: &PathBuf| environment.folder.join(path);
     RunRecord {
         run: id.to_owned(),
@@ -387,7 +456,8 @@ fn record(
         limit: request.inventory.limit.clone(),
         targets: targets(plays),
         options: terminal::option_names(),
-        digests: digests(request.playbooks.iter().cloned().chain(files)),
+        arguments,
+        digests: digests(files),
         operator: terminal::operator(environment),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         incarnation: 1,

@@ -44,7 +44,7 @@ pub(super) fn reporter(
         diff,
         state_dir: Some(global.state_dir.clone()),
         name_state_dir: global.state_dir != std::path::Path::new(".paceline"),
-        suggest_resume: false,
+        suggest_resume: may_roll_back,
         // The hosts of a lab are gone when it could be followed.
         suggest_rollback: may_roll_back,
         columns: columns.map_or(79, |columns| columns.saturating_sub(1).min(79)),

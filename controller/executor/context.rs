@@ -1,5 +1,6 @@
 //! What workers share: of the run, and of the play.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -10,12 +11,13 @@ use tokio::sync::Semaphore;
 use super::cancel::Cancel;
 use super::dispatcher::Emitter;
 use super::lease::Claimant;
+use super::replay::Replay;
 use super::run::Verdict;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
 use crate::plan::{BecomeDefaults, CompiledPlay, FileCache, PlayScope, RunScope};
 use crate::playbook::Task;
-use crate::secrets::Masks;
+use crate::secrets::{Masks, Seal};
 use crate::source::Node;
 use crate::template::Engine;
 use crate::transport::{Lookup, Target, TransportError};
@@ -41,6 +43,15 @@ impl RunOptions {
         let code = verdict.exit_code();
         if code == 0 && self.exit_code && verdict.changed > 0 { 2 } else { code }
     }
+}
+
+/// What a person says of steps in doubt (`--assume`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Assume {
+    /// They ran, and well.
+    Done,
+    /// They did not run.
+    NotDone,
 }
 
 /// Finds out how to reach a host from its variables.
@@ -77,6 +88,14 @@ pub struct RunContext {
     pub masks: Arc<Masks>,
     /// How to reach hosts.
     pub targets: Box<Targets>,
+    /// What earlier incarnations of the run left, when it is resumed.
+    pub replay: Option<Arc<Replay>>,
+    /// What seals results that hold secrets, in a run that may be resumed.
+    pub seal: Option<Arc<Seal>>,
+    /// Hosts that a resumed run leaves alone.
+    pub left_out: HashSet<String>,
+    /// What to take for true of steps of which it is not known whether they ran.
+    pub assume: Option<Assume>,
     /// How to ask the person at the terminal (`pause`); nothing without one.
     pub ask: Option<Box<Ask>>,
 }
@@ -85,6 +104,8 @@ pub struct RunContext {
 pub struct PlayContext {
     /// Name of the play.
     pub name: String,
+    /// Its number in the run, from 0.
+    pub number: usize,
     /// Folder of the playbook.
     pub directory: PathBuf,
     /// Variables of the play.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, EventKind};
 use super::fold::RecapFold;
-use crate::journal::JournalWriter;
+use crate::journal::{JournalWriter, Kept};
 
 /// Events that wait for the dispatcher before senders have to wait.
 const QUEUE: usize = 4096;
@@ -53,11 +53,23 @@ pub struct Draft {
     pub step: Option<u64>,
     /// What happened.
     pub kind: EventKind,
+    /// What the journal keeps with it.
+    pub kept: Option<Box<Kept>>,
 }
 
 enum Message {
     Emit(Box<Draft>),
     Commit(oneshot::Sender<Result<(), JournalFailed>>),
+    Written(oneshot::Sender<Result<(), JournalFailed>>),
+}
+
+/// The events of earlier incarnations of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Number of the last one.
+    pub seq: u64,
+    /// What they add up to.
+    pub recap: RecapFold,
 }
 
 /// Hands events to the dispatcher.
@@ -71,6 +83,7 @@ impl std::fmt::Debug for Message {
         match self {
             Self::Emit(draft) => draft.fmt(f),
             Self::Commit(_) => f.write_str("Commit"),
+            Self::Written(_) => f.write_str("Written"),
         }
     }
 }
@@ -78,12 +91,12 @@ impl std::fmt::Debug for Message {
 impl Emitter {
     /// Emits an event that concerns no host.
     pub async fn emit(&self, kind: EventKind) {
-        self.draft(Draft { host: None, task: None, step: None, kind }).await;
+        self.draft(Draft { host: None, task: None, step: None, kind, kept: None }).await;
     }
 
     /// Emits an event of a host.
     pub async fn host(&self, host: &Arc<str>, kind: EventKind) {
-        self.draft(Draft { host: Some(host.clone()), task: None, step: None, kind }).await;
+        self.draft(Draft { host: Some(host.clone()), task: None, step: None, kind, kept: None }).await;
     }
 
     /// Emits an event.
@@ -97,9 +110,24 @@ impl Emitter {
     /// # Errors
     /// The journal could not be written, now or earlier.
     pub async fn commit(&self) -> Result<(), JournalFailed> {
+        self.ask(Message::Commit).await
+    }
+
+    /// Waits until everything emitted so far is in the hands of the system: a killed controller does not lose it.
+    ///
+    /// # Errors
+    /// The journal could not be written, now or earlier.
+    pub async fn written(&self) -> Result<(), JournalFailed> {
+        self.ask(Message::Written).await
+    }
+
+    async fn ask(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<(), JournalFailed>>) -> Message,
+    ) -> Result<(), JournalFailed> {
         let (sender, receiver) = oneshot::channel();
         let gone = || JournalFailed { reason: "the dispatcher ended".to_owned() };
-        self.sender.send(Message::Commit(sender)).await.map_err(|_| gone())?;
+        self.sender.send(message(sender)).await.map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())?
     }
 }
@@ -118,17 +146,27 @@ impl Dispatcher {
         journal: Option<JournalWriter>,
         observers: Vec<Box<dyn Observer>>,
     ) -> (Emitter, Self) {
+        Self::go_on(run, journal, observers, Past::default())
+    }
+
+    /// Starts the dispatcher of a run that goes on after `past`.
+    pub fn go_on(
+        run: String,
+        journal: Option<JournalWriter>,
+        observers: Vec<Box<dyn Observer>>,
+        past: Past,
+    ) -> (Emitter, Self) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let syncs = Arc::new(AtomicU64::new(0));
         let state = State {
             run,
-            seq: 0,
+            seq: past.seq,
             journal,
             observers,
             failed: None,
             syncs: syncs.clone(),
             unwritten: false,
-            recap: RecapFold::default(),
+            recap: past.recap,
         };
         let thread = std::thread::spawn(move || state.run(receiver));
         (Emitter { sender }, Self { thread, syncs })
@@ -151,6 +189,14 @@ impl Dispatcher {
     }
 }
 
+/// Who waits for what was taken to be written.
+#[derive(Default)]
+struct Waiting {
+    replies: Vec<oneshot::Sender<Result<(), JournalFailed>>>,
+    /// Whether one of them waits for the disk.
+    durable: bool,
+}
+
 struct State {
     run: String,
     seq: u64,
@@ -164,16 +210,17 @@ struct State {
 
 impl State {
     fn run(mut self, mut receiver: mpsc::Receiver<Message>) -> Result<(), JournalFailed> {
-        let mut commits = Vec::new();
+        let mut waiting = Waiting::default();
         while let Some(message) = receiver.blocking_recv() {
-            self.take(message, &mut commits);
+            self.take(message, &mut waiting);
             while let Ok(message) = receiver.try_recv() {
-                self.take(message, &mut commits);
+                self.take(message, &mut waiting);
             }
-            self.settle(!commits.is_empty());
-            for commit in commits.drain(..) {
-                let _ = commit.send(self.failed.clone().map_or(Ok(()), Err));
+            self.settle(waiting.durable);
+            for reply in waiting.replies.drain(..) {
+                let _ = reply.send(self.failed.clone().map_or(Ok(()), Err));
             }
+            waiting.durable = false;
         }
         self.settle(true);
         for observer in &mut self.observers {
@@ -182,17 +229,22 @@ impl State {
         self.failed.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, message: Message, commits: &mut Vec<oneshot::Sender<Result<(), JournalFailed>>>) {
+    fn take(&mut self, message: Message, waiting: &mut Waiting) {
         match message {
             Message::Emit(draft) => self.emit(*draft),
-            Message::Commit(reply) => commits.push(reply),
+            Message::Commit(reply) => {
+                waiting.durable = true;
+                waiting.replies.push(reply);
+            }
+            Message::Written(reply) => waiting.replies.push(reply),
         }
     }
 
     fn emit(&mut self, mut draft: Draft) {
         self.seq += 1;
-        if let EventKind::RunStarted { hosts, .. } = &draft.kind {
+        if let EventKind::RunStarted { hosts, again, .. } = &draft.kind {
             self.recap.begin(hosts);
+            self.recap.again(again);
         }
         if let Some(host) = &draft.host {
             self.recap.host_event(host, &draft.kind);
@@ -213,6 +265,7 @@ impl State {
             task: draft.task.as_deref().map(str::to_owned),
             step: draft.step,
             kind: draft.kind,
+            kept: draft.kept,
         };
         if let Some(journal) = &mut self.journal {
             self.unwritten = true;
@@ -220,7 +273,7 @@ impl State {
                 self.failed.get_or_insert(JournalFailed { reason: error.to_string() });
             }
         }
-        let event = Arc::new(event);
+        let event = Arc::new(Event { kept: None, ..event });
         for observer in &mut self.observers {
             observer.event(&event);
         }

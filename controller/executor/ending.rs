@@ -9,7 +9,11 @@ use super::worker::{Condition, Stop, Worker};
 pub(super) fn worse(before: Result<(), Stop>, after: Result<(), Stop>) -> Result<(), Stop> {
     match (before, after) {
         (Ok(()), after) => after,
-        (Err(_), after @ Err(Stop::Unreachable { .. } | Stop::Held { .. } | Stop::Cancelled)) => after,
+        (
+            Err(_),
+            after
+            @ Err(Stop::Unreachable { .. } | Stop::Held { .. } | Stop::InDoubt { .. } | Stop::Cancelled),
+        ) => after,
         (Err(Stop::Wave), after @ Err(Stop::Failed | Stop::FailedElsewhere)) => after,
         (before, _) => before,
     }
@@ -43,6 +47,10 @@ impl Worker<'_> {
                     EventKind::HostFinished { status: HostStatus::Unreachable, message, hint },
                 )
             }
+            Err(Stop::InDoubt { message, hint }) => {
+                let (message, hint) = (Some(message), Some(hint));
+                (Condition::InDoubt, EventKind::HostFinished { status: HostStatus::InDoubt, message, hint })
+            }
             Err(Stop::Held { message, hint }) => {
                 let (status, message) = (HostStatus::Held, Some(message));
                 (Condition::Held, EventKind::HostFinished { status, message, hint })
@@ -55,7 +63,10 @@ impl Worker<'_> {
         };
         self.host.condition = condition;
         self.host.ended = true;
-        let failed = matches!(condition, Condition::Failed | Condition::Unreachable | Condition::Held);
+        let failed = matches!(
+            condition,
+            Condition::Failed | Condition::Unreachable | Condition::Held | Condition::InDoubt
+        );
         if failed {
             self.play.scope.participants.remove([&self.host.name]);
         }

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::reached::Reached;
+use crate::journal::Kept;
 use crate::secrets::Masks;
 
 /// One event, one line of `journal.jsonl` and of `--output json`.
@@ -28,6 +29,9 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+    /// What the journal alone keeps with it, for `resume`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Box<Kept>>,
 }
 
 /// What happened.
@@ -46,6 +50,12 @@ pub enum EventKind {
         check: bool,
         /// Hosts at work at once.
         forks: usize,
+        /// How often the run was started: left out the first time, 2 and more for `resume`.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        incarnation: u64,
+        /// Targets that are tried again, or go on, in a resumed run. Their failures do not count any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<String>,
     },
     /// A play starts.
     PlayStarted {
@@ -311,6 +321,15 @@ pub struct Recap {
     pub ignored: u64,
     /// Rollback points that were restored.
     pub rolled_back: u64,
+}
+
+fn first() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_first(incarnation: &u64) -> bool {
+    *incarnation <= 1
 }
 
 /// A count that is left out of the line when it is nothing.

@@ -20,8 +20,9 @@ pub struct RecapFold {
 impl RecapFold {
     /// Takes the next event.
     pub fn event(&mut self, event: &Event) {
-        if let EventKind::RunStarted { hosts, .. } = &event.kind {
+        if let EventKind::RunStarted { hosts, again, .. } = &event.kind {
             self.begin(hosts);
+            self.again(again);
         }
         if let Some(host) = &event.host {
             self.host_event(host, &event.kind);
@@ -32,6 +33,14 @@ impl RecapFold {
     pub fn begin(&mut self, targets: &[String]) {
         for host in targets {
             self.of(host);
+        }
+    }
+
+    /// These hosts are tried again: that they failed or were unreachable does not count any more.
+    pub fn again(&mut self, hosts: &[String]) {
+        for host in hosts {
+            let recap = self.of(host);
+            (recap.failed, recap.unreachable) = (0, 0);
         }
     }
 

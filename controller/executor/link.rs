@@ -14,6 +14,7 @@ use super::dispatcher::{Emitter, JournalFailed};
 use super::evaluate::Evaluator;
 use super::event::EventKind;
 use super::lease::{self, Beside, Lease, lease_seconds};
+use super::ledger::Ledger;
 use super::reached::Reached;
 use super::worker::HostState;
 use crate::hostlog::percent_encode_host;
@@ -98,6 +99,10 @@ pub(super) struct OpenShell {
     remote_login: paceline_remote::Login,
     nonce: Nonce,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// What the host's ledger said when it was looked at.
+    pub ledger: Option<Arc<Ledger>>,
+    /// How many programs have read from the host beside the pipeline.
+    pub readers: u64,
     lease: Option<Lease>,
 }
 
@@ -110,6 +115,8 @@ pub(super) struct PointsPlace {
     pub run: String,
     /// The host, percent-encoded.
     pub host: String,
+    /// Whether the steps are noted in the host's ledger: those of a run that changes nothing are not.
+    pub ledger: bool,
 }
 
 /// The connection of one host.
@@ -181,8 +188,9 @@ impl Link {
         let password = password.map(|password| Zeroizing::new(password.expose_secret().as_bytes().to_vec()));
         let process = self.connection()?.exec(&paceline_remote::command_line(&nonce, &session_login)).await?;
         let points = operation::open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
+        let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
         let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
-        let library = [operation::library(), &points, "\n", &take, "\n"].concat();
+        let library = [operation::library(), &points, "\n", ledger, "\n", &take, "\n"].concat();
         let (waiting, waits) = mpsc::unbounded_channel();
         let starting = paceline_remote::start(
             Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
@@ -205,6 +213,8 @@ impl Link {
             remote_login: session_login,
             nonce,
             password,
+            ledger: None,
+            readers: 0,
             lease,
         });
         self.shells.last_mut().ok_or(LinkError::Closed)
@@ -316,7 +326,9 @@ impl Link {
             Ok(value.as_ref().and_then(|value| value.as_str()).map(str::to_owned))
         };
         let base = text("paceline_base")?;
-        let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0) };
+        let ledger = !run.options.check;
+        let points =
+            PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0), ledger };
         let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
         let link = Self { become_program, ..Self::new(target, points) };
         Ok(match &run.claimant {
@@ -359,10 +371,11 @@ impl Link {
         Ok(())
     }
 
-    /// Closes shells and connection in order.
-    pub(super) async fn close(&mut self) {
+    /// Closes shells and connection in order. With `forget` all results are in safety here, and the host need not keep
+    /// them.
+    pub(super) async fn close(&mut self, forget: bool) {
         for shell in self.shells.drain(..) {
-            let _ = tokio::time::timeout(Duration::from_secs(2), shell.handle.close()).await;
+            let _ = tokio::time::timeout(Duration::from_secs(2), shell.handle.close(forget)).await;
         }
         if let Some(connection) = self.connection.take() {
             let _ = tokio::time::timeout(Duration::from_secs(2), connection.close()).await;

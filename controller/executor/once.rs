@@ -10,6 +10,7 @@ use super::evaluate::{EvaluateError, Item, Settled};
 use super::event::{EventKind, Status};
 use super::wave::Shared;
 use super::worker::{Stop, Worker};
+use crate::journal::{Kept, KeptResult};
 use crate::plan::CompiledTask;
 use crate::template::Binding;
 
@@ -25,6 +26,15 @@ impl Worker<'_> {
         }
         // Whatever is lost from here on is lost by this task.
         self.drain().await?;
+        let at = self.next_place(task);
+        if let Some(message) = self.was_unreachable(&at) {
+            self.passed(task);
+            if let Some(register) = &task.task.register {
+                let value = json!({"changed": false, "msg": message, "unreachable": true});
+                self.evaluator().learn(register, value);
+            }
+            return Ok(());
+        }
         let name = settled.name.clone();
         match self.run_task(task, settled).await {
             Err(Stop::Unreachable { message, .. }) => {
@@ -32,6 +42,11 @@ impl Worker<'_> {
                     let value = json!({"changed": false, "msg": message, "unreachable": true});
                     self.evaluator().learn(register, value);
                 }
+                self.passed(task);
+                let value = json!({"msg": message, "unreachable": true});
+                let value = value.as_object().cloned().unwrap_or_default();
+                let kept = KeptResult { value, ..KeptResult::default() };
+                let kept = Kept { items: vec![Some(kept)], ..Kept::place(at) };
                 let event = EventKind::TaskFinished {
                     status: Status::Ignored,
                     changed: false,
@@ -40,7 +55,7 @@ impl Worker<'_> {
                     handler: self.in_handlers,
                     place: None,
                 };
-                self.host.sink.task_event(&name, event).await;
+                self.host.sink.finished(None, &name, event, kept, false).await;
                 Ok(())
             }
             other => other,
@@ -65,7 +80,9 @@ impl Worker<'_> {
         settled: Settled,
         ordinal: usize,
     ) -> Result<(), Stop> {
-        if self.wave.elects(self.key(), ordinal, self.order) {
+        let at = self.next_place(task);
+        let before = self.run.replay.as_ref().and_then(|replay| replay.did_for_all(self.order, &at));
+        if self.wave.elects(self.key(), ordinal, self.order, before) {
             let known = self.values();
             let result = self.run_or_ignore(task, settled).await;
             let result = match result {

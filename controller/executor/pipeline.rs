@@ -14,7 +14,8 @@ use paceline_remote::{CloseReason, Group, ShellEvent, Step};
 use super::lease;
 use super::link::{LinkError, OpenShell};
 use super::sink::{Sink, StepLabel};
-use crate::operation::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, probe_ahead};
+use crate::journal::Position;
+use crate::operation::{Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply, probe_ahead};
 use crate::shell;
 
 /// Steps that may be ahead of their results.
@@ -57,6 +58,10 @@ pub(super) struct Flight {
     sent: Option<Instant>,
     begun: Option<Instant>,
     content_sent: bool,
+    /// How many programs of the operation began before this one.
+    programs: u64,
+    /// What an attempt that was cut off has done, for a step that is repeated.
+    carried: Option<Carried>,
     /// Whether the operation had more to say than its first program.
     asked: bool,
 }
@@ -74,6 +79,8 @@ pub(super) enum Next {
 pub(super) struct Landed {
     pub ticket: Ticket,
     pub step: u64,
+    /// Where it stands in the run.
+    pub at: Position,
     pub outcome: Outcome,
     pub rc: Option<i32>,
     pub duration_ms: u64,
@@ -91,6 +98,7 @@ impl Landed {
         Self {
             ticket: Ticket { slot: 0, item: usize::MAX },
             step: 0,
+            at: Position::default(),
             outcome,
             rc: None,
             duration_ms: 0,
@@ -128,8 +136,22 @@ impl Flight {
             sent: None,
             begun: None,
             content_sent: false,
+            programs: 0,
+            carried: None,
             asked: false,
         }
+    }
+
+    /// Goes on with a program that is not the operation's first one, because `programs` of them are over.
+    pub(super) fn continued(mut self, program: Program, programs: u64) -> Self {
+        (self.program, self.programs, self.asked) = (program, programs, true);
+        self
+    }
+
+    /// Adds what an attempt that was cut off has done.
+    pub(super) fn carrying(mut self, carried: Carried) -> Self {
+        self.carried = Some(carried);
+        self
     }
 
     /// Ends the step after `timeout`, unless its program has a shorter limit of its own.
@@ -159,6 +181,23 @@ impl Flight {
 
     fn bytes(&self) -> usize {
         self.program.text.len() + self.program.payload.as_ref().map_or(0, |payload| payload.bytes().len())
+    }
+}
+
+/// What an attempt that was cut off has done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carried {
+    /// Whether it changed something.
+    pub changed: bool,
+    /// Points that it saved.
+    pub points: Vec<Point>,
+}
+
+impl Carried {
+    /// Adds it to the outcome of the attempt that came to an end.
+    pub(super) fn add_to(self, outcome: &mut Outcome) {
+        outcome.changed |= self.changed && !outcome.failed;
+        outcome.points.splice(0..0, self.points);
     }
 }
 
@@ -237,6 +276,7 @@ impl Pipeline {
                     payload: flight.program.payload.clone().map(shared_bytes),
                     timeout: flight.program.timeout,
                     group: flight.group,
+                    name: Some(format!("{}.{}", flight.step, flight.programs + 1)),
                 });
             }
             if changes {
@@ -414,6 +454,7 @@ impl Pipeline {
             Progress::Again(program) => {
                 let wanted = program.content && !flight.mode.eager;
                 flight.program = program;
+                flight.programs += 1;
                 flight.asked = true;
                 flight.limit(flight.task_limit);
                 self.next_epoch(index);
@@ -421,8 +462,11 @@ impl Pipeline {
                     self.expect_missing(index + 1);
                 }
             }
-            Progress::Done(outcome) => {
-                let Some(flight) = self.flights.remove(index) else { return };
+            Progress::Done(mut outcome) => {
+                let Some(mut flight) = self.flights.remove(index) else { return };
+                if let Some(carried) = flight.carried.take() {
+                    carried.add_to(&mut outcome);
+                }
                 match flight.group {
                     Group::Alone => {
                         if status != 0 {
@@ -441,6 +485,7 @@ impl Pipeline {
                 self.landed.push_back(Landed {
                     ticket: flight.ticket,
                     step: flight.step,
+                    at: flight.label.at,
                     outcome,
                     rc,
                     duration_ms,
@@ -480,7 +525,7 @@ async fn sleep_until(limit: Option<Instant>) {
 }
 
 /// Takes the last lines of a command's output: standard error if there is any, else standard output.
-fn tail(reply: &Reply) -> Vec<String> {
+pub(super) fn tail(reply: &Reply) -> Vec<String> {
     const LINES: usize = 10;
     const BYTES: usize = 4096;
     let bytes = if reply.stderr.is_empty() { &reply.stdout } else { &reply.stderr };

@@ -63,7 +63,11 @@ pub fn prepare(
     for playbook in playbooks {
         for play in &playbook.plays {
             let preparing = Preparing { play, scope, engine, selection, diagnostics: &mut diagnostics };
-            plays.extend(preparing.prepare());
+            let number = plays.len();
+            plays.extend(preparing.prepare().map(|mut prepared| {
+                prepared.context.number = number;
+                prepared
+            }));
         }
     }
     (plays, diagnostics)
@@ -164,6 +168,7 @@ impl Preparing<'_> {
         Some(PreparedPlay {
             context: PlayContext {
                 name,
+                number: 0,
                 directory: self.play.directory.clone(),
                 scope,
                 compiled,

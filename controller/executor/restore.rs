@@ -20,7 +20,7 @@ use super::run::Verdict;
 use super::sink::{Sink, StepLabel};
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
-use crate::journal::RunFolder;
+use crate::journal::{Position, RunFolder};
 use crate::operation::{Mode, Point};
 use crate::plan::Login;
 use crate::rollback::RestorePoint;
@@ -72,6 +72,8 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
             hosts: hosts.iter().map(|host| host.name.to_string()).collect(),
             check: false,
             forks: restore.forks,
+            incarnation: 1,
+            again: Vec::new(),
         })
         .await;
     let permits = Arc::new(Semaphore::new(restore.forks));
@@ -134,7 +136,12 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     let restored = match target {
         Err(error) => Err(error.into()),
         Ok(target) => {
-            let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
+            let place = PointsPlace {
+                base,
+                run: restore.of.clone(),
+                host: percent_encode_host(&name.0),
+                ledger: false,
+            };
             let claim = restore.claimant.on(&name, lease);
             let mut link = Link::new(target, place).leasing(claim, restore.emitter.clone());
             let work = restore_points(&restore.cancel, &mut link, &mut sink, points, password.as_ref());
@@ -146,7 +153,7 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
                 Some(Err(error)) => Some(Err(link.reason(error).await)),
                 restored => restored,
             };
-            link.close().await;
+            link.close(false).await;
             match restored {
                 Some(restored) => restored,
                 None => return HostStatus::Cancelled,
@@ -193,6 +200,7 @@ pub(super) async fn restore_points(
             module: "rollback".to_owned(),
             item: Some(point.path.clone()),
             hidden: false,
+            at: Position::default(),
         };
         let ticket = Ticket { slot: step, item: 0 };
         let mode = Mode::default();

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::context::{PlayContext, RunContext};
 use super::event::{EventKind, HostStatus, NOT_STARTED};
 use super::prepare::PreparedPlay;
+use super::replay::HostReplay;
 use super::sink::Sink;
 use super::wave::{Budget, Wave, WaveStop};
 use super::worker::{Condition, HostState, Worker};
@@ -62,6 +63,7 @@ pub async fn execute(
 ) -> Verdict {
     let start = Instant::now();
     let mut fleet = Fleet::of(&run, &plays);
+    let again = fleet.again(&run);
     run.emitter
         .emit(EventKind::RunStarted {
             command: command.to_owned(),
@@ -69,6 +71,8 @@ pub async fn execute(
             hosts: fleet.hosts.keys().map(|host| host.to_string()).collect(),
             check: run.options.check,
             forks: run.options.forks,
+            incarnation: run.replay.as_ref().map_or(1, |replay| replay.incarnation() + 1),
+            again,
         })
         .await;
     let last = plays.len().saturating_sub(1);
@@ -100,16 +104,20 @@ impl Fleet {
                 hosts.entry(host.clone()).or_insert_with(|| {
                     let masks = (*run.masks).clone();
                     let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks);
+                    let replay = run.replay.as_ref().and_then(|replay| replay.host(&host.0)).cloned();
+                    let left_out = run.left_out.contains(&*host.0);
+                    let status = replay.as_ref().and_then(HostReplay::status);
                     Some(HostState {
                         name: host.clone(),
                         learned: run.scope.facts.of(host),
                         link: None,
-                        sink,
-                        condition: Condition::Active,
-                        steps: 0,
+                        sink: sink.keeping(run.seal.clone()),
+                        condition: if left_out { Condition::left(status) } else { Condition::Active },
+                        steps: replay.as_ref().map_or(0, HostReplay::last_step),
                         changed: false,
                         eager: false,
-                        ended: false,
+                        ended: left_out || status == Some(HostStatus::Ok),
+                        replay: replay.map(Arc::new),
                     })
                 });
             }
@@ -118,6 +126,15 @@ impl Fleet {
         let inventory = &run.scope.inventory.hosts;
         hosts.sort_by_cached_key(|host: &HostName, _| inventory.get_index_of(host).unwrap_or(usize::MAX));
         Self { hosts, last_play, stopped: false }
+    }
+
+    /// The hosts that a resumed run goes on with or tries again.
+    fn again(&self, run: &RunContext) -> Vec<String> {
+        if run.replay.is_none() {
+            return Vec::new();
+        }
+        let open = self.hosts.values().flatten().filter(|state| !state.ended);
+        open.map(|state| state.name.to_string()).collect()
     }
 
     fn is_active(&self, host: &HostName) -> bool {
@@ -197,10 +214,8 @@ impl Fleet {
             workers.spawn(async move {
                 let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
                 if is_last || state.condition != Condition::Active {
-                    if let Some(mut link) = state.link.take() {
-                        link.close().await;
-                    }
-                    if state.condition == Condition::Active {
+                    state.part().await;
+                    if state.condition == Condition::Active && !state.ended {
                         state.ended = true;
                         let status = HostStatus::Ok;
                         let event = EventKind::HostFinished { status, message: None, hint: None };
@@ -239,9 +254,7 @@ impl Fleet {
     async fn finish(mut self, run: &RunContext, start: Instant) -> Verdict {
         let mut verdict = Verdict { cancelled: run.cancel.level() > 0, ..Verdict::default() };
         for state in self.hosts.values_mut().flatten() {
-            if let Some(mut link) = state.link.take() {
-                link.close().await;
-            }
+            state.part().await;
             if !state.ended {
                 let stopped = verdict.cancelled || self.stopped;
                 let (status, message) = match stopped {

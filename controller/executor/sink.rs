@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
 use crate::hostlog::{HostLog, HostLogError, OutputStream};
-use crate::secrets::Masks;
+use crate::journal::{Kept, Position};
+use crate::secrets::{Masks, Seal};
 
 /// What is shown of a step.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub(super) struct StepLabel {
     pub item: Option<String>,
     /// `no_log`: its output reaches nothing.
     pub hidden: bool,
+    /// Where the step stands in the run.
+    pub at: Position,
 }
 
 /// Events and output of one host.
@@ -26,12 +29,20 @@ pub(super) struct Sink {
     masks: Masks,
     log: Option<HostLog>,
     broken: bool,
+    /// What seals results; without one nothing is kept for `resume`.
+    seal: Option<Arc<Seal>>,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false }
+        Self { emitter, host, folder, masks, log: None, broken: false, seal: None }
+    }
+
+    /// Keeps results for `resume`, those with a secret in them sealed.
+    #[must_use]
+    pub(super) fn keeping(self, seal: Option<Arc<Seal>>) -> Self {
+        Self { seal, ..self }
     }
 
     /// Closes the log's file until something is written again.
@@ -53,11 +64,33 @@ impl Sink {
 
     pub(super) async fn step_started(&mut self, step: u64, label: &StepLabel) {
         let kind = EventKind::StepStarted { item: label.item.clone(), module: label.module.clone() };
-        self.emit(Some(label.task.clone()), Some(step), kind).await;
+        let kept = self.keep(Kept::place(label.at), false);
+        self.emit_kept(Some(label.task.clone()), Some(step), kind, kept).await;
     }
 
     pub(super) async fn step_finished(&mut self, step: u64, task: &Arc<str>, kind: EventKind) {
         self.emit(Some(task.clone()), Some(step), kind).await;
+    }
+
+    /// A step or task is over, and its result is kept; `hidden` for `no_log`.
+    pub(super) async fn finished(
+        &mut self,
+        step: Option<u64>,
+        task: &Arc<str>,
+        kind: EventKind,
+        kept: Kept,
+        hidden: bool,
+    ) {
+        let kept = self.keep(kept, hidden);
+        self.emit_kept(Some(task.clone()), step, kind, kept).await;
+    }
+
+    /// Seals what must not be read in passing.
+    fn keep(&self, kept: Kept, hidden: bool) -> Option<Box<Kept>> {
+        let seal = self.seal.as_ref()?;
+        let secret = |text: String| matches!(self.masks.mask(&text), std::borrow::Cow::Owned(_));
+        let sealed = kept.text().is_some_and(|text| hidden || secret(text));
+        Some(Box::new(if sealed { kept.seal(seal) } else { kept }))
     }
 
     /// Takes output of a step; it is in the host log when this returns.
@@ -73,6 +106,15 @@ impl Sink {
         };
         if let Err(error) = written {
             self.give_up(error.to_string()).await;
+        }
+    }
+
+    /// Takes output that reached an earlier incarnation in part or not at all.
+    pub(super) async fn output_again(&mut self, label: &StepLabel, reply: &crate::operation::Reply) {
+        for (stderr, bytes) in [(false, &reply.stdout), (true, &reply.stderr)] {
+            if !bytes.is_empty() {
+                self.output(label, stderr, bytes).await;
+            }
         }
     }
 
@@ -100,7 +142,22 @@ impl Sink {
         self.emitter.commit().await
     }
 
+    /// Waits until everything emitted so far has been handed to the system, so that a killed controller does not lose it.
+    pub(super) async fn written(&self) -> Result<(), JournalFailed> {
+        self.emitter.written().await
+    }
+
     async fn emit(&mut self, task: Option<Arc<str>>, step: Option<u64>, kind: EventKind) {
+        self.emit_kept(task, step, kind, None).await;
+    }
+
+    async fn emit_kept(
+        &mut self,
+        task: Option<Arc<str>>,
+        step: Option<u64>,
+        kind: EventKind,
+        kept: Option<Box<Kept>>,
+    ) {
         let event = Event {
             seq: 0,
             at: super::dispatcher::now(),
@@ -109,6 +166,7 @@ impl Sink {
             task: task.as_deref().map(str::to_owned),
             step,
             kind,
+            kept: None,
         };
         let written = match self.log() {
             Ok(Some(log)) => log.event(&event),
@@ -120,7 +178,7 @@ impl Sink {
         }
         let mut kind = event.kind;
         kind.mask(&self.masks);
-        self.emitter.draft(Draft { host: Some(self.host.clone()), task, step, kind }).await;
+        self.emitter.draft(Draft { host: Some(self.host.clone()), task, step, kind, kept }).await;
     }
 
     fn log(&mut self) -> Result<Option<&mut HostLog>, HostLogError> {
@@ -135,6 +193,6 @@ impl Sink {
         self.broken = true;
         self.log = None;
         let kind = EventKind::Warning { message: format!("{message}; this host goes on without a log") };
-        self.emitter.draft(Draft { host: Some(self.host.clone()), task: None, step: None, kind }).await;
+        self.emitter.host(&self.host, kind).await;
     }
 }

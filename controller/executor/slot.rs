@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::evaluate::{Item, Settled};
 use super::event::Status;
+use crate::journal::{KeptResult, Position};
 use crate::operation::{Diff, Outcome};
 use crate::plan::CompiledTask;
 
@@ -18,12 +19,16 @@ pub(super) struct ItemResult {
     pub skipped: bool,
     /// Last lines of a command's output.
     pub tail: Vec<String>,
+    /// Whether it came from a step, whose event keeps it for `resume`.
+    pub of_step: bool,
 }
 
 /// A task that has started on a host and is not over.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub id: u64,
+    /// Where it stands in the run.
+    pub at: Position,
     pub task: Arc<CompiledTask>,
     pub settled: Settled,
     pub looped: bool,
@@ -72,7 +77,7 @@ impl Slot {
         if failed {
             value.insert("failed".into(), json!(true));
         }
-        ItemResult { value, changed, failed, skipped, tail: tail.unwrap_or_default() }
+        ItemResult { value, changed, failed, skipped, tail: tail.unwrap_or_default(), of_step: false }
     }
 
     /// Says why the task failed, in a line or a few.
@@ -102,6 +107,25 @@ impl Slot {
 }
 
 impl ItemResult {
+    /// What is kept for `resume`; `whole` where something may read its fields.
+    pub(super) fn keep(&self, whole: bool) -> KeptResult {
+        let value = if whole || self.failed { self.value.clone() } else { Map::new() };
+        let (changed, failed, skipped) = (self.changed, self.failed, self.skipped);
+        KeptResult { changed, failed, skipped, value, facts: Map::new() }
+    }
+
+    /// Makes a result of what was kept.
+    pub(super) fn of_kept(kept: &KeptResult, of_step: bool) -> Self {
+        let KeptResult { changed, failed, skipped, .. } = *kept;
+        let mut value = kept.value.clone();
+        value.entry("changed").or_insert(json!(changed));
+        value.entry("failed").or_insert(json!(failed));
+        if skipped {
+            value.entry("skipped").or_insert(json!(true));
+        }
+        Self { value, changed, failed, skipped, tail: Vec::new(), of_step }
+    }
+
     /// Makes the result of an operation.
     pub(super) fn of_outcome(outcome: &Outcome, tail: Vec<String>) -> Self {
         let mut value = outcome.result.clone();
@@ -117,7 +141,8 @@ impl ItemResult {
         if !outcome.diff.is_empty() {
             value.entry("diff").or_insert_with(|| outcome.diff.iter().map(diff_value).collect());
         }
-        Self { value, changed: outcome.changed, failed: outcome.failed, skipped: outcome.skipped, tail }
+        let (changed, failed, skipped) = (outcome.changed, outcome.failed, outcome.skipped);
+        Self { value, changed, failed, skipped, tail, of_step: true }
     }
 
     /// Makes a failure with a message.
@@ -146,7 +171,7 @@ impl ItemResult {
         let mut value = value;
         value.entry("changed").or_insert(json!(false));
         value.entry("failed").or_insert(json!(false));
-        Self { value, changed, failed, skipped, tail: Vec::new() }
+        Self { value, changed, failed, skipped, ..Self::default() }
     }
 
     /// Sets the verdict of `changed_when` or `failed_when`.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
+use super::evaluate::{EvaluateError, Item, Settled};
 use super::event::{EventKind, Status};
-use super::pipeline::{Flight, Landed, Ticket};
+use super::pipeline::{Landed, Ticket};
+use super::recover::Start;
 use super::slot::{ItemResult, Slot};
 use super::worker::{Stop, Worker};
+use crate::journal::{Kept, KeptResult};
 use crate::module::Work;
 use crate::operation::Operation;
 use crate::plan::{CompiledTask, Login};
@@ -79,7 +81,8 @@ impl Worker<'_> {
         self.open_slot(task, settled.clone(), looped.then_some(count));
         let mut unfinished_group = false;
         for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
+            (self.item, self.attempt) = (index, 0);
+            if index > 0 && !self.is_kept(task) {
                 self.pause_between(task, &item).await?;
             }
             let group = match (looped, index + 1 == count) {
@@ -151,6 +154,10 @@ impl Worker<'_> {
                 Some(label.unwrap_or_default())
             }
         };
+        if let Some(result) = self.kept_result(task, &item).await? {
+            self.add(item, label, Some(result));
+            return Ok(false);
+        }
         let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &item, &[]));
         match when {
             Ok(Ok(())) => {}
@@ -205,15 +212,20 @@ impl Worker<'_> {
             return Ok(());
         }
         let ticket = self.ticket();
-        let step = self.next_step();
-        let step_label = Self::step_label(settled, task.task.module, label.as_deref());
-        let mode = Evaluator::mode(settled, self.host.eager);
-        let mut flight =
-            Flight::new(ticket, step, step_label, operation, mode, group, settled.exports.clone());
-        flight.limit(settled.timeout);
-        self.add(item, label, None);
-        self.pipeline.push(flight);
-        self.relieve().await
+        let begun = self.flight(task, settled, &item, label.as_deref(), operation, (ticket, group));
+        // Boxed, as all that a worker seldom does and that is large: it would take room on the stack of every step.
+        match Box::pin(begun).await? {
+            Start::Flight(flight) => {
+                self.add(item, label, None);
+                self.pipeline.push(*flight);
+                self.relieve().await
+            }
+            Start::Landed(landed) => {
+                let result = self.judged(task, &item, settled, *landed, label.as_deref()).await;
+                self.add(item, label, Some(result));
+                Ok(())
+            }
+        }
     }
 
     /// Sees to it that the shell for this task is open; a change of user waits for all results.
@@ -223,7 +235,7 @@ impl Worker<'_> {
             self.drain().await?;
             self.login = settled.login.clone();
         }
-        match self.open(settled).await {
+        match Box::pin(self.open(settled)).await {
             Ok(()) => Ok(None),
             Err(error) if error.is_become() => {
                 self.login = Login::Plain;
@@ -285,10 +297,11 @@ impl Worker<'_> {
             }
         };
         let delay = Duration::try_from_secs_f64(delay).unwrap_or_default();
-        let mut attempt = 0;
+        let mut attempt: usize = 0;
         self.add(item.clone(), label.clone(), None);
         loop {
             attempt += 1;
+            self.attempt = attempt;
             let mut result = self.attempt(task, settled, &item, label.as_deref()).await?;
             result.value.insert("attempts".into(), json!(attempt));
             let local = Self::registered(task, &result);
@@ -302,8 +315,11 @@ impl Worker<'_> {
             };
             match done {
                 Ok(true) => {}
-                Ok(false) if attempt <= retries => {
-                    self.sleep(delay).await?;
+                Ok(false) if attempt as u64 <= retries => {
+                    self.attempt = attempt + 1;
+                    if !self.is_kept(task) {
+                        self.sleep(delay).await?;
+                    }
                     continue;
                 }
                 Ok(false) => {
@@ -336,11 +352,14 @@ impl Worker<'_> {
         item: &Item,
         label: Option<&str>,
     ) -> Result<ItemResult, Stop> {
+        if let Some(result) = self.kept_result(task, item).await? {
+            return Ok(result);
+        }
         match settled!(self, self.evaluator().work(task, item)) {
             Err(problem) => Ok(ItemResult::failure(problem)),
             Ok(Work::Control(control)) => self.control(task, settled, control, item, label).await,
             Ok(Work::Host(operation)) => {
-                let landed = self.at_once(task, settled, operation, label).await?;
+                let landed = self.at_once(task, settled, item, operation, label).await?;
                 Ok(self.judged(task, item, settled, landed, label).await)
             }
         }
@@ -351,6 +370,7 @@ impl Worker<'_> {
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
+        item: &Item,
         operation: Box<dyn Operation>,
         label: Option<&str>,
     ) -> Result<Landed, Stop> {
@@ -359,13 +379,11 @@ impl Worker<'_> {
         }
         let slot = self.slots.back().map_or(0, |slot| slot.id);
         let ticket = Ticket { slot, item: usize::MAX };
-        let step = self.next_step();
-        let step_label = Self::step_label(settled, task.task.module, label);
-        let mode = Evaluator::mode(settled, self.host.eager);
-        let exports = settled.exports.clone();
-        let mut flight = Flight::new(ticket, step, step_label, operation, mode, Group::Alone, exports);
-        flight.limit(settled.timeout);
-        self.pipeline.push(flight);
+        let begun = self.flight(task, settled, item, label, operation, (ticket, Group::Alone));
+        match Box::pin(begun).await? {
+            Start::Flight(flight) => self.pipeline.push(*flight),
+            Start::Landed(landed) => return Ok(*landed),
+        }
         loop {
             if let Some(landed) = self.fetch().await? {
                 return Ok(landed);
@@ -412,9 +430,10 @@ impl Worker<'_> {
         let diff = super::diff::unified(&landed.outcome.diff);
         let cut = landed.outcome.cut;
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
-        if !landed.outcome.facts.is_empty() {
+        let facts = landed.outcome.facts;
+        if !facts.is_empty() {
             let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            learned.add_facts(landed.outcome.facts);
+            learned.add_facts(facts.clone());
         }
         if task.task.register.is_some() && (cut || too_large(&result)) {
             result =
@@ -440,7 +459,9 @@ impl Worker<'_> {
             },
             diff: diff.filter(|_| settled.diff && !settled.no_log),
         };
-        self.host.sink.step_finished(landed.step, &settled.name, event).await;
+        let kept = KeptResult { facts, ..result.keep(self.keeps_whole(task)) };
+        let kept = Kept::result(landed.at, kept);
+        self.host.sink.finished(Some(landed.step), &settled.name, event, kept, settled.no_log).await;
         add_loop_fields(task, item, &mut result);
         result
     }

@@ -78,7 +78,8 @@ impl Visitor {
     pub async fn enter(visit: Visit) -> Result<Self, VisitError> {
         let Visit { name, target, base, login, password } = visit;
         let target = target.map_err(LinkError::from)?;
-        let place = PointsPlace { base, run: "none".to_owned(), host: percent_encode_host(&name.0) };
+        let place =
+            PointsPlace { base, run: "none".to_owned(), host: percent_encode_host(&name.0), ledger: false };
         let mut link = Link::new(target, place);
         link.connect().await?;
         link.shell(&login, password.as_ref()).await?;
@@ -118,6 +119,6 @@ impl Visitor {
 
     /// Closes session and connection.
     pub async fn leave(mut self) {
-        self.link.close().await;
+        self.link.close(false).await;
     }
 }

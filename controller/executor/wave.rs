@@ -186,13 +186,20 @@ impl Wave {
         self.stop.borrow().clone()
     }
 
-    /// Decides which host runs the `run_once` task at `ordinal`: the first of `order` still in the wave.
-    pub(super) fn elects(&self, host: &Arc<str>, ordinal: usize, order: &[Arc<str>]) -> bool {
+    /// Decides which host runs the `run_once` task at `ordinal`: the first of `order` still in the wave, or the one that
+    /// did it before the run was resumed.
+    pub(super) fn elects(
+        &self,
+        host: &Arc<str>,
+        ordinal: usize,
+        order: &[Arc<str>],
+        before: Option<&Arc<str>>,
+    ) -> bool {
         let mut state = self.locked();
         let elected = match state.elected.get(&ordinal) {
             Some(elected) => elected.clone(),
             None => {
-                let first = order.iter().find(|host| state.positions.contains_key(*host));
+                let first = before.into_iter().chain(order).find(|host| state.positions.contains_key(*host));
                 let first = first.unwrap_or(host).clone();
                 state.elected.insert(ordinal, first.clone());
                 first

@@ -6,7 +6,7 @@
 //! over, and their events are emitted, strictly in order; when one fails, the later ones that were
 //! already sent are forgotten (the host holds them back by itself).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,13 +18,15 @@ use tokio::sync::SemaphorePermit;
 use super::context::{PlayContext, RunContext};
 use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
-use super::event::{EventKind, Status};
+use super::event::{EventKind, HostStatus, Status};
 use super::link::{Link, LinkError};
 use super::pipeline::{Landed, Next, Pipeline, Ticket};
+use super::replay::HostReplay;
 use super::sink::{Sink, StepLabel};
 use super::slot::{ItemResult, Slot};
 use super::wave::{Wave, WaveStop};
 use crate::inventory::HostName;
+use crate::journal::{Kept, Position};
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
 use crate::template::Binding;
 
@@ -40,6 +42,8 @@ pub(super) enum Stop {
     FailedElsewhere,
     /// The host cannot be worked on.
     Unreachable { message: String, hint: Option<String> },
+    /// It is not known whether a step ran that must not run twice.
+    InDoubt { message: String, hint: String },
     /// Another run holds the host, or took it over.
     Held { message: String, hint: Option<String> },
     /// `meta: end_host`.
@@ -74,6 +78,21 @@ pub(super) enum Condition {
     Stopped,
 }
 
+impl Condition {
+    /// How a host stands that is left as it ended.
+    pub(super) fn left(status: Option<HostStatus>) -> Self {
+        match status {
+            Some(HostStatus::Failed) => Self::Failed,
+            Some(HostStatus::Unreachable) => Self::Unreachable,
+            Some(HostStatus::RolledBack) => Self::RolledBack,
+            Some(HostStatus::RollbackFailed) => Self::RollbackFailed,
+            Some(HostStatus::Held) => Self::Held,
+            Some(HostStatus::InDoubt) => Self::InDoubt,
+            Some(HostStatus::Ok | HostStatus::Cancelled) | None => Self::Stopped,
+        }
+    }
+}
+
 /// What outlives a play.
 pub(super) struct HostState {
     pub name: HostName,
@@ -88,6 +107,18 @@ pub(super) struct HostState {
     pub eager: bool,
     /// Whether its end was told.
     pub ended: bool,
+    /// What earlier incarnations left of it, in a resumed run.
+    pub replay: Option<Arc<HostReplay>>,
+}
+
+impl HostState {
+    /// Closes the connection in order, once what came over it is written down.
+    pub(super) async fn part(&mut self) {
+        if let Some(mut link) = self.link.take() {
+            let safe = self.sink.written().await.is_ok();
+            link.close(safe).await;
+        }
+    }
 }
 
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Stop>> + Send + 'a>>;
@@ -109,6 +140,11 @@ pub(super) struct Worker<'a> {
     /// Whether what runs now runs even when the host or the wave has failed: `always`, forced handlers.
     pub(super) finishing: bool,
     pub(super) permit: Option<SemaphorePermit<'a>>,
+    /// How often the host came to each task so far, by their keys.
+    passes: HashMap<u64, usize>,
+    /// The loop item and the attempt that are at work, for the position of their steps.
+    pub(super) item: usize,
+    pub(super) attempt: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -134,6 +170,9 @@ impl<'a> Worker<'a> {
             in_handlers: false,
             finishing: false,
             permit: None,
+            passes: HashMap::new(),
+            item: 0,
+            attempt: 0,
         }
     }
 
@@ -313,8 +352,11 @@ impl<'a> Worker<'a> {
         looped: Option<usize>,
     ) -> &mut Slot {
         self.next_slot += 1;
+        let at = self.next_place(task);
+        self.passed(task);
         self.slots.push_back(Slot {
             id: self.next_slot,
+            at,
             task: task.clone(),
             settled,
             looped: looped.is_some(),
@@ -452,6 +494,7 @@ impl<'a> Worker<'a> {
     async fn finish(&mut self, slot: Slot) -> Result<(), Stop> {
         let result = slot.result();
         let ignored = result.failed && slot.settled.ignore_errors;
+        let known = self.host.replay.as_ref().is_some_and(|replay| replay.task(&slot.at).is_some());
         self.host.changed |= result.changed;
         if let Some(name) = &slot.task.task.register {
             self.evaluator().learn(name, Value::Object(result.value.clone()));
@@ -471,7 +514,8 @@ impl<'a> Worker<'a> {
         };
         let message = notify_problem.or_else(|| slot.message(&result));
         let is_meta = slot.task.task.module == "meta" && !failed;
-        if !is_meta {
+        // What an earlier incarnation told is not told again.
+        if !is_meta && !known {
             let event = EventKind::TaskFinished {
                 status,
                 changed: result.changed,
@@ -484,7 +528,8 @@ impl<'a> Worker<'a> {
                 handler: self.in_handlers,
                 place: failed.then(|| slot.task.task.span.place()),
             };
-            self.host.sink.task_event(&slot.settled.name, event).await;
+            let kept = Kept { items: self.kept_items(&slot), ..Kept::place(slot.at) };
+            self.host.sink.finished(None, &slot.settled.name, event, kept, slot.settled.no_log).await;
         }
         if !failed {
             return Ok(());
@@ -517,6 +562,9 @@ impl<'a> Worker<'a> {
     fn forget_slots(&mut self) {
         let mut learned = self.host.learned.write().unwrap_or_else(PoisonError::into_inner);
         while let Some(slot) = self.slots.pop_back() {
+            if let Some(count) = self.passes.get_mut(&slot.task.key) {
+                *count = count.saturating_sub(1);
+            }
             let Some(name) = slot.task.task.register.as_ref().filter(|_| !slot.open) else { continue };
             match slot.before {
                 Some(before) => learned.values.insert(name.clone(), before),
@@ -536,8 +584,26 @@ impl<'a> Worker<'a> {
         Ticket { slot: slot.map_or(0, |slot| slot.id), item: slot.map_or(0, |slot| slot.results.len()) }
     }
 
-    pub(super) fn step_label(settled: &Settled, module: &str, label: Option<&str>) -> StepLabel {
+    /// Where the next visit of a task stands in the run.
+    pub(super) fn next_place(&self, task: &CompiledTask) -> Position {
+        let pass = self.passes.get(&task.key).copied().unwrap_or(0);
+        Position { play: self.play.number, task: task.key, pass, ..Position::default() }
+    }
+
+    /// Counts a visit of a task.
+    pub(super) fn passed(&mut self, task: &CompiledTask) {
+        *self.passes.entry(task.key).or_insert(0) += 1;
+    }
+
+    /// Where the step that comes next stands in the run.
+    pub(super) fn place(&self) -> Position {
+        let at = self.slots.back().map_or_else(Position::default, |slot| slot.at);
+        Position { item: self.item, attempt: self.attempt, ..at }
+    }
+
+    pub(super) fn step_label(&self, settled: &Settled, module: &str, label: Option<&str>) -> StepLabel {
         StepLabel {
+            at: self.place(),
             task: settled.name.clone(),
             module: module.to_owned(),
             item: label.filter(|_| !settled.no_log).map(str::to_owned),

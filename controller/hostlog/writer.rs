@@ -297,6 +297,7 @@ mod tests {
             task: Some("Ask the agent".to_owned()),
             step,
             kind,
+            kept: None,
         }
     }
 

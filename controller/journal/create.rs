@@ -4,12 +4,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{JournalWriter, RunFolder, RunRecord, new_run_id};
+use crate::secrets::Seal;
 
 /// A run cannot be started because its state cannot be kept.
 #[derive(Debug, Error)]
@@ -27,16 +29,20 @@ pub struct StateError {
 pub struct NewRun {
     /// The folder.
     pub folder: RunFolder,
+    seal: Arc<Seal>,
     lock: File,
 }
 
 impl NewRun {
     /// Makes the folder of a new run below the state folder and writes `run.json`, both durable.
-    /// `record` is given the id of the run.
+    /// `record` is given the id of the run and what seals its secrets.
     ///
     /// # Errors
     /// A folder or file cannot be made.
-    pub fn create(state_dir: &Path, record: impl FnOnce(&str) -> RunRecord) -> Result<Self, StateError> {
+    pub fn create(
+        state_dir: &Path,
+        record: impl FnOnce(&str, &Seal) -> RunRecord,
+    ) -> Result<Self, StateError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| StateError { path, source }
@@ -52,9 +58,12 @@ impl NewRun {
         let mut lock = private_file(&folder.lock()).map_err(at(&folder.lock()))?;
         lock.lock().map_err(at(&folder.lock()))?;
         super::lock::sign(&mut lock, "run").map_err(at(&folder.lock()))?;
-        write_durably(&folder.record(), &record(folder.id())).map_err(at(&folder.record()))?;
+        let key = Seal::generate();
+        write_new(&folder.key(), &*key).map_err(at(&folder.key()))?;
+        let seal = Arc::new(Seal::new(&key));
+        write_durably(&folder.record(), &record(folder.id(), &seal)).map_err(at(&folder.record()))?;
         sync_folder(&runs).map_err(at(&runs))?;
-        Ok(Self { folder, lock })
+        Ok(Self { folder, seal, lock })
     }
 
     /// Opens the journal.
@@ -66,6 +75,11 @@ impl NewRun {
         JournalWriter::create(&path)
             .and_then(|journal| sync_folder(self.folder.path()).map(|()| journal))
             .map_err(|source| StateError { path, source })
+    }
+
+    /// What seals the secrets of the run.
+    pub fn seal(&self) -> Arc<Seal> {
+        self.seal.clone()
     }
 
     /// Gives the lock back; so does dropping.
@@ -93,7 +107,7 @@ fn private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).read(true).mode(0o600).open(path)
 }
 
@@ -101,8 +115,15 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Writes a private file that does not exist yet, durably.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// Writes `run.json` whole or not at all.
-fn write_durably(path: &Path, record: &RunRecord) -> io::Result<()> {
+pub(super) fn write_durably(path: &Path, record: &RunRecord) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     serde_json::to_writer_pretty(&mut file, record)?;
@@ -155,7 +176,7 @@ mod tests {
     fn a_new_run_is_private_and_locked() {
         let state = tempfile::tempdir().unwrap();
         let state_dir = state.path().join("state");
-        let record = |run: &str| RunRecord { run: run.to_owned(), ..RunRecord::default() };
+        let record = |run: &str, _: &Seal| RunRecord { run: run.to_owned(), ..RunRecord::default() };
         let run = NewRun::create(&state_dir, record).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&state_dir), 0o700);

@@ -94,6 +94,16 @@ impl RunFolder {
         self.path.join("lock")
     }
 
+    /// `key`: what results under `no_log` are sealed with.
+    pub fn key(&self) -> PathBuf {
+        self.path.join("key")
+    }
+
+    /// `inputs`: the files that the run was made of, sealed.
+    pub fn inputs(&self) -> PathBuf {
+        self.path.join("inputs")
+    }
+
     /// The folder of the host logs.
     pub fn hosts(&self) -> PathBuf {
         self.path.join("hosts")

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::writer::is_whole;
 use crate::executor::event::{Event, EventKind};
 
 /// The last line is looked for in steps of this many bytes.
@@ -65,7 +66,11 @@ impl Iterator for Events {
             if self.text.pop() != Some(b'\n') {
                 return None;
             }
-            match serde_json::from_slice::<Event>(&self.text) {
+            let event = match is_whole(&self.text) {
+                true => serde_json::from_slice::<Event>(&self.text),
+                false => Err(serde::de::Error::custom("its checksum is wrong")),
+            };
+            match event {
                 Ok(Event { kind: EventKind::Unknown, .. }) => {}
                 Ok(event) => return Some(Ok(event)),
                 Err(source) => match self.reader.fill_buf() {

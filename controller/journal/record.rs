@@ -27,6 +27,9 @@ pub struct RunRecord {
     pub targets: Vec<String>,
     /// Names of the options that were given.
     pub options: Vec<String>,
+    /// The whole command line, sealed with the key of the run since values on it may be secret: what `resume` repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
     /// SHA-256 of the files that were read, by path.
     pub digests: IndexMap<String, String>,
     /// Who asked: `USER@MACHINE`.

@@ -87,17 +87,17 @@ pub(super) fn decode(text: &str) -> String {
 
 /// The rollback points that were saved.
 pub(super) fn points(reply: &Reply) -> Vec<Point> {
+    reported_points(reply.values.iter())
+}
+
+/// The points among values that a host reported.
+pub fn reported_points<'a>(values: impl Iterator<Item = &'a (String, String)>) -> Vec<Point> {
     let parse = |text: String| {
         let mut parts = text.splitn(3, ' ');
         let number = parts.next()?.parse().ok()?;
         Some(Point { number, kind: parts.next()?.to_owned(), path: parts.next()?.to_owned() })
     };
-    reply
-        .values
-        .iter()
-        .filter(|(name, _)| name == "point")
-        .filter_map(|(_, value)| parse(decode(value)))
-        .collect()
+    values.filter(|(name, _)| name == "point").filter_map(|(_, value)| parse(decode(value))).collect()
 }
 
 /// Whether the reply says that something changed (in check mode: would change).

@@ -213,6 +213,10 @@ impl Operation for Command {
         Progress::Done(self.finish(result, &message, outcome))
     }
 
+    fn repeatable(&self) -> bool {
+        false
+    }
+
     fn irreversible(&self) -> bool {
         true
     }
@@ -249,6 +253,10 @@ impl Operation for Raw {
             result.insert("msg".to_owned(), "non-zero return code".into());
         }
         Progress::Done(Outcome { changed: !reply.timed_out, failed, cut, result, ..Outcome::default() })
+    }
+
+    fn repeatable(&self) -> bool {
+        false
     }
 
     fn irreversible(&self) -> bool {

@@ -14,6 +14,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/attributes.sh"),
     include_str!("posix/point.sh"),
     include_str!("posix/restore.sh"),
+    include_str!("posix/ledger.sh"),
     include_str!("posix/lease.sh"),
     include_str!("posix/prune.sh"),
     include_str!("posix/directory.sh"),
@@ -45,6 +46,22 @@ pub fn library() -> &'static str {
 /// rules for file names; neither it nor `run` may hold a slash.
 pub fn open_points(base: Option<&str>, run: &str, host: &str) -> String {
     call("pf_points", [base.unwrap_or_default(), run, host])
+}
+
+/// Returns the text that begins the ledger of a session; [`open_points`] comes in front of it.
+pub fn open_ledger() -> &'static str {
+    "pl_ledger_begin"
+}
+
+/// Returns the program that reports the ledger, as the blob `ledger`.
+pub fn tell_ledger() -> String {
+    "pl_ledger_tell".to_owned()
+}
+
+/// Returns the program that reports the output of a command of an earlier session, as the blobs `stdout` and `stderr`.
+/// `folder` and `number` are what the ledger says.
+pub fn tell_output(folder: &str, number: &str) -> String {
+    call("pl_ledger_output", [folder, number])
 }
 
 /// Returns text to run in front of the first of several steps that follow each other in one body: it

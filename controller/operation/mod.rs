@@ -33,11 +33,12 @@ pub mod uri;
 pub mod wait_for;
 mod walk;
 
+pub use answer::reported_points;
 pub use content::Content;
 pub use lease::{
     Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
     show_lease,
 };
-pub use library::{library, open_points, probe_ahead};
+pub use library::{library, open_ledger, open_points, probe_ahead, tell_ledger, tell_output};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

@@ -163,6 +163,12 @@ pub trait Operation: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Tells whether running it again does no harm when it is not known whether it ran: it looks first and changes only
+    /// what is not as it should be.
+    fn repeatable(&self) -> bool {
+        true
+    }
+
     /// Tells what `plan` and the confirmation have to say: whether nothing can undo it.
     fn irreversible(&self) -> bool {
         false

@@ -124,6 +124,10 @@ impl Operation for Service {
         Progress::Done(Outcome { changed, result, ..Outcome::default() })
     }
 
+    fn repeatable(&self) -> bool {
+        !matches!(self.state.as_deref(), Some("restarted" | "reloaded"))
+    }
+
     fn irreversible(&self) -> bool {
         self.name.is_some()
     }

@@ -428,6 +428,10 @@ impl Operation for Uri {
         }
     }
 
+    fn repeatable(&self) -> bool {
+        !self.irreversible()
+    }
+
     fn irreversible(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }

@@ -3,7 +3,11 @@
 //! The number of a task (its ordinal) is its place in the order of a play in which every host runs
 //! everything: the waves' barriers compare ordinals. Nothing here depends on a host.
 
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use super::others::OtherHosts;
 use crate::playbook::{Become, Block, Directives, Entry, Play, Role, Task, selected};
@@ -60,6 +64,9 @@ pub struct CompiledTask {
     pub task: Arc<Task>,
     /// Its ordinal.
     pub ordinal: usize,
+    /// Names it within its play by what it is, not by where it stands: a resumed run finds it again although other
+    /// tasks were changed, added or removed.
+    pub key: u64,
     /// The role it is from.
     pub role: Option<Arc<Role>>,
     /// Inherited and own keywords. `when`, `vars`, `environment` and `tags` are concatenated from the
@@ -71,6 +78,40 @@ pub struct CompiledTask {
     pub for_all: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
+}
+
+impl CompiledPlay {
+    /// The files that its tasks stand in, and those with the defaults and variables of its roles.
+    pub fn sources(&self) -> BTreeSet<PathBuf> {
+        let mut files = BTreeSet::new();
+        let mut waiting: Vec<&CompiledEntry> =
+            self.sections.iter().flat_map(|section| &section.entries).collect();
+        let mut tasks: Vec<&CompiledTask> = self.handlers.iter().map(Arc::as_ref).collect();
+        while let Some(entry) = waiting.pop() {
+            match entry {
+                CompiledEntry::Task(task) => tasks.push(task),
+                CompiledEntry::Block(block) => {
+                    waiting.extend(block.entries.iter().chain(&block.rescue).chain(&block.always));
+                }
+            }
+        }
+        for task in tasks {
+            let path = task.task.span.file.path();
+            // The gathering of facts stands in no file.
+            if path.is_file() {
+                files.insert(path.to_owned());
+            }
+            if let Some(role) = &task.role {
+                files.extend(
+                    ["defaults", "vars"]
+                        .map(|name| role.path.join(name))
+                        .into_iter()
+                        .filter(|path| path.exists()),
+                );
+            }
+        }
+        files
+    }
 }
 
 impl CompiledTask {
@@ -88,8 +129,16 @@ pub fn compile(
     others: &OtherHosts<'_>,
     (only, skip): (&[String], &[String]),
 ) -> CompiledPlay {
-    let mut compiler =
-        Compiler { next: 0, tasks: 0, others, only, skip, used: Vec::new(), any_errors_fatal: false };
+    let mut compiler = Compiler {
+        next: 0,
+        tasks: 0,
+        others,
+        only,
+        skip,
+        used: Vec::new(),
+        any_errors_fatal: false,
+        named: HashMap::new(),
+    };
     let mut sections = Vec::new();
     for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
         let mut entries = Vec::new();
@@ -126,6 +175,8 @@ struct Compiler<'a> {
     /// Roles used so far, with the conditions of the use.
     used: Vec<(Arc<Role>, Vec<Node>)>,
     any_errors_fatal: bool,
+    /// How many tasks there were that are named the same.
+    named: HashMap<u64, u64>,
 }
 
 impl Compiler<'_> {
@@ -192,12 +243,39 @@ impl Compiler<'_> {
         CompiledTask {
             task: task.clone(),
             ordinal,
+            key: self.key(task),
             role: task.role.clone(),
             directives,
             batch_barrier,
             for_all,
             gathering: false,
         }
+    }
+}
+
+impl Compiler<'_> {
+    /// Returns the key of a task: from its role, name and module, and if others have the same, their number.
+    fn key(&mut self, task: &Task) -> u64 {
+        let mut identity = Sha256::new();
+        let mut part = |text: &str| {
+            identity.update(text.len().to_le_bytes());
+            identity.update(text.as_bytes());
+        };
+        part(task.role.as_ref().map_or("", |role| role.name.as_str()));
+        part(&task.module_as_written);
+        match &task.name {
+            Some(name) => part(&name.to_json().to_string()),
+            None => task.options.iter().for_each(|(name, value)| {
+                part(name);
+                part(&value.to_json().to_string());
+            }),
+        }
+        let digest = identity.finalize();
+        // Whole numbers of this size survive every reader of JSON.
+        let base = digest.iter().take(6).fold(0, |key, byte| key << 8 | u64::from(*byte));
+        let count = self.named.entry(base).or_default();
+        *count += 1;
+        base.wrapping_add((*count - 1).wrapping_mul(0x9e37_79b9_7f4b)) & 0xffff_ffff_ffff
     }
 }
 

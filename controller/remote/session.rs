@@ -139,8 +139,8 @@ pub enum ShellEvent {
 pub(crate) enum Order {
     /// Send these.
     Steps(Vec<Step>),
-    /// Send what is queued, then end of file.
-    Close,
+    /// Send what is queued, then end of file. With `forget` the host need not keep output of commands any longer.
+    Close { forget: bool },
 }
 
 /// Sends steps to a session. Clones send to the same one; when the last is dropped, the session is
@@ -199,10 +199,11 @@ impl ShellHandle {
         format!("exec {prefix}/bin/sh -c 'echo; echo {sentinel}; cd {directory} && echo >hold'")
     }
 
-    /// Lets the steps that were handed over run and ends the session; `Closed` follows.
-    pub async fn close(self) {
+    /// Lets the steps that were handed over run and ends the session; `Closed` follows. With `forget` all results are
+    /// in safety, and the host drops the output of commands that it kept beside its ledger.
+    pub async fn close(self, forget: bool) {
         self.closing.store(true, Ordering::Release);
         // The session is over already when nobody takes the order.
-        let _ = self.orders.send(Order::Close);
+        let _ = self.orders.send(Order::Close { forget });
     }
 }

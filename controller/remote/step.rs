@@ -33,6 +33,8 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// What its failure holds back.
     pub group: Group,
+    /// Its name in the ledger, for a session that keeps one: letters, digits and dots. Nothing is noted of a step without.
+    pub name: Option<String>,
 }
 
 impl fmt::Debug for Step {
@@ -44,6 +46,7 @@ impl fmt::Debug for Step {
             .field("payload", &self.payload.as_deref().map(|payload| payload.as_ref().len()))
             .field("timeout", &self.timeout)
             .field("group", &self.group)
+            .field("name", &self.name)
             .finish()
     }
 }
@@ -59,7 +62,8 @@ impl Step {
         let payload = u8::from(self.payload.is_some());
         let limit = self.timeout.map_or(0, whole_seconds);
         let text = quote(&self.text);
-        format!("plr_step {} {} {group} {limit} {payload} {text}", self.id, self.epoch)
+        let name = self.name.as_deref().map(|name| [" ", &quote(name)].concat()).unwrap_or_default();
+        format!("plr_step {} {} {group} {limit} {payload} {text}{name}", self.id, self.epoch)
     }
 }
 

@@ -52,15 +52,19 @@ impl Writer {
 
     async fn write_orders(&mut self) -> Result<(), Stop> {
         let mut queue = VecDeque::new();
-        let mut closed = false;
+        let mut closed = None;
         loop {
             if queue.is_empty() {
-                if closed {
+                if let Some(forget) = closed {
+                    if forget {
+                        self.stdin.write_all(format!("plr_bye #{}\n", self.token).as_bytes()).await?;
+                        self.stdin.flush().await?;
+                    }
                     return Ok(());
                 }
                 match self.orders.recv().await {
                     Some(order) => take(order, &mut queue, &mut closed),
-                    None => closed = true,
+                    None => closed = Some(false),
                 }
             }
             // Steps that were handed over one by one in the meantime travel together as well.
@@ -146,11 +150,11 @@ impl Writer {
     }
 }
 
-fn take(order: Order, queue: &mut VecDeque<Step>, closed: &mut bool) {
+fn take(order: Order, queue: &mut VecDeque<Step>, closed: &mut Option<bool>) {
     match order {
         // What comes behind the end is not sent; `send` refuses it.
-        Order::Steps(steps) if !*closed => queue.extend(steps),
+        Order::Steps(steps) if closed.is_none() => queue.extend(steps),
         Order::Steps(_) => {}
-        Order::Close => *closed = true,
+        Order::Close { forget } => *closed = Some(forget),
     }
 }

@@ -6,9 +6,11 @@
 mod forms;
 mod mask;
 mod prompt;
+mod seal;
 
 pub use mask::{MASK, MIN_LENGTH, MaskStream, Masks};
 pub use prompt::{SecretError, prompt, read_password_file};
+pub use seal::{KEY, Seal};
 pub use secrecy::ExposeSecret;
 
 /// A secret value: wiped from memory when dropped, never shown by `Debug`.

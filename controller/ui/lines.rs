@@ -60,14 +60,18 @@ impl Lines {
         let verbosity = self.options.verbosity;
         let mut lines = Vec::new();
         match &event.kind {
-            EventKind::RunStarted { command, playbooks, hosts, check, forks } => {
+            EventKind::RunStarted { command, playbooks, hosts, check, forks, incarnation, again } => {
                 self.targets = hosts.len();
                 self.check = *check;
                 let check = if *check { ", nothing is changed" } else { "" };
+                let hosts = match *incarnation {
+                    0 | 1 => counted(hosts.len(), "host"),
+                    _ => format!("{} of {}", again.len(), counted(hosts.len(), "host")),
+                };
+                let command = if *incarnation > 1 { format!("resume {command}") } else { command.clone() };
                 let text = format!(
-                    "{command} {} on {}, {forks} at once{check}; run {}",
+                    "{command} {} on {hosts}, {forks} at once{check}; run {}",
                     playbooks.join(" "),
-                    counted(hosts.len(), "host"),
                     event.run
                 );
                 lines.push(sanitize_line(&text).into_owned());

@@ -15,6 +15,7 @@ pub(crate) fn event(host: Option<&str>, task: Option<&str>, kind: EventKind) -> 
         task: task.map(str::to_owned),
         step: task.map(|_| 1),
         kind,
+        kept: None,
     }
 }
 
@@ -29,6 +30,8 @@ pub(crate) fn run_started(hosts: &[&str], check: bool) -> Event {
         hosts: names(hosts),
         check,
         forks: 50,
+        incarnation: 1,
+        again: Vec::new(),
     };
     event(None, None, kind)
 }

@@ -109,7 +109,7 @@ pub(crate) async fn a_daemon_does_not_hold_the_session(peer: &Peer) {
     assert_eq!(answer.out(), "again\n");
     let handle = session.handle.clone();
     drop(handle);
-    session.handle.clone().close().await;
+    session.handle.clone().close(false).await;
     session.closed().await;
     assert!(start.elapsed() < Duration::from_secs(5));
 }

@@ -38,7 +38,7 @@ fn number(session: &Session) -> Option<u64> {
 }
 
 async fn leave(mut session: Session) {
-    session.handle.clone().close().await;
+    session.handle.clone().close(false).await;
     session.closed().await;
 }
 

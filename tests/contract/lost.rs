@@ -67,7 +67,7 @@ pub(crate) async fn closing_runs_what_was_sent_and_leaves_nothing(peer: &Peer) {
     let text = format!("pl_run 0 /bin/sh -c 'sleep 0.3; echo x >>{}'", mark.display());
     let steps = vec![session.step(text.clone()), session.step(text)];
     session.handle.send_all(steps).await.unwrap();
-    session.handle.clone().close().await;
+    session.handle.clone().close(false).await;
     assert_eq!(session.closed().await, CloseReason::Closed);
     assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\nx\n");
     gone(&session.info.directory).await;
@@ -78,7 +78,7 @@ pub(crate) async fn closing_runs_what_was_sent_and_leaves_nothing(peer: &Peer) {
 pub(crate) async fn a_dead_controller_runs_no_queued_step(peer: &Peer) {
     let directory = tempfile::tempdir().unwrap();
     let (mark, ledger) = (directory.path().join("mark"), directory.path().join("ledger"));
-    let library = format!("pl_ledger={}", quote(ledger.to_str().unwrap()));
+    let library = format!("pl_keep {}", quote(ledger.to_str().unwrap()));
     // The controller is a runtime of its own, which is shut down as a whole: nothing says goodbye.
     let controller =
         tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
@@ -88,7 +88,11 @@ pub(crate) async fn a_dead_controller_runs_no_queued_step(peer: &Peer) {
     let line = paceline_remote::command_line_for(&nonce, &paceline_remote::Login::Plain, peer.shell);
     let opened = (peer.exec)(line);
     let (text, later) = (
-        format!("pl_run 0 /bin/sh -c 'sleep 1; echo x >>{0}'", mark.display()),
+        // What it says and reports when nobody listens any more is in the ledger.
+        format!(
+            "pl_run 0 /bin/sh -c 'sleep 1; echo x >>{0}; echo said'; pl_v told 'a value'",
+            mark.display()
+        ),
         format!("echo y >>{}", mark.display()),
     );
     let (sender, started) = tokio::sync::oneshot::channel();
@@ -100,6 +104,7 @@ pub(crate) async fn a_dead_controller_runs_no_queued_step(peer: &Peer) {
             id,
             epoch: 1,
             text: text.to_owned(),
+            name: Some(format!("{id}.1")),
             ..Default::default()
         };
         let mut steps = vec![step(1, &text)];
@@ -113,7 +118,16 @@ pub(crate) async fn a_dead_controller_runs_no_queued_step(peer: &Peer) {
     controller.shutdown_background();
     gone(&session_directory).await;
     assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "the step in hand ended, no other began");
-    assert_eq!(std::fs::read_to_string(ledger).unwrap(), "S 1\nB 1\nD 1 0\nR 1 0\n");
+    let ledger_text = std::fs::read_to_string(&ledger).unwrap();
+    let mut lines: Vec<&str> = ledger_text.lines().collect();
+    let output =
+        lines.remove(1).strip_prefix("B ").and_then(|output| output.strip_suffix(" 1")).unwrap().to_owned();
+    assert!(
+        matches!(lines[..], ["S 1.1", "C 0 0 0", "V told a value", "R 1.1 0"])
+            || matches!(lines[..], ["S 1.1", "C 0 0 0", "V told a value", "R 1.1 0", "S 2.1", "X 2.1"]),
+        "{ledger_text}"
+    );
+    assert_eq!(std::fs::read_to_string(ledger.with_file_name(output).join("o1")).unwrap(), "said\n");
 }
 
 pub(crate) async fn a_body_cut_off_does_not_run(peer: &Peer) {
@@ -139,7 +153,7 @@ pub(crate) async fn a_body_cut_off_does_not_run(peer: &Peer) {
         step.payload = with_payload.then(|| Arc::new(vec![1_u8; 100_000]) as _);
         session.handle.send(step).await.unwrap();
         // The cut is noticed with the next byte.
-        session.handle.clone().close().await;
+        session.handle.clone().close(false).await;
         let next = session.events.recv().await;
         assert_eq!(next, Some(ShellEvent::Closed(CloseReason::Lost)));
         gone(&session.info.directory).await;

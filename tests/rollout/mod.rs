@@ -9,6 +9,7 @@ mod lab;
 mod lease;
 mod plan;
 mod prune;
+mod resume;
 mod rollback;
 mod runs;
 mod state;

@@ -325,7 +325,7 @@ pf_lease_process() {
 
 # This session leaves; the last one of its claim frees it.
 pf_lease_leave() {
-  rm -rf -- "$pl_d" ${pf_claim:+"$pf_claim"} ${pf_shell:+"$pf_shell"}
+  rm -rf -- "$pl_d" ${plr_gone:+"$pl_o"} ${pf_claim:+"$pf_claim"} ${pf_shell:+"$pf_shell"}
   [ "${pl_fence:-0}" != 0 ] && [ ! -e "$pl_lease/$((pl_fence + 1))" ] || return 0
   ! pf_lease_others || return 0
   echo >"$pl_lease/$pl_fence.free"

@@ -1,0 +1,196 @@
+//! Going on with a run: failed tasks are tried again, finished ones are not, and nothing is assumed unseen.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::Fleet;
+use paceline::executor::event::{EventKind, HostStatus};
+
+/// Two counted steps around one that fails as long as `work/mended` is missing.
+const FAILS: &str = r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - name: Before
+      shell: echo x >> {{ work }}/before; echo value
+      register: before
+    - name: Loop
+      shell: echo {{ item }} >> {{ work }}/loop; test {{ item }} != b || test -e {{ work }}/mended
+      loop: [a, b, c]
+    - name: After
+      copy: { content: "{{ before.stdout }}\n", dest: "{{ work }}/after" }
+      notify: Told
+  handlers:
+    - name: Told
+      shell: echo x >> {{ work }}/told
+"#;
+
+fn resume(fleet: &Fleet, code: i32, arguments: &[&str]) -> crate::support::environment::Events {
+    let mut all = vec!["resume", "latest"];
+    all.extend(arguments);
+    fleet.environment.events(code, &all)
+}
+
+#[test]
+fn the_cause_is_mended_and_the_failed_task_tried_again() {
+    let fleet = Fleet::of(2);
+    fleet.environment.write("playbook.yml", FAILS);
+    fs::write(fleet.work("h02").join("mended"), "").unwrap();
+    let events = fleet.apply(2, &[]);
+    assert_eq!((events.of("h01").failed, events.of("h02").failed), (1, 0));
+
+    // Not mended: it fails again, and nothing else runs again.
+    assert_eq!(resume(&fleet, 2, &[]).of("h01").failed, 1);
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    let events = resume(&fleet, 0, &[]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!((read("before"), read("after"), read("told")), ("x\n".into(), "value\n".into(), "x\n".into()));
+    assert_eq!(read("loop"), "a\nb\nc\nb\nb\n", "only the failed item is tried again");
+    assert_eq!(events.of("h01"), events.of("h02"), "the recap is that of the whole run");
+    // The finished host was not contacted.
+    let connected: Vec<_> =
+        events.0.iter().filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).collect();
+    assert!(connected.iter().all(|event| event.host.as_deref() == Some("h01")) && connected.len() == 1);
+    // All of it is done: once more changes nothing.
+    let events = resume(&fleet, 0, &[]);
+    assert!(!events.0.iter().any(|event| matches!(event.kind, EventKind::StepStarted { .. })));
+}
+
+#[test]
+fn failed_hosts_can_be_left_alone_and_others_selected() {
+    let fleet = Fleet::of(3);
+    fleet.environment.write("playbook.yml", FAILS);
+    fs::write(fleet.work("h03").join("mended"), "").unwrap();
+    fleet.apply(2, &[]);
+    for host in ["h01", "h02"] {
+        fs::write(fleet.work(host).join("mended"), "").unwrap();
+    }
+    let events = resume(&fleet, 2, &["--skip-failed"]);
+    assert!(!events.0.iter().any(|event| matches!(event.kind, EventKind::HostConnected { .. })));
+    assert_eq!(events.of("h01").failed, 1, "what is left alone still counts");
+    let events = resume(&fleet, 2, &["-l", "h02"]);
+    assert_eq!((events.of("h01").failed, events.of("h02").failed), (1, 0));
+    assert!(!fleet.work("h01").join("after").exists() && fleet.work("h02").join("after").exists());
+    resume(&fleet, 0, &[]);
+    assert!(fleet.work("h01").join("after").exists());
+}
+
+#[test]
+fn other_files_than_the_runs_are_refused_with_the_difference() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write("playbook.yml", FAILS);
+    fleet.apply(2, &[]);
+    let mended = FAILS.replace("test {{ item }} != b || test -e {{ work }}/mended", "true");
+    fleet.environment.write("playbook.yml", &mended);
+    let refused = fleet.environment.run(&["resume", "latest"]).expect(1);
+    assert!(refused.stderr.contains("not as they were"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("+      shell: echo {{ item }} >> {{ work }}/loop; true"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
+    resume(&fleet, 0, &["--force"]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!((read("before"), read("loop")), ("x\n".into(), "a\nb\nc\nb\n".into()));
+}
+
+#[test]
+fn a_state_folder_goes_on_elsewhere_and_tells_no_secret() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - shell: echo x >> {{ work }}/before; echo {{ word }}
+      register: said
+      no_log: true
+    - shell: test -e {{ work }}/mended
+    - copy: { content: "{{ said.stdout }}\n", dest: "{{ work }}/after" }
+"#,
+    );
+    fleet.apply(2, &["-e", "word=open-sesame"]);
+    let state = fleet.environment.path("elsewhere");
+    fs::rename(fleet.environment.path(".paceline"), &state).unwrap();
+    let text = std::process::Command::new("grep").args(["-ra", "open-sesame"]).arg(&state).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&text.stdout), "");
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    let mut command =
+        fleet.environment.paceline(&["resume", "latest", "--state-dir", state.to_str().unwrap()]);
+    crate::support::running::Running::start(command.current_dir("/")).end().expect(0);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!((read("before"), read("after")), ("x\n".into(), "open-sesame\n".into()));
+}
+
+/// The shell of the host dies within a command, so that nobody knows how far it came.
+#[test]
+fn a_step_in_doubt_is_listed_and_settled_by_a_person() {
+    for (settled, count) in [("done", "x\n"), ("not-done", "x\nx\n")] {
+        let fleet = Fleet::of(1);
+        fleet.environment.write(
+            "playbook.yml",
+            r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - name: Before
+      shell: echo x >> {{ work }}/before
+    - name: In hand
+      shell: echo x >> {{ work }}/count; test -e {{ work }}/again || sleep 60
+    - name: After
+      shell: echo x >> {{ work }}/after
+"#,
+        );
+        let mut run = fleet.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        let counted = fleet.work("h01").join("count");
+        run.until("the command", |_| counted.exists());
+        for pid in fleet.sshd.left_behind() {
+            crate::support::processes::signal(pid, Signal::KILL);
+        }
+        run.end().expect(4);
+        fs::write(fleet.work("h01").join("again"), "").unwrap();
+        let events = resume(&fleet, 2, &[]);
+        let reason = events.reason("h01");
+        assert!(reason.contains("In hand") && reason.contains("--assume not-done"), "{reason}");
+        assert!(reason.contains("playbook.yml:7:7"), "{reason}");
+        let ended = events.0.iter().find_map(|event| match &event.kind {
+            EventKind::HostFinished { status, .. } => Some(*status),
+            _ => None,
+        });
+        assert_eq!(ended, Some(HostStatus::InDoubt));
+        resume(&fleet, 0, &["--assume", settled]);
+        let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+        assert_eq!(
+            (read("before"), read("count"), read("after")),
+            ("x\n".into(), count.into(), "x\n".into())
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_refused() {
+    let fleet = Fleet::of(1);
+    let refused = |arguments: &[&str]| fleet.environment.run(arguments).expect(1).stderr;
+    assert!(refused(&["resume", "latest"]).contains("no runs"));
+    fleet.environment.run(&["plan", "-i", "inventory.yml", "playbook.yml"]).expect(0);
+    assert!(refused(&["resume", "latest"]).contains("changes nothing"));
+    fleet.environment.write(
+        "playbook.yml",
+        "- hosts: web\n  gather_facts: false\n  tasks:\n    - copy: { content: x, dest: '{{ work }}/x' }\n",
+    );
+    fleet.apply(0, &[]);
+    fleet.environment.run(&["rollback", "latest"]).expect(0);
+    assert!(refused(&["resume", "latest"]).contains("is a rollback"));
+    let runs = fs::read_dir(fleet.environment.path(".paceline/runs")).unwrap();
+    let mut runs: Vec<_> = runs.map(|run| run.unwrap().path()).collect();
+    runs.sort();
+    // Rolled back by hand: its hosts are left alone.
+    let apply = runs[1].file_name().unwrap().to_str().unwrap().to_owned();
+    let ended = fleet.environment.run(&["resume", &apply]).expect(0);
+    assert!(ended.stderr.contains("was rolled back by"), "{}", ended.stderr);
+    fs::remove_file(runs[1].join("key")).unwrap();
+    assert!(refused(&["resume", &apply]).contains("key of run"));
+}
