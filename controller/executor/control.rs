@@ -38,7 +38,7 @@ impl Worker<'_> {
             Control::Meta(action) => return self.meta(&action).await,
             Control::Pause { seconds, prompt, echo } => self.pause(settled, seconds, prompt, echo).await?,
             Control::Fetch { operation, destination, fail_on_missing } => {
-                let landed = self.at_once(task, settled, item, operation, label).await?;
+                let landed = self.at_once(task, settled, operation, label).await?;
                 self.fetched(task, settled, item, landed, &destination, fail_on_missing).await
             }
         };

@@ -127,6 +127,8 @@ pub(super) struct Link {
     become_program: (Option<String>, Option<String>),
     /// What the host is leased with; nothing for who changes nothing. And who is told about it.
     claim: Option<(Claim, Emitter)>,
+    /// `paceline_point_limit`, if the host has one: the most that is copied for one rollback point, in bytes.
+    point_limit: Option<u64>,
     connection: Option<Connection>,
     shells: Vec<OpenShell>,
     /// Warnings of the transport, to be emitted.
@@ -140,6 +142,7 @@ impl Link {
             points,
             become_program: (None, None),
             claim: None,
+            point_limit: None,
             connection: None,
             shells: Vec::new(),
             warnings: Vec::new(),
@@ -189,8 +192,9 @@ impl Link {
         let process = self.connection()?.exec(&paceline_remote::command_line(&nonce, &session_login)).await?;
         let points = operation::open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
         let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
+        let limit = self.point_limit.map(operation::limit_points).unwrap_or_default();
         let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
-        let library = [operation::library(), &points, "\n", ledger, "\n", &take, "\n"].concat();
+        let library = [operation::library(), &points, "\n", &limit, "\n", ledger, "\n", &take, "\n"].concat();
         let (waiting, waits) = mpsc::unbounded_channel();
         let starting = paceline_remote::start(
             Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
@@ -330,7 +334,10 @@ impl Link {
         let points =
             PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0), ledger };
         let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
-        let link = Self { become_program, ..Self::new(target, points) };
+        let limit = variable("paceline_point_limit")
+            .map_err(|error| error.of(&host.name.0, "paceline_point_limit"))?;
+        let point_limit = limit.map(|limit| bytes(&host.name.0, &limit)).transpose()?;
+        let link = Self { become_program, point_limit, ..Self::new(target, points) };
         Ok(match &run.claimant {
             None => link,
             Some(claimant) => {
@@ -387,6 +394,16 @@ impl Link {
         self.shells.clear();
         self.connection = None;
     }
+}
+
+/// The bytes that `paceline_point_limit` names.
+fn bytes(host: &str, limit: &serde_json::Value) -> Result<u64, TransportError> {
+    let number = limit.as_u64().or_else(|| limit.as_str()?.trim().parse().ok());
+    number.filter(|number| i64::try_from(*number).is_ok()).ok_or_else(|| TransportError::Setting {
+        host: host.to_owned(),
+        variable: "paceline_point_limit".to_owned(),
+        what: format!("`{limit}` is no number of bytes\nhint: `1073741824` is one GiB"),
+    })
 }
 
 fn remote_login(login: &Login, password: bool) -> paceline_remote::Login {

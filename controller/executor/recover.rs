@@ -19,7 +19,6 @@ use super::slot::{ItemResult, Slot};
 use super::steps::add_loop_fields;
 use super::worker::{Stop, Worker};
 use crate::journal::{KeptResult, Position};
-use crate::module::{self, Work};
 use crate::operation::{self, Operation, Outcome, Progress, Reply, reported_points};
 use crate::plan::CompiledTask;
 
@@ -121,7 +120,6 @@ impl Worker<'_> {
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
-        item: &Item,
         label: Option<&str>,
         operation: Box<dyn Operation>,
         (ticket, group): (Ticket, Group),
@@ -143,12 +141,6 @@ impl Worker<'_> {
             return Ok(Start::Flight(new(step, operation)));
         };
         self.drain().await?;
-        let fresh = |worker: &Self| match worker.evaluator().work(task, item) {
-            Ok(Work::Host(operation) | Work::Control(module::Control::Fetch { operation, .. })) => {
-                Some(operation)
-            }
-            _ => None,
-        };
         let (fate, operation) = self.fate(step, operation, mode).await?;
         let doubt = matches!(fate, Fate::Doubt);
         match (fate, if doubt { self.run.assume } else { None }) {
@@ -175,14 +167,11 @@ impl Worker<'_> {
                 flight.limit(settled.timeout);
                 Ok(Start::Flight(Box::new(flight)))
             }
-            (Fate::Repeat(carried), _) => {
-                let operation = fresh(self).unwrap_or(operation);
-                Ok(Start::Flight(Box::new(new(step, operation).carrying(carried))))
-            }
+            (Fate::Repeat(carried), _) => Ok(Start::Flight(Box::new(new(step, operation).carrying(carried)))),
             (Fate::Doubt, Some(Assume::NotDone)) => {
                 // Under a new number, so that the ledger keeps apart what came before.
                 let step = self.next_step();
-                Ok(Start::Flight(new(step, fresh(self).unwrap_or(operation))))
+                Ok(Start::Flight(new(step, operation)))
             }
             (Fate::Doubt, Some(Assume::Done)) => {
                 let outcome = assumed();
@@ -249,6 +238,10 @@ impl Worker<'_> {
             let kept = reply.clone();
             match operation.next(reply, mode) {
                 Progress::Done(outcome) => return Ok((Fate::Ended(outcome, kept), operation)),
+                // What does not run in the shell is in no ledger.
+                Progress::Again(program) if program.raw || program.tcp.is_some() => {
+                    return Ok((repeat(carried), operation));
+                }
                 Progress::Again(program) => next = program,
             }
         }

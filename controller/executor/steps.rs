@@ -175,6 +175,12 @@ impl Worker<'_> {
             return self.retried(task, settled, item, label).await.map(|()| false);
         }
         let work = settled!(self, self.evaluator().work(task, &item));
+        let work = match work {
+            Ok(Work::Host(operation)) => {
+                self.undoable(task, settled, &item, operation, true).await?.map(Work::Host)
+            }
+            other => other,
+        };
         match work {
             Err(problem) => {
                 self.add(item, label, Some(ItemResult::failure(problem)));
@@ -212,7 +218,7 @@ impl Worker<'_> {
             return Ok(());
         }
         let ticket = self.ticket();
-        let begun = self.flight(task, settled, &item, label.as_deref(), operation, (ticket, group));
+        let begun = self.flight(task, settled, label.as_deref(), operation, (ticket, group));
         // Boxed, as all that a worker seldom does and that is large: it would take room on the stack of every step.
         match Box::pin(begun).await? {
             Start::Flight(flight) => {
@@ -302,7 +308,7 @@ impl Worker<'_> {
         loop {
             attempt += 1;
             self.attempt = attempt;
-            let mut result = self.attempt(task, settled, &item, label.as_deref()).await?;
+            let mut result = self.attempt(task, settled, &item, label.as_deref(), attempt == 1).await?;
             result.value.insert("attempts".into(), json!(attempt));
             let local = Self::registered(task, &result);
             let done = if retry.until.is_empty() {
@@ -351,6 +357,7 @@ impl Worker<'_> {
         settled: &Settled,
         item: &Item,
         label: Option<&str>,
+        first: bool,
     ) -> Result<ItemResult, Stop> {
         if let Some(result) = self.kept_result(task, item).await? {
             return Ok(result);
@@ -359,7 +366,11 @@ impl Worker<'_> {
             Err(problem) => Ok(ItemResult::failure(problem)),
             Ok(Work::Control(control)) => self.control(task, settled, control, item, label).await,
             Ok(Work::Host(operation)) => {
-                let landed = self.at_once(task, settled, item, operation, label).await?;
+                let operation = match self.undoable(task, settled, item, operation, first).await? {
+                    Ok(operation) => operation,
+                    Err(problem) => return Ok(ItemResult::failure(problem)),
+                };
+                let landed = self.at_once(task, settled, operation, label).await?;
                 Ok(self.judged(task, item, settled, landed, label).await)
             }
         }
@@ -370,7 +381,6 @@ impl Worker<'_> {
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
-        item: &Item,
         operation: Box<dyn Operation>,
         label: Option<&str>,
     ) -> Result<Landed, Stop> {
@@ -379,7 +389,7 @@ impl Worker<'_> {
         }
         let slot = self.slots.back().map_or(0, |slot| slot.id);
         let ticket = Ticket { slot, item: usize::MAX };
-        let begun = self.flight(task, settled, item, label, operation, (ticket, Group::Alone));
+        let begun = self.flight(task, settled, label, operation, (ticket, Group::Alone));
         match Box::pin(begun).await? {
             Start::Flight(flight) => self.pipeline.push(*flight),
             Start::Landed(landed) => return Ok(*landed),

@@ -17,6 +17,9 @@ const PARTS: &[&str] = &[
     include_str!("posix/ledger.sh"),
     include_str!("posix/lease.sh"),
     include_str!("posix/prune.sh"),
+    include_str!("posix/undo.sh"),
+    include_str!("posix/activation.sh"),
+    include_str!("posix/found.sh"),
     include_str!("posix/directory.sh"),
     include_str!("posix/file.sh"),
     include_str!("posix/remove.sh"),
@@ -62,6 +65,11 @@ pub fn tell_ledger() -> String {
 /// `folder` and `number` are what the ledger says.
 pub fn tell_output(folder: &str, number: &str) -> String {
     call("pl_ledger_output", [folder, number])
+}
+
+/// Returns the text that limits, for a session, how many bytes are copied for one rollback point.
+pub fn limit_points(bytes: u64) -> String {
+    call("pf_points_limit", [bytes.to_string().as_str()])
 }
 
 /// Returns text to run in front of the first of several steps that follow each other in one body: it

@@ -29,6 +29,7 @@ pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
+pub mod undo;
 pub mod uri;
 pub mod wait_for;
 mod walk;
@@ -39,6 +40,6 @@ pub use lease::{
     Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
     show_lease,
 };
-pub use library::{library, open_ledger, open_points, probe_ahead, tell_ledger, tell_output};
+pub use library::{library, limit_points, open_ledger, open_points, probe_ahead, tell_ledger, tell_output};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

@@ -78,6 +78,9 @@ pub struct CompiledTask {
     pub for_all: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
+    /// The tasks of its `rollback`, with its own keywords around theirs. Its conditions are left out: they
+    /// held when it ran.
+    pub undo: Vec<Self>,
 }
 
 impl CompiledPlay {
@@ -240,6 +243,19 @@ impl Compiler<'_> {
         let for_all = is_for_all(task);
         let batch_barrier =
             for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let around = Directives { when: Vec::new(), ..directives.clone() };
+        let undo = task.rollback.iter().map(|undoing| CompiledTask {
+            task: undoing.clone(),
+            ordinal,
+            key: 0,
+            role: undoing.role.clone(),
+            directives: inherit(&around, &undoing.directives),
+            batch_barrier: false,
+            for_all: false,
+            gathering: false,
+            undo: Vec::new(),
+        });
+        let undo = undo.collect();
         CompiledTask {
             task: task.clone(),
             ordinal,
@@ -249,6 +265,7 @@ impl Compiler<'_> {
             batch_barrier,
             for_all,
             gathering: false,
+            undo,
         }
     }
 }

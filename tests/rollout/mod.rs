@@ -4,10 +4,13 @@ use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
+mod back;
 mod fifty;
+mod from_host;
 mod lab;
 mod lease;
 mod plan;
+mod property;
 mod prune;
 mod resume;
 mod rollback;
@@ -15,6 +18,7 @@ mod runs;
 mod state;
 mod stops;
 mod terminal;
+mod undo;
 mod waves;
 mod wire;
 
