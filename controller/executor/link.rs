@@ -196,7 +196,6 @@ impl Link {
         let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
         let limit = self.point_limit.map(operation::limit_points).unwrap_or_default();
         let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
-        // The ledger comes first: who takes over looks there whether a step is in hand.
         let library = [operation::library(), &points, "\n", &limit, "\n", ledger, "\n", &take, "\n"].concat();
         let (waiting, waits) = mpsc::unbounded_channel();
         let starting = paceline_remote::start(

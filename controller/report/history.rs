@@ -235,7 +235,9 @@ fn related(one: &str, other: &str) -> bool {
         path.strip_prefix(folder.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    below(one, other) || below(other, one)
+    // A service or an activation has a name.
+    one == other
+        || (one.starts_with('/') && other.starts_with('/') && (below(one, other) || below(other, one)))
 }
 
 fn unknown(state_dir: &Path, host: &str, others: &[String]) -> ReportError {
@@ -445,6 +447,20 @@ mod tests {
                     restored by 0198f1e2-3333
              3  Start [command]: no rollback point
         ");
+    }
+
+    #[test]
+    fn paths_are_related_to_what_is_above_them_and_names_to_themselves() {
+        for (one, other, is) in [
+            ("/etc/a", "/etc/a", true),
+            ("/etc", "/etc/a", true),
+            ("/", "/etc", true),
+            ("/etc/a", "/etc/ab", false),
+            ("sshd", "sshd", true),
+            ("", "/etc", false),
+        ] {
+            assert_eq!(related(one, other), is, "{one} {other}");
+        }
     }
 
     #[test]

@@ -113,13 +113,18 @@ fn what_points_keep_beside_their_paths_goes_too() {
 fn what_a_rollback_still_needs_stays() {
     let fleet = Fleet::of(1);
     let first = fleet.copies("a");
-    fleet.copies("b");
-    // It fails, as the newer file is in its way for good.
-    std::fs::remove_file(fleet.work("h01").join("file")).unwrap();
-    std::fs::create_dir(fleet.work("h01").join("file")).unwrap();
-    std::fs::write(fleet.work("h01").join("file/precious"), "").unwrap();
+    // It fails: somebody else's folder is in the way.
+    let file = fleet.work("h01").join("file");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    std::fs::write(file.join("precious"), "").unwrap();
     fleet.environment.events(2, &["rollback", &first]);
+    std::fs::rename(&file, fleet.work("h01").join("aside")).unwrap();
+    fleet.copies("b");
     let all = fleet.runs_here();
-    assert_eq!(fleet.prunes(0, &["--keep", "1"])["removed"].as_array().unwrap().len(), 0);
-    assert_eq!(fleet.runs_here(), all);
+    assert_eq!(all.len(), 3);
+    // The rollback is among the two, so what it goes back over is not pruned; without it, it is.
+    assert_eq!(fleet.prunes(0, &["--keep", "2"])["removed"], serde_json::json!([]));
+    assert_eq!(fleet.prunes(0, &["--keep", "1"])["removed"].as_array().unwrap().len(), 2);
+    assert_eq!(fleet.runs_here(), all[2..]);
 }

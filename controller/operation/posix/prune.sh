@@ -51,7 +51,8 @@ pf_prune_folder() {
     pf_pruned=$((pf_pruned + 1))
     [ -n "$pf_path" ] || continue
     pf_parent "$pf_path"
-    for pf_sibling in "${pf_folder%/}/.paceline-$pf_run-$pf_count" "${pf_folder%/}/.paceline-$pf_run-$pf_count".*; do
+    for pf_sibling in "${pf_folder%/}/.paceline-$pf_run-$pf_count" "${pf_folder%/}/.paceline-$pf_run-$pf_count".* \
+      "${pf_folder%/}/.paceline-gone-$pf_run-$pf_count"; do
       if [ -e "$pf_sibling" ] || [ -L "$pf_sibling" ]; then set -- "$@" "$pf_sibling"; fi
     done
   done
