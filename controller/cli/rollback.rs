@@ -1,7 +1,7 @@
 //! `paceline rollback`: restores what a run changed, newest first.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use serde_json::json;
 
 use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
 use super::interrupt::Interruptions;
+use super::later_runs::{self, InTheWay};
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
-use super::{CommandError, show};
+use super::{CommandError, from_host, show};
 use crate::executor::event::EventKind;
 use crate::executor::{Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, restore};
 use crate::hostlog::sanitize_line;
@@ -25,37 +26,49 @@ use crate::pattern;
 use crate::plan::Login;
 use crate::template::Engine;
 
-/// Commands whose effects nothing here can undo.
+/// Modules whose effects nothing can undo, unless the step left a point.
 const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
 
 /// Restore what a run changed, newest first
 #[derive(Args, Debug)]
 pub(super) struct RollbackArgs {
     /// The run: its id, the start of it, or `latest` (the newest one that changed hosts)
-    run: String,
+    #[arg(required_unless_present = "from_host")]
+    pub(super) run: Option<String>,
     #[command(flatten)]
-    inventory: InventoryArgs,
+    pub(super) inventory: InventoryArgs,
+    /// Ask the hosts what can be restored, when the state folder is lost; without RUN, list their runs
+    #[arg(long)]
+    pub(super) from_host: bool,
     /// Go back to this point only: restore it and the newer ones (needs `-l` with one host)
     #[arg(long, value_name = "POINT")]
-    to: Option<u64>,
+    pub(super) to: Option<u64>,
     /// Show what would be restored, change nothing
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
+    /// Restore what was changed after the run, too; what is there now is kept beside the points
+    #[arg(long)]
+    force: bool,
     /// Hosts at work at once
     #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    forks: u32,
+    pub(super) forks: u32,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
+    /// Look for the points of root (with `--from-host`; otherwise the journal tells whose they are)
+    #[arg(short = 'b', long = "become", requires = "from_host", help_heading = "Become")]
+    pub(super) r#become: bool,
     /// Ask for the password of become
     #[arg(short = 'K', long, help_heading = "Become")]
-    ask_become_pass: bool,
+    pub(super) ask_become_pass: bool,
 }
 
 /// What the journal tells about one host.
 #[derive(Default)]
-struct HostPoints {
+pub(super) struct HostPoints {
     points: Vec<(Option<String>, Point)>,
     irreversible: Vec<String>,
+    /// Whether a step was cut off: it may have saved what the journal does not know.
+    unsure: bool,
     /// How it was reached last, in a journal that tells.
     reached: Option<Box<Reached>>,
 }
@@ -63,7 +76,12 @@ struct HostPoints {
 impl HostPoints {
     /// Whether the run did nothing to the host.
     fn is_empty(&self) -> bool {
-        self.points.is_empty() && self.irreversible.is_empty()
+        self.points.is_empty() && self.irreversible.is_empty() && !self.unsure
+    }
+
+    /// Its points, oldest first.
+    pub(super) fn points(&self) -> impl Iterator<Item = &Point> {
+        self.points.iter().map(|(_, point)| point)
     }
 }
 
@@ -73,7 +91,10 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     args.inventory.vault.check()?;
-    let folder = find(&args.run, global)?;
+    if args.from_host {
+        return from_host::run(&args, global, environment);
+    }
+    let folder = find(args.run.as_deref().unwrap_or_default(), global)?;
     let record = RunRecord::read(&folder.record()).unwrap_or_default();
     let connection = &args.connection;
     let given = Given {
@@ -118,11 +139,17 @@ pub(super) fn run(
         ))
         .hint(format!("`paceline runs show {}` tells what it did", journal::short_id(folder.id()))));
     }
+    let in_the_way = later_runs::in_the_way(&global.state_dir, &folder, &saved, &hosts, args.to)?;
     if args.plan {
-        return show_plan(&args, &folder, &saved, &hosts, global);
+        return show_plan(&args, &folder, &saved, &hosts, &in_the_way, global);
+    }
+    if !args.force {
+        later_runs::refuse(&folder, &in_the_way)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let chosen = Chosen { run: folder, saved, given, started_in: record.folder };
+    let become_user =
+        record.r#become.then(|| record.become_user.clone().unwrap_or_else(|| "root".to_owned()));
+    let chosen = Chosen { run: folder, saved, given, started_in: record.folder, become_user };
     runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
 }
 
@@ -133,6 +160,23 @@ struct Chosen {
     /// Where the command line counts more than the way that the run took.
     given: Given,
     started_in: PathBuf,
+    /// Whom `-b` of the run made its tasks become.
+    become_user: Option<String>,
+}
+
+impl Chosen {
+    /// The users that points may belong to, the login user first.
+    fn users(&self) -> Vec<Option<String>> {
+        let mut users = vec![None];
+        let saved = self.saved.values().flat_map(|host| host.points.iter().map(|(user, _)| user.clone()));
+        let asked = self.become_user.clone().map(Some);
+        for user in saved.chain(asked) {
+            if !users.contains(&user) {
+                users.push(user);
+            }
+        }
+        users
+    }
 }
 
 /// The run that is meant. `latest` passes over plans and rollbacks, which changed nothing by themselves.
@@ -174,11 +218,13 @@ fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
 
 /// Whether a run left something to restore.
 fn has_points(run: &RunFolder) -> bool {
-    points(run).is_ok_and(|hosts| hosts.values().any(|host| !host.points.is_empty()))
+    points(run).is_ok_and(|hosts| {
+        hosts.values().any(|host| !host.points.is_empty() || host.unsure && !run.is_running())
+    })
 }
 
 /// Whether a run may have changed hosts: neither a plan nor a rollback.
-fn rolled_out(run: &RunFolder) -> bool {
+pub(super) fn rolled_out(run: &RunFolder) -> bool {
     RunRecord::read(&run.record())
         .is_none_or(|record| !matches!(record.command.as_str(), "plan" | "rollback") && !record.check)
 }
@@ -193,6 +239,7 @@ fn show_plan(
     of: &RunFolder,
     saved: &HashMap<String, HostPoints>,
     hosts: &[HostName],
+    in_the_way: &[InTheWay],
     global: &Global,
 ) -> Result<u8, CommandError> {
     let mut out = std::io::stdout().lock();
@@ -208,15 +255,27 @@ fn show_plan(
                 .map(|point| json!({"point": point.number, "covers": point.kind, "path": point.path}))
                 .collect::<Vec<_>>(),
             "irreversible": irreversible,
+            "in_the_way": in_the_way
+                .iter()
+                .filter(|found| found.host == *host.0)
+                .map(InTheWay::json)
+                .collect::<Vec<_>>(),
         }));
         if global.output == Output::Human {
             writeln!(out, "{}:", sanitize_line(&host.0))?;
             for point in points {
                 let path = sanitize_line(&point.path);
-                writeln!(out, "  would restore point {}: {} {path}", point.number, point.kind)?;
+                let verb = if point.kind == "activation" { "repeat" } else { "restore" };
+                writeln!(out, "  would {verb} point {}: {} {path}", point.number, point.kind)?;
             }
             for task in irreversible {
                 writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;
+            }
+            if saved.get(&*host.0).is_some_and(|host| host.unsure) {
+                writeln!(out, "  a step was cut off: what else it saved is looked up on the host")?;
+            }
+            for found in in_the_way.iter().filter(|found| found.host == *host.0) {
+                writeln!(out, "  {}", found.line())?;
             }
         }
     }
@@ -245,10 +304,12 @@ fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
 }
 
 /// Reads the points of every host from the journal, oldest first.
-fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
+pub(super) fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandError> {
     let mut hosts: HashMap<String, HostPoints> = HashMap::new();
     let mut modules: HashMap<(String, u64), String> = HashMap::new();
     let mut ways: HashMap<String, Box<Reached>> = HashMap::new();
+    let mut undone: HashSet<(String, u64)> = HashSet::new();
+    let mut begun: HashSet<(String, u64)> = HashSet::new();
     for event in journal::read(&folder.journal()).map_err(CommandError::failed)? {
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
@@ -258,16 +319,22 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
             continue;
         }
         let Some(step) = event.step else { continue };
+        if let EventKind::StepFinished { .. } = event.kind {
+            begun.remove(&(host.clone(), step));
+        }
         match event.kind {
             EventKind::StepStarted { module, .. } => {
+                begun.insert((host.clone(), step));
                 modules.insert((host, step), module);
             }
             EventKind::RollbackPoint { point, covers, path, become_user } => {
+                undone.insert((host.clone(), step));
                 let point = Point { number: point, kind: covers, path };
                 hosts.entry(host).or_default().points.push((become_user, point));
             }
             EventKind::StepFinished { changed: true, .. } => {
-                let module = modules.get(&(host.clone(), step));
+                let step = (host.clone(), step);
+                let module = modules.get(&step).filter(|_| !undone.contains(&step));
                 if module.is_some_and(|module| IRREVERSIBLE.contains(&module.as_str())) {
                     let task = event.task.unwrap_or_default();
                     let listed = &mut hosts.entry(host).or_default().irreversible;
@@ -278,6 +345,9 @@ fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, CommandErro
             }
             _ => {}
         }
+    }
+    for (host, _) in begun {
+        hosts.entry(host).or_default().unsure = true;
     }
     for (name, host) in &mut hosts {
         host.reached = ways.remove(name);
@@ -302,6 +372,7 @@ async fn roll_back(
     let scope =
         Arc::new(load::run_scope(&loaded.inventory, &[], load::magic(loaded, environment), environment)?);
     let engine = Engine::new();
+    let users = chosen.users();
     let restored: Vec<RestoreHost> = hosts
         .iter()
         .map(|host| {
@@ -314,7 +385,7 @@ async fn roll_back(
                     None
                 }
             };
-            let HostPoints { points, irreversible, reached } =
+            let HostPoints { points, irreversible, unsure, reached } =
                 chosen.saved.remove(&*host.0).unwrap_or_default();
             let mut target = reach.target(host, &loaded.inventory, &variable);
             let (base, exe, flags) = match reached {
@@ -336,7 +407,13 @@ async fn roll_back(
                 .filter(|(_, point)| args.to.is_none_or(|to| point.number >= to))
                 .map(|(user, point)| (login(user), point))
                 .collect();
-            let wants_password = points.iter().any(|(login, _)| *login != Login::Plain);
+            // `-b` of the run, and whoever saved points on other hosts, may have saved here, too.
+            let look: Vec<Login> = match unsure {
+                true => users.iter().map(|user| login(user.clone())).collect(),
+                false => Vec::new(),
+            };
+            let wants_password =
+                points.iter().map(|(login, _)| login).chain(&look).any(|login| *login != Login::Plain);
             let password = match wants_password {
                 true => text("ansible_become_password").or_else(|| text("ansible_become_pass")),
                 false => None,
@@ -346,17 +423,37 @@ async fn roll_back(
                 None => target,
             };
             let password = password.map(secrecy::SecretString::from).or_else(|| become_password.clone());
-            RestoreHost { name: host.clone(), target, base, points, password, irreversible }
+            RestoreHost {
+                name: host.clone(),
+                target,
+                base,
+                points,
+                look,
+                password,
+                irreversible,
+                unreachable: None,
+            }
         })
         .collect();
     terminal::raise_file_limit();
+    carry_out(args, chosen.run.id(), restored, global, environment).await
+}
+
+/// Restores the points of run `of`, as a run of its own.
+pub(super) async fn carry_out(
+    args: &RollbackArgs,
+    of: &str,
+    hosts: Vec<RestoreHost>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
     let record = |id: &str| RunRecord {
         run: id.to_owned(),
         started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
         command: "rollback".to_owned(),
         inventories: args.inventory.inventory.clone(),
         limit: args.inventory.limit.clone(),
-        targets: hosts.iter().map(ToString::to_string).collect(),
+        targets: hosts.iter().map(|host| host.name.to_string()).collect(),
         options: terminal::option_names(),
         operator: terminal::operator(environment),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -371,13 +468,14 @@ async fn roll_back(
     let (canceller, cancel) = cancellation();
     let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));
     let context = Arc::new(Restore {
-        of: chosen.run.id().to_owned(),
+        of: of.to_owned(),
         forks: args.forks as usize,
         emitter,
         cancel,
         folder: new.folder.clone(),
+        force: args.force,
     });
-    let verdict = restore(context, restored).await;
+    let verdict = restore(context, hosts).await;
     signals.abort();
     let _ = signals.await;
     let code = show::conclude(dispatcher, screen, verdict.exit_code()).await;

@@ -94,9 +94,10 @@ pub enum EventKind {
     RollbackPoint {
         /// Its number within host and run.
         point: u64,
-        /// What it covers: `file`, `absent`, `directory`, `link`, `mode`, ...
+        /// What it covers: `file`, `absent`, `directory`, `link`, `mode`, ...; `service` its state before the step;
+        /// `rollback` nothing, but tasks that undo the step; `activation` what a rollback repeats at its end.
         covers: String,
-        /// The path it covers.
+        /// The path it covers, or the name of the service, the tasks, the activation.
         path: String,
         /// The user that the step became; the point lies where that user keeps points.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -99,6 +99,8 @@ pub(super) struct Link {
     points: PointsPlace,
     /// `ansible_become_exe` and `ansible_become_flags`.
     become_program: (Option<String>, Option<String>),
+    /// `paceline_point_limit`, if the host has one: the most that is copied for one rollback point, in bytes.
+    point_limit: Option<u64>,
     connection: Option<Connection>,
     shells: Vec<OpenShell>,
     /// Warnings of the transport, to be emitted.
@@ -111,6 +113,7 @@ impl Link {
             target,
             points,
             become_program: (None, None),
+            point_limit: None,
             connection: None,
             shells: Vec::new(),
             warnings: Vec::new(),
@@ -153,7 +156,8 @@ impl Link {
         let password = password.map(|password| Zeroizing::new(password.expose_secret().as_bytes().to_vec()));
         let process = self.connection()?.exec(&paceline_remote::command_line(&nonce, &session_login)).await?;
         let points = operation::open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
-        let library = [operation::library(), &points, "\n"].concat();
+        let limit = self.point_limit.map(operation::limit_points).unwrap_or_default();
+        let library = [operation::library(), &points, "\n", &limit, "\n"].concat();
         let started = paceline_remote::start(
             Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
             StartOptions {
@@ -195,13 +199,17 @@ impl Link {
         let base = text("paceline_base")?;
         let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0) };
         let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
-        Ok(Self { become_program, ..Self::new(target, points) })
+        let limit = variable("paceline_point_limit")
+            .map_err(|error| error.of(&host.name.0, "paceline_point_limit"))?;
+        let point_limit = limit.map(|limit| bytes(&host.name.0, &limit)).transpose()?;
+        Ok(Self { become_program, point_limit, ..Self::new(target, points) })
     }
 
     /// A link to the same host with the same login that is not connected yet.
     pub(super) fn again(&self) -> Self {
         let become_program = self.become_program.clone();
-        Self { become_program, ..Self::new(self.target.clone(), self.points.clone()) }
+        let point_limit = self.point_limit;
+        Self { become_program, point_limit, ..Self::new(self.target.clone(), self.points.clone()) }
     }
 
     /// The script of a guard for the points that this link leaves on the host.
@@ -256,6 +264,16 @@ impl Link {
         self.shells.clear();
         self.connection = None;
     }
+}
+
+/// The bytes that `paceline_point_limit` names.
+fn bytes(host: &str, limit: &serde_json::Value) -> Result<u64, TransportError> {
+    let number = limit.as_u64().or_else(|| limit.as_str()?.trim().parse().ok());
+    number.filter(|number| i64::try_from(*number).is_ok()).ok_or_else(|| TransportError::Setting {
+        host: host.to_owned(),
+        variable: "paceline_point_limit".to_owned(),
+        what: format!("`{limit}` is no number of bytes\nhint: `1073741824` is one GiB"),
+    })
 }
 
 fn remote_login(login: &Login, password: bool) -> paceline_remote::Login {

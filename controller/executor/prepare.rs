@@ -333,6 +333,8 @@ fn gathering_task(play: &Play) -> Arc<Task> {
         changed_when: None,
         failed_when: None,
         retry: None,
+        covers: Vec::new(),
+        rollback: Vec::new(),
         file_names: Vec::new(),
         role: None,
     })

@@ -13,15 +13,15 @@ use super::cancel::Cancel;
 use super::dispatcher::Emitter;
 use super::event::{EventKind, HostStatus, Status};
 use super::link::{Link, LinkError, PointsPlace};
-use super::pipeline::{Flight, Next, Pipeline, Ticket};
+use super::pipeline::{Flight, Landed, Next, Pipeline, Ticket};
 use super::run::Verdict;
 use super::sink::{Sink, StepLabel};
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
 use crate::journal::RunFolder;
-use crate::operation::{Mode, Point};
+use crate::operation::{Mode, Operation, Point};
 use crate::plan::Login;
-use crate::rollback::RestorePoint;
+use crate::rollback::{ListPoints, ListedPoint, RestoreTimes, add_unknown, visits};
 use crate::secrets::Masks;
 use crate::transport::{Target, TransportError};
 
@@ -35,10 +35,14 @@ pub struct RestoreHost {
     pub base: Option<String>,
     /// Its points, the newest first, each with the login that saved it.
     pub points: Vec<(Login, Point)>,
+    /// Logins under which the host is asked for points that the journal does not know: a step of the run was cut off.
+    pub look: Vec<Login>,
     /// Password of the logins that need one.
     pub password: Option<SecretString>,
     /// What ran on it that nothing can undo.
     pub irreversible: Vec<String>,
+    /// Why it could not be asked what is on it, with a hint.
+    pub unreachable: Option<(String, Option<String>)>,
 }
 
 /// What a restore needs besides its hosts.
@@ -53,6 +57,8 @@ pub struct Restore {
     pub cancel: Cancel,
     /// Folder of the restore's own run.
     pub folder: RunFolder,
+    /// Whether what somebody changed after the run is put aside, and not a reason to refuse.
+    pub force: bool,
 }
 
 /// Restores; the last event is `run_finished`.
@@ -106,19 +112,31 @@ pub async fn restore(restore: Arc<Restore>, hosts: Vec<RestoreHost>) -> Verdict 
 }
 
 async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
-    let RestoreHost { name, target, base, points, password, irreversible } = host;
+    let RestoreHost { name, target, base, mut points, look, password, irreversible, unreachable } = host;
     let mut sink =
         Sink::new(restore.emitter.clone(), name.0.clone(), Some(restore.folder.hosts()), Masks::default());
     for task in irreversible {
         let message = format!("`{task}` ran something that nothing here can undo");
         sink.host_event(EventKind::Warning { message }).await;
     }
+    if let Some((message, hint)) = unreachable {
+        let (status, message) = (HostStatus::Unreachable, Some(message));
+        sink.host_event(EventKind::HostFinished { status, message, hint }).await;
+        return status;
+    }
     let restored = match target {
         Err(error) => Err(error.into()),
         Ok(target) => {
             let place = PointsPlace { base, run: restore.of.clone(), host: percent_encode_host(&name.0) };
             let mut link = Link::new(target, place);
-            let work = restore_points(&restore.cancel, &mut link, &mut sink, points, password.as_ref());
+            let (cancel, password) = (&restore.cancel, password.as_ref());
+            let work = async {
+                add_unknown_points(&mut link, &mut sink, &mut points, &look, password).await?;
+                match restore.force {
+                    true => restore_points_with(cancel, &mut link, &mut sink, points, password, true).await,
+                    false => restore_points(cancel, &mut link, &mut sink, points, password).await,
+                }
+            };
             let restored = tokio::select! {
                 restored = work => Some(restored),
                 () = restore.cancel.reached(2) => None,
@@ -139,8 +157,55 @@ async fn one_host(restore: &Restore, host: RestoreHost) -> HostStatus {
     status
 }
 
-/// Restores the points one by one. Returns what went wrong first: an older point is not restored over one that is
-/// still in the way, but all others are.
+/// Asks the host for points of steps whose result was lost. A login that the host refuses has saved none.
+async fn add_unknown_points(
+    link: &mut Link,
+    sink: &mut Sink,
+    points: &mut Vec<(Login, Point)>,
+    look: &[Login],
+    password: Option<&SecretString>,
+) -> Result<(), LinkError> {
+    if look.is_empty() {
+        return Ok(());
+    }
+    connect(link, sink).await?;
+    for login in look {
+        let list = Box::new(ListPoints);
+        let landed = match run(link, sink, login, password, (0, "points on the host"), list).await {
+            Ok(landed) => landed,
+            Err(error) if error.is_become() => continue,
+            Err(error) => return Err(error),
+        };
+        let listed = ListedPoint::of(&landed.outcome);
+        add_unknown(points, login, listed);
+        sink.step_finished(0, &"restore".into(), looked(&landed)).await;
+    }
+    Ok(())
+}
+
+async fn connect(link: &mut Link, sink: &mut Sink) -> Result<(), LinkError> {
+    if let Some(duration_ms) = link.connect().await? {
+        let reached = link.reached();
+        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
+    }
+    Ok(())
+}
+
+/// The end of a step that changed nothing.
+fn looked(landed: &Landed) -> EventKind {
+    EventKind::StepFinished {
+        status: Status::Ok,
+        changed: false,
+        rc: None,
+        duration_ms: landed.duration_ms,
+        item: None,
+        message: None,
+        diff: None,
+    }
+}
+
+/// Restores the points one by one, then gives the folders their times. Returns what went wrong first: an older point is
+/// not restored over one that is still in the way, but all others are.
 pub(super) async fn restore_points(
     cancel: &Cancel,
     link: &mut Link,
@@ -148,44 +213,54 @@ pub(super) async fn restore_points(
     points: Vec<(Login, Point)>,
     password: Option<&SecretString>,
 ) -> Result<Option<String>, LinkError> {
-    if let Some(duration_ms) = link.connect().await? {
-        let reached = link.reached();
-        sink.host_event(EventKind::HostConnected { duration_ms, reached }).await;
-    }
+    restore_points_with(cancel, link, sink, points, password, false).await
+}
+
+/// The same; `force` puts aside what somebody changed after the run, which is a reason to refuse otherwise.
+pub(super) async fn restore_points_with(
+    cancel: &Cancel,
+    link: &mut Link,
+    sink: &mut Sink,
+    points: Vec<(Login, Point)>,
+    password: Option<&SecretString>,
+    force: bool,
+) -> Result<Option<String>, LinkError> {
+    connect(link, sink).await?;
     let task: Arc<str> = "restore".into();
     let mut problem = None;
     let mut in_the_way: Vec<Point> = Vec::new();
-    for (index, (login, point)) in points.into_iter().enumerate() {
+    let mut failures = 0_usize;
+    let mut restored: Vec<(Login, u64)> = Vec::new();
+    let visits = visits(&points, force);
+    let count = visits.len() as u64;
+    for (index, (login, visit)) in visits.into_iter().enumerate() {
+        let point = visit.point.clone();
         if cancel.level() > 0 {
-            return Ok(Some("cancelled in front of the remaining points".to_owned()));
+            problem = Some("cancelled in front of the remaining points".to_owned());
+            failures = 1;
+            break;
         }
-        if waits_for(&point, &in_the_way) {
+        if visit.is_of_a_path() && waits_for(&point, &in_the_way) {
+            failures += 1;
             in_the_way.push(point);
             continue;
         }
         let step = index as u64 + 1;
-        let label = StepLabel {
-            task: task.clone(),
-            module: "rollback".to_owned(),
-            item: Some(point.path.clone()),
-            hidden: false,
-        };
-        let ticket = Ticket { slot: step, item: 0 };
-        let mode = Mode::default();
-        let operation = Box::new(RestorePoint { point: point.clone() });
-        let mut pipeline = Pipeline::default();
-        pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
-        let shell = link.shell(&login, password).await?;
-        let landed = match pipeline.next(shell, sink).await? {
-            Some(Next::Landed(landed)) => *landed,
-            Some(Next::Outside(_)) | None => return Err(LinkError::Closed),
-        };
+        let operation = Box::new(visit.clone());
+        let landed = run(link, sink, &login, password, (step, &visit.label()), operation).await?;
         let failed = landed.outcome.failed;
         let message = landed.outcome.result.get("msg").and_then(|msg| msg.as_str()).map(str::to_owned);
-        if !failed {
+        let aside = landed.outcome.result.get("replaced").and_then(|paths| paths.as_array());
+        for path in aside.into_iter().flatten().filter_map(|path| path.as_str()) {
+            let message =
+                format!("what was newer than point {} (`{}`) is kept in `{path}`", point.number, point.path);
+            sink.host_event(EventKind::Warning { message }).await;
+        }
+        if !failed && visit.last {
             let (covers, path) = (point.kind.clone(), point.path.clone());
             let event = EventKind::PointRestored { point: point.number, covers, path };
             sink.step_event(step, &task, event).await;
+            restored.push((login, point.number));
         }
         let status = match (failed, landed.outcome.changed) {
             (true, _) => Status::Failed,
@@ -200,7 +275,7 @@ pub(super) async fn restore_points(
                 changed: landed.outcome.changed,
                 rc: None,
                 duration_ms: landed.duration_ms,
-                item: Some(point.path.clone()),
+                item: Some(visit.label()),
                 message: message.clone().filter(|_| failed),
                 diff: None,
             },
@@ -209,14 +284,65 @@ pub(super) async fn restore_points(
         if failed {
             let reason = message.unwrap_or_else(|| "it could not be restored".to_owned());
             problem.get_or_insert_with(|| format!("point {} (`{}`): {reason}", point.number, point.path));
-            in_the_way.push(point);
+            failures += 1;
+            if visit.is_of_a_path() {
+                in_the_way.push(point);
+            }
         }
     }
-    let others = in_the_way.len().saturating_sub(1);
+    restore_times(link, sink, restored, password, count + 1).await?;
+    let others = failures.saturating_sub(1);
     Ok(problem.map(|problem| match others {
         0 => problem,
         others => format!("{problem} ({others} more points wait for it or failed)"),
     }))
+}
+
+/// Gives the folders their times: those of the oldest point count, whoever saved it. `step` is the first free number.
+async fn restore_times(
+    link: &mut Link,
+    sink: &mut Sink,
+    restored: Vec<(Login, u64)>,
+    password: Option<&SecretString>,
+    step: u64,
+) -> Result<(), LinkError> {
+    let rows: Vec<_> = restored.chunk_by(|one, other| one.0 == other.0).collect();
+    for (index, row) in rows.iter().enumerate() {
+        let login = &row[0].0;
+        let numbers = row.iter().map(|(_, number)| *number).collect();
+        let last = !rows[index + 1..].iter().any(|row| row[0].0 == *login);
+        let times = Box::new(RestoreTimes { numbers, last });
+        let step = step + index as u64;
+        let landed = run(link, sink, login, password, (step, "times of folders"), times).await?;
+        sink.step_finished(step, &"restore".into(), looked(&landed)).await;
+    }
+    Ok(())
+}
+
+/// Runs one operation of a restore to its end.
+pub(super) async fn run(
+    link: &mut Link,
+    sink: &mut Sink,
+    login: &Login,
+    password: Option<&SecretString>,
+    (step, item): (u64, &str),
+    operation: Box<dyn Operation>,
+) -> Result<Landed, LinkError> {
+    let label = StepLabel {
+        task: "restore".into(),
+        module: "rollback".to_owned(),
+        item: Some(item.to_owned()),
+        hidden: false,
+    };
+    let ticket = Ticket { slot: step, item: 0 };
+    let mut pipeline = Pipeline::default();
+    let mode = Mode::default();
+    pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
+    let shell = link.shell(login, password).await?;
+    match pipeline.next(shell, sink).await? {
+        Some(Next::Landed(landed)) => Ok(*landed),
+        Some(Next::Outside(_)) | None => Err(LinkError::Closed),
+    }
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or

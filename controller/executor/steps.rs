@@ -168,6 +168,12 @@ impl Worker<'_> {
             return self.retried(task, settled, item, label).await.map(|()| false);
         }
         let work = settled!(self, self.evaluator().work(task, &item));
+        let work = match work {
+            Ok(Work::Host(operation)) => {
+                self.undoable(task, settled, &item, operation, true).await?.map(Work::Host)
+            }
+            other => other,
+        };
         match work {
             Err(problem) => {
                 self.add(item, label, Some(ItemResult::failure(problem)));
@@ -289,7 +295,7 @@ impl Worker<'_> {
         self.add(item.clone(), label.clone(), None);
         loop {
             attempt += 1;
-            let mut result = self.attempt(task, settled, &item, label.as_deref()).await?;
+            let mut result = self.attempt(task, settled, &item, label.as_deref(), attempt == 1).await?;
             result.value.insert("attempts".into(), json!(attempt));
             let local = Self::registered(task, &result);
             let done = if retry.until.is_empty() {
@@ -335,11 +341,16 @@ impl Worker<'_> {
         settled: &Settled,
         item: &Item,
         label: Option<&str>,
+        first: bool,
     ) -> Result<ItemResult, Stop> {
         match settled!(self, self.evaluator().work(task, item)) {
             Err(problem) => Ok(ItemResult::failure(problem)),
             Ok(Work::Control(control)) => self.control(task, settled, control, item, label).await,
             Ok(Work::Host(operation)) => {
+                let operation = match self.undoable(task, settled, item, operation, first).await? {
+                    Ok(operation) => operation,
+                    Err(problem) => return Ok(ItemResult::failure(problem)),
+                };
                 let landed = self.at_once(task, settled, operation, label).await?;
                 Ok(self.judged(task, item, settled, landed, label).await)
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::answer::{failure, points};
 use super::library::call;
 use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply};
 
@@ -160,8 +161,39 @@ impl Operation for Command {
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
+        let points = points(&reply);
+        let mut outcome = self.outcome(&reply, mode);
+        outcome.points = points;
+        Progress::Done(outcome)
+    }
+
+    fn saves_first(&self) -> bool {
+        true
+    }
+
+    fn kept(&mut self) -> Option<Program> {
+        Some(self.first(Mode::default()))
+    }
+
+    /// What `creates` names is removed again, what `removes` names is brought back.
+    fn irreversible(&self) -> bool {
+        let single = |pattern: &Option<String>| {
+            pattern.as_deref().is_some_and(|path| {
+                let plain = path.split('/').any(|part| !matches!(part, "" | "."));
+                plain && !path.contains(['*', '?', '[']) && path.split('/').all(|part| part != "..")
+            })
+        };
+        !single(&self.creates) && !single(&self.removes)
+    }
+}
+
+impl Command {
+    fn outcome(&self, reply: &Reply, mode: Mode) -> Outcome {
+        if reply.value("unarmed").is_some() {
+            return failure(reply);
+        }
         if let Some(guard) = reply.value("skip") {
-            return Progress::Done(self.skipped_by_guard(guard, mode.check));
+            return self.skipped_by_guard(guard, mode.check);
         }
         match reply.value("fault") {
             Some("chdir") => {
@@ -169,15 +201,15 @@ impl Operation for Command {
                 let message = format!(
                     "Unable to change directory before execution: `{path}` is not a directory, or not open to this user"
                 );
-                return Progress::Done(self.failed(None, &message));
+                return self.failed(None, &message);
             }
             Some(_) => {
-                return Progress::Done(self.failed(None, "the script could not be stored on the host"));
+                return self.failed(None, "the script could not be stored on the host");
             }
             None => {}
         }
         if mode.check {
-            return Progress::Done(self.in_check_mode());
+            return self.in_check_mode();
         }
         if let Some(errno) = reply.value("missing") {
             let program = match &self.start {
@@ -187,7 +219,7 @@ impl Operation for Command {
             };
             let reason = if errno == "2" { "was not found" } else { "is not a program that may be run" };
             let message = format!("Error executing command: `{program}` {reason}");
-            return Progress::Done(self.failed(errno.parse().ok(), &message));
+            return self.failed(errno.parse().ok(), &message);
         }
         let (mut stdout, mut stderr) = (reply.stdout.as_slice(), reply.stderr.as_slice());
         let cut = reply.dropped > 0 || stdout.len() > REGISTERED || stderr.len() > REGISTERED;
@@ -208,13 +240,9 @@ impl Operation for Command {
             Some(_) => "non-zero return code".to_owned(),
             None => "the command ended without a status".to_owned(),
         };
-        timed_out(&mut result, &reply);
+        timed_out(&mut result, reply);
         let outcome = Outcome { changed: !reply.timed_out, failed, cut, ..Outcome::default() };
-        Progress::Done(self.finish(result, &message, outcome))
-    }
-
-    fn irreversible(&self) -> bool {
-        true
+        self.finish(result, &message, outcome)
     }
 }
 

@@ -215,6 +215,10 @@ fn new_state_like(like: &PathState, reply: &Reply) -> PathState {
 }
 
 impl Operation for EditFile {
+    fn saves_first(&self) -> bool {
+        true
+    }
+
     fn first(&mut self, mode: Mode) -> Program {
         self.attempts = 0;
         self.pending = None;

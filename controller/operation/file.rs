@@ -194,6 +194,14 @@ impl Operation for FileOperation {
         script.program()
     }
 
+    fn saves_first(&self) -> bool {
+        true
+    }
+
+    fn kept(&mut self) -> Option<Program> {
+        (!self.recurse).then(|| self.first(Mode::default()))
+    }
+
     fn looks_at(&self) -> Vec<String> {
         known(&self.path).into_iter().collect()
     }

@@ -14,6 +14,9 @@ const PARTS: &[&str] = &[
     include_str!("posix/attributes.sh"),
     include_str!("posix/point.sh"),
     include_str!("posix/restore.sh"),
+    include_str!("posix/undo.sh"),
+    include_str!("posix/activation.sh"),
+    include_str!("posix/found.sh"),
     include_str!("posix/directory.sh"),
     include_str!("posix/file.sh"),
     include_str!("posix/remove.sh"),
@@ -43,6 +46,11 @@ pub fn library() -> &'static str {
 /// rules for file names; neither it nor `run` may hold a slash.
 pub fn open_points(base: Option<&str>, run: &str, host: &str) -> String {
     call("pf_points", [base.unwrap_or_default(), run, host])
+}
+
+/// Returns the text that limits, for a session, how many bytes are copied for one rollback point.
+pub fn limit_points(bytes: u64) -> String {
+    call("pf_points_limit", [bytes.to_string().as_str()])
 }
 
 /// Returns text to run in front of the first of several steps that follow each other in one body: it

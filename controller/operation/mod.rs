@@ -31,11 +31,12 @@ pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
+pub mod undo;
 pub mod uri;
 pub mod wait_for;
 mod walk;
 
 pub use content::Content;
-pub use library::{library, open_points, probe_ahead};
+pub use library::{library, limit_points, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

@@ -163,6 +163,18 @@ pub trait Operation: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Tells whether the library saves what [`super::undo::Undoable`] names at the moment when the operation
+    /// changes something. For all others it is saved before they run.
+    fn saves_first(&self) -> bool {
+        false
+    }
+
+    /// Returns the program that does all of it without the controller looking on, if there is one:
+    /// what a host may keep and run later.
+    fn kept(&mut self) -> Option<Program> {
+        None
+    }
+
     /// Tells what `plan` and the confirmation have to say: whether nothing can undo it.
     fn irreversible(&self) -> bool {
         false

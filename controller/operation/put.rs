@@ -241,6 +241,15 @@ impl Operation for PutFile {
         self.program(mode, payload)
     }
 
+    fn saves_first(&self) -> bool {
+        true
+    }
+
+    fn kept(&mut self) -> Option<Program> {
+        let small = self.content.bytes.len() <= SMALL;
+        small.then(|| self.first(Mode { eager: true, ..Mode::default() }))
+    }
+
     fn looks_at(&self) -> Vec<String> {
         let path = match &self.options.name {
             Some(name) if self.dest.ends_with('/') => format!("{}/{name}", trimmed(&self.dest)),

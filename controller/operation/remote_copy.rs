@@ -155,6 +155,10 @@ impl RemoteCopy {
 }
 
 impl Operation for RemoteCopy {
+    fn saves_first(&self) -> bool {
+        true
+    }
+
     fn first(&mut self, mode: Mode) -> Program {
         self.outcome = Outcome::default();
         self.work.clear();

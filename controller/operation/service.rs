@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::answer::{failure, points};
 use super::library::call;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply};
 
@@ -96,13 +97,16 @@ impl Operation for Service {
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
-        let mut result = Map::new();
+        if reply.value("unarmed").is_some() {
+            return Progress::Done(failure(&reply));
+        }
+        let (mut result, points) = (Map::new(), points(&reply));
         let did = reply.values.iter().filter(|(name, _)| name == "did").map(|(_, word)| word.as_str());
         let changed = did.filter(|word| *word != "daemon-reload").count() > 0;
         if reply.value("fault").is_some() || reply.status != 0 {
             let fault = reply.value("fault").unwrap_or("manage");
             result.insert("msg".to_owned(), self.failure(fault, &reply).into());
-            return Progress::Done(Outcome { failed: true, changed, result, ..Outcome::default() });
+            return Progress::Done(Outcome { failed: true, changed, result, points, ..Outcome::default() });
         }
         result.insert("name".to_owned(), self.name.clone().into());
         if let Some(state) = &self.state {
@@ -121,11 +125,15 @@ impl Operation for Service {
                 .collect();
             result.insert("status".to_owned(), Value::Object(status));
         }
-        Progress::Done(Outcome { changed, result, ..Outcome::default() })
+        Progress::Done(Outcome { changed, result, points, ..Outcome::default() })
     }
 
-    fn irreversible(&self) -> bool {
-        self.name.is_some()
+    fn saves_first(&self) -> bool {
+        true
+    }
+
+    fn kept(&mut self) -> Option<Program> {
+        Some(self.first(Mode::default()))
     }
 }
 
@@ -185,7 +193,8 @@ exit 0
             fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
         }
         rehearsal.path.insert(0, folder.path().join("bin"));
-        rehearsal.prelude = format!("pl_root={}", folder.path().display());
+        let points = crate::operation::open_points(folder.path().join("base").to_str(), "run1", "web1");
+        rehearsal.prelude = format!("pl_root={}\n{points}", folder.path().display());
         Host { folder, rehearsal, _path: path }
     }
 

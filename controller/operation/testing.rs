@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -64,13 +64,39 @@ impl Rehearsal {
         panic!("the operation does not end: {program:?}");
     }
 
+    /// Runs an operation until its shell is killed, which is what the host does by itself; tells whether it was.
+    pub(crate) fn run_killed(&self, operation: &mut dyn Operation) -> bool {
+        let mode = Mode::default();
+        let mut program = operation.first(mode);
+        for _ in 0..20 {
+            let folder = TempDir::new().expect("a temporary folder");
+            let output = self.output(&program, folder.path());
+            if output.status.code().is_none() {
+                return true;
+            }
+            match operation.next(reply(&output, folder.path()), mode) {
+                Progress::Again(next) => program = next,
+                Progress::Done(_) => return false,
+            }
+        }
+        panic!("the operation does not end: {program:?}");
+    }
+
     /// Runs one program.
     pub(crate) fn program(&self, program: &Program) -> Reply {
         if program.tcp.is_some() {
             return Reply { status: 1, ..Reply::default() };
         }
         let folder = TempDir::new().expect("a temporary folder");
-        let home = folder.path();
+        let output = self.output(program, folder.path());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.is_empty(), "{}: {errors}\n{}", self.shell, program.text);
+        assert!(output.stdout.is_empty(), "{} wrote to the frames: {output:?}", self.shell);
+        reply(&output, folder.path())
+    }
+
+    /// Runs one program in `home`.
+    fn output(&self, program: &Program, home: &Path) -> Output {
         if let Some(payload) = &program.payload {
             fs::write(home.join("payload"), payload.bytes()).expect("the payload");
         }
@@ -98,31 +124,32 @@ impl Rehearsal {
             }
             shell => Command::new(find(shell)),
         };
-        let output = command
+        command
             .arg(home.join("script"))
             .env("PATH", std::env::join_paths(&self.path).expect("folders without a colon"))
             .stdin(Stdio::null())
             .output()
-            .unwrap_or_else(|error| panic!("{} has to be installed for this test: {error}", self.shell));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(errors.is_empty(), "{}: {errors}\n{}", self.shell, program.text);
-        assert!(output.stdout.is_empty(), "{} wrote to the frames: {output:?}", self.shell);
-        let read = |name: &str| fs::read(home.join(name)).unwrap_or_default();
-        let values = String::from_utf8(read("values")).expect("values in UTF-8");
-        Reply {
-            status: output.status.code().expect("the shell was not killed"),
-            values: values
-                .lines()
-                .filter_map(|line| line.split_once('\t'))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            blobs: blobs(home),
-            rc: String::from_utf8_lossy(&read("rc")).trim().parse().ok(),
-            stdout: read("stdout"),
-            stderr: read("stderr"),
-            duration_ms: 1500,
-            ..Reply::default()
-        }
+            .unwrap_or_else(|error| panic!("{} has to be installed for this test: {error}", self.shell))
+    }
+}
+
+/// What a program left in its folder.
+fn reply(output: &Output, home: &Path) -> Reply {
+    let read = |name: &str| fs::read(home.join(name)).unwrap_or_default();
+    let values = String::from_utf8(read("values")).expect("values in UTF-8");
+    Reply {
+        status: output.status.code().expect("the shell was not killed"),
+        values: values
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        blobs: blobs(home),
+        rc: String::from_utf8_lossy(&read("rc")).trim().parse().ok(),
+        stdout: read("stdout"),
+        stderr: read("stderr"),
+        duration_ms: 1500,
+        ..Reply::default()
     }
 }
 

@@ -188,6 +188,10 @@ pub(super) fn items(reply: &Reply) -> Vec<(String, Reply)> {
 }
 
 impl Operation for PutTree {
+    fn saves_first(&self) -> bool {
+        true
+    }
+
     fn first(&mut self, mode: Mode) -> Program {
         self.outcome = Outcome::default();
         let numbers: Vec<usize> = (0..self.entries.len()).collect();

@@ -116,12 +116,17 @@ impl Walk {
             for entry in chunk {
                 let PathState { kind, mode, uid, gid, .. } = &entry.state;
                 let owner = if entry.owner.is_empty() { "-".to_owned() } else { format!("{uid}:{gid}") };
-                words.extend([quote(&entry.path), kind.clone(), format!("{mode:05o}"), owner]);
+                let new = entry.mode.map_or_else(|| "-".to_owned(), |mode| format!("{mode:05o}"));
+                words.extend([quote(&entry.path), kind.clone(), format!("{mode:05o}"), owner, new]);
             }
             script.and("pf_tree_save", &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
         }
         script.and("pf_tree_saved", &[&root], &[]);
-        for (function, groups) in [("pf_tree_chown", self.by_owner()), ("pf_tree_chmod", self.by_mode())] {
+        for (function, groups) in [
+            ("pf_tree_chown -h", self.by_owner(true)),
+            ("pf_tree_chown -L", self.by_owner(false)),
+            ("pf_tree_chmod", self.by_mode()),
+        ] {
             for (value, paths) in groups {
                 for chunk in paths.chunks(200) {
                     let mut texts = vec![value.as_str()];
@@ -134,9 +139,11 @@ impl Walk {
         script.program()
     }
 
-    fn by_owner(&self) -> BTreeMap<String, Vec<&str>> {
+    /// Links themselves, or all else: what a link leads to is listed under the name of the link.
+    fn by_owner(&self, links: bool) -> BTreeMap<String, Vec<&str>> {
         let mut groups = BTreeMap::<String, Vec<&str>>::new();
-        for entry in self.entries.iter().filter(|entry| !entry.owner.is_empty()) {
+        let owned = |entry: &&Entry| !entry.owner.is_empty() && (entry.state.kind == "link") == links;
+        for entry in self.entries.iter().filter(owned) {
             groups.entry(entry.owner.clone()).or_default().push(&entry.path);
         }
         groups

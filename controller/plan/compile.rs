@@ -84,6 +84,9 @@ pub struct CompiledTask {
     pub guarded: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
+    /// The tasks of its `rollback`, with its own keywords around theirs. Its conditions are left out: they
+    /// held when it ran.
+    pub undo: Vec<Self>,
 }
 
 impl CompiledTask {
@@ -223,6 +226,19 @@ impl Compiler<'_> {
         let for_all = is_for_all(task);
         let batch_barrier =
             for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let around = Directives { when: Vec::new(), ..directives.clone() };
+        let undo = task.rollback.iter().map(|undoing| CompiledTask {
+            task: undoing.clone(),
+            ordinal,
+            role: undoing.role.clone(),
+            directives: inherit(&around, &undoing.directives),
+            batch_barrier: false,
+            for_all: false,
+            guarded: self.guarded,
+            gathering: false,
+            undo: Vec::new(),
+        });
+        let undo = undo.collect();
         CompiledTask {
             task: task.clone(),
             ordinal,
@@ -232,6 +248,7 @@ impl Compiler<'_> {
             for_all,
             guarded: self.guarded,
             gathering: false,
+            undo,
         }
     }
 }

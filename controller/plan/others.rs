@@ -54,9 +54,11 @@ impl<'a> OtherHosts<'a> {
             .chain(directives.vars.iter().map(|(_, node)| node.as_ref()))
             .chain(looping.flatten())
             .chain(verdicts)
-            .chain(task.retry.iter().flat_map(|retry| &retry.until));
+            .chain(task.retry.iter().flat_map(|retry| &retry.until))
+            .chain(&task.covers);
         task.file_names.iter().any(|name| self.0.contains(name))
             || texts.into_iter().any(|node| self.are_in(node))
+            || task.rollback.iter().any(|undoing| self.are_read_by(undoing, &undoing.directives))
     }
 }
 

@@ -68,6 +68,7 @@ const TASK: &[&str] = &[
     "action",
     "args",
     "changed_when",
+    "covers",
     "delay",
     "failed_when",
     "loop",
@@ -75,6 +76,7 @@ const TASK: &[&str] = &[
     "notify",
     "register",
     "retries",
+    "rollback",
     "until",
     "when",
     "with_items",
@@ -98,7 +100,6 @@ pub(super) fn supported(place: Place) -> Vec<&'static str> {
 const REFUSED: &[(&str, &str)] = &[
     ("async", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
     ("poll", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
-    ("covers", "not supported yet: leave it out"),
     ("debugger", "there is no task debugger: use `plan`, `--check --diff` and the host logs"),
     ("delegate_facts", "delegation is not supported yet: use a play of its own for the other host"),
     ("delegate_to", "delegation is not supported yet: use a play of its own for the other host"),
@@ -113,7 +114,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("include_role", "inclusion while running is not supported yet: use `import_role` with a literal name"),
     ("include_tasks", "inclusion while running is not supported yet: use `import_tasks` with a literal name"),
     ("module_defaults", "not supported yet: give the options to each task"),
-    ("rollback", "not supported yet: leave it out"),
     ("throttle", "not supported yet: use `serial` for the play, or `--forks`"),
     ("validate_argspec", "not supported yet: leave it out"),
     (

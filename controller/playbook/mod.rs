@@ -18,6 +18,7 @@ mod tags;
 mod task;
 mod tasks;
 mod trial;
+mod undo;
 mod values;
 mod vars_file;
 

@@ -200,6 +200,10 @@ pub struct Task {
     pub failed_when: Option<Vec<Node>>,
     /// `until`, `retries`, `delay`.
     pub retry: Option<Retry>,
+    /// `covers`: paths that are saved before it runs.
+    pub covers: Vec<Node>,
+    /// `rollback`: what undoes it.
+    pub rollback: Vec<Arc<Self>>,
     /// Variables that its template file looks up, as far as it is known before the run.
     pub file_names: Vec<&'static str>,
     /// The role it came from.

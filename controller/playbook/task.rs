@@ -42,6 +42,8 @@ impl Loader<'_> {
             let expected = may_fail(&task.directives, task.failed_when.is_some(), folder);
             self.try_out(&call, &options, folder, expected);
         }
+        self.check_undone(node, call.spec.name);
+        let rollback = node.get("rollback").map(|list| self.rollback(list, folder));
         self.makes_files |= call.spec.name == "fetch";
         let file_names = self.check_template_file(call.spec, &options, folder);
         self.gathered.notified.extend(task.notify.iter().cloned());
@@ -61,6 +63,8 @@ impl Loader<'_> {
             changed_when: task.changed_when,
             failed_when: task.failed_when,
             retry,
+            covers: task.covers,
+            rollback: rollback.unwrap_or_default(),
             file_names,
             role: folder.role.clone(),
         })
@@ -82,8 +86,9 @@ impl Loader<'_> {
             "until" => task.until = self.some_conditions(word, value),
             "retries" => task.retries = self.number(word, value, true),
             "delay" => task.delay = self.number(word, value, false),
+            "covers" => task.covers = self.covers(value),
             // They are read together when all keys are known.
-            "loop" | "with_items" | "loop_control" => {}
+            "loop" | "with_items" | "loop_control" | "rollback" => {}
             _ => return self.directive(&mut task.directives, word, value),
         }
         true
@@ -275,6 +280,7 @@ struct Keywords {
     until: Option<Vec<Node>>,
     retries: Option<Node>,
     delay: Option<Node>,
+    covers: Vec<Node>,
 }
 
 /// Returns the node of a key.

@@ -5,11 +5,15 @@
 //! order, and reads what became of each. Restoring twice does no harm: a point that was restored
 //! answers so.
 
+mod found;
 mod list;
 mod restore;
+mod visit;
 
 #[cfg(test)]
 mod tests;
 
-pub use list::{ListPoints, ListedPoint};
-pub use restore::{RestorePoint, newest_first};
+pub use found::{FindPoints, FindRuns, FoundRun};
+pub use list::{ListPoints, ListedPoint, add_unknown};
+pub use restore::{RestorePoint, RestoreTimes, newest_first};
+pub use visit::{Phase, Visit, visits};

@@ -5,16 +5,37 @@ use serde_json::Map;
 use crate::operation::{Mode, Operation, Outcome, Point, Program, Progress, Reply, restored};
 
 /// Restores one rollback point. The outcome is changed if it was restored now, and failed with the
-/// reason if it could not be.
+/// reason if it could not be. Where something newer was put aside, the result has its paths as `replaced`.
 #[derive(Clone, Debug)]
 pub struct RestorePoint {
     /// The point.
     pub point: Point,
+    /// Whether what somebody changed after the run is put aside, and not a reason to refuse.
+    pub force: bool,
+}
+
+/// Gives the folders of restored points their times, when all points of a host have been restored.
+#[derive(Clone, Debug)]
+pub struct RestoreTimes {
+    /// Numbers of the points, the newest first.
+    pub numbers: Vec<u64>,
+    /// Whether these are the last ones of the session's folder of points.
+    pub last: bool,
+}
+
+impl Operation for RestoreTimes {
+    fn first(&mut self, _mode: Mode) -> Program {
+        restored::times(&self.numbers, self.last)
+    }
+
+    fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
+        Progress::Done(Outcome { failed: reply.status != 0, ..Outcome::default() })
+    }
 }
 
 impl Operation for RestorePoint {
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check { Program::default() } else { restored::program(self.point.number) }
+        if mode.check { Program::default() } else { restored::program(self.point.number, self.force) }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -36,7 +57,7 @@ pub fn newest_first(points: &[Point], to: Option<u64>) -> Vec<RestorePoint> {
         points.iter().filter(|point| to.is_none_or(|to| point.number >= to)).cloned().collect();
     points.sort_by_key(|point| std::cmp::Reverse(point.number));
     points.dedup_by_key(|point| point.number);
-    points.into_iter().map(|point| RestorePoint { point }).collect()
+    points.into_iter().map(|point| RestorePoint { point, force: false }).collect()
 }
 
 #[cfg(test)]

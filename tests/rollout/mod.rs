@@ -4,17 +4,21 @@ use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
+mod back;
 mod failure;
 mod fifty;
+mod from_host;
 mod guard;
 mod irreversible;
 mod lab;
 mod plan;
+mod property;
 mod rollback;
 mod runs;
 mod state;
 mod stops;
 mod terminal;
+mod undo;
 mod waves;
 mod wire;
 

@@ -22,6 +22,33 @@ pub(crate) fn tree_with_times(root: &Path) -> Tree {
     entries
 }
 
+/// Writes down a tree with all that a file system holds of it, but for inodes and the times of access and change: which
+/// names are one file, holes, extended attributes and access lists as well.
+pub(crate) fn tree_with_everything(root: &Path) -> Tree {
+    let mut names = BTreeMap::new();
+    let mut entries = tree_with_times(root);
+    for (name, entry) in &mut entries {
+        let path = if name.is_empty() { root.to_owned() } else { root.join(name) };
+        let meta = fs::symlink_metadata(&path).unwrap();
+        if !meta.is_dir() {
+            let first = names.entry((meta.dev(), meta.ino())).or_insert_with(|| name.clone());
+            entry.push_str(&format!(" {} names, first {first:?}", meta.nlink()));
+        }
+        if meta.is_file() {
+            entry.push_str(if meta.blocks() * 512 < meta.len() { " with holes" } else { "" });
+        }
+        if meta.is_file() || meta.is_dir() {
+            for attribute in ["user.note", "system.posix_acl_access", "security.capability"] {
+                let mut bytes = [0; 256];
+                if let Ok(length) = rustix::fs::lgetxattr(&path, attribute, &mut bytes) {
+                    entry.push_str(&format!(" {attribute}={:?}", &bytes[..length]));
+                }
+            }
+        }
+    }
+    entries
+}
+
 fn walk(root: &Path, at: &Path, times: bool, entries: &mut Tree) {
     let meta = fs::symlink_metadata(at).unwrap_or_else(|error| panic!("{}: {error}", at.display()));
     let kind = meta.file_type();

@@ -97,6 +97,7 @@ pf_wanted_ids() {
 # it was made by this step, so that nothing has to be saved. Leaves its new state as pf_stat does.
 pf_attributes() {
   pf_owner_of
+  pf_altered='' pf_touched='' pf_which=''
   if [ "$pf_kind" = link ]; then pf_m=$pf_mode; else pf_mode_of "$pf_mode" "$pf_kind"; fi
   if [ -n "$pf_spec" ] || [ "$pf_m" != "$pf_mode" ]; then
     if [ -z "$pf_fresh" ]; then
@@ -104,35 +105,44 @@ pf_attributes() {
       pl_v mode "$pf_m"
       pl_v changed attributes
       if [ -n "$pf_spec" ] && [ "$pf_check" = 1 ]; then pf_wanted_ids || return 1; fi
-    fi
-    if [ "$pf_check" = 0 ]; then
-      [ -n "$pf_fresh" ] || pf_save_mode "$1" || return 1
-      pf_forget
-      if [ -n "$pf_spec" ]; then
-        chown -h "$pf_spec" "$1" 2>"$pl_d/pf_error" || {
-          pf_failed "cannot change the owner of \`$1\` to \`$pf_spec\`"
-          return 1
-        }
-        pf_stat "$1"
-      fi
-      if [ "$pf_m" != "$pf_mode" ] && [ "$pf_kind" != link ]; then
-        pf_octal_of "$pf_m"
-        chmod "$pf_octal" "$1" 2>"$pl_d/pf_error" || {
-          pf_failed "cannot change the mode of \`$1\` to \`$pf_octal\`"
-          return 1
-        }
-        pf_stat "$1"
-      fi
+      [ "$pf_check" = 1 ] || pf_save_mode "$1" || return 1
+    else
+      pf_altered=$pf_fresh
     fi
   fi
-  if [ -n "$pf_wa$pf_wt" ]; then pf_times "$1"; fi
+  if [ -n "$pf_wa$pf_wt" ]; then pf_look_at_times "$1" || return 1; fi
+  [ "$pf_check" = 0 ] && [ -n "$pf_altered$pf_which" ] || return 0
+  pf_sync || return 1
+  if [ -n "$pf_altered" ]; then pf_alter "$1" || return 1; fi
+  if [ -n "$pf_which" ]; then pf_set_times "$1"; fi
 }
 
-# PATH: sets the wanted times: empty keeps, `now`, or `YYYY-MM-DD hh:mm:ss` in the host's time zone.
-pf_times() {
-  pf_times_set=''
-  for pf_which in a m; do
-    if [ $pf_which = a ]; then pf_when=$pf_wa pf_field=%x; else pf_when=$pf_wt pf_field=%y; fi
+# PATH: gives it the owner in pf_spec and the mode in pf_m.
+pf_alter() {
+  pf_forget
+  if [ -n "$pf_spec" ]; then
+    chown -h "$pf_spec" "$1" 2>"$pl_d/pf_error" || {
+      pf_failed "cannot change the owner of \`$1\` to \`$pf_spec\`"
+      return 1
+    }
+    pf_stat "$1"
+  fi
+  if [ "$pf_m" != "$pf_mode" ] && [ "$pf_kind" != link ]; then
+    pf_octal_of "$pf_m"
+    chmod "$pf_octal" "$1" 2>"$pl_d/pf_error" || {
+      pf_failed "cannot change the mode of \`$1\` to \`$pf_octal\`"
+      return 1
+    }
+    pf_stat "$1"
+  fi
+  [ -n "$pf_fresh" ] || { echo "$pf_line" >"$pf_altered.after"; } 2>/dev/null
+}
+
+# PATH: which of the times differ from the wanted ones, into pf_which: a, m, both or nothing. Those are empty to keep
+# them, `now`, or `YYYY-MM-DD hh:mm:ss` in the host's time zone. Saves the old ones.
+pf_look_at_times() {
+  for pf_word in a m; do
+    if [ $pf_word = a ]; then pf_when=$pf_wa pf_field=%x; else pf_when=$pf_wt pf_field=%y; fi
     case $pf_when in
       '') continue ;;
       now) ;;
@@ -144,22 +154,31 @@ pf_times() {
         [ "$(stat -c "$pf_field" -- "$pl_d/pf_time" 2>/dev/null)" != "$(stat -c "$pf_field" -- "$1" 2>/dev/null)" ] || continue
         ;;
     esac
-    if [ -z "$pf_times_set" ]; then
-      pf_times_set=1
-      pl_v changed times
-      pf_say times_before "$(stat -c '%x|%y' -- "$1" 2>/dev/null)"
-      [ "$pf_check" = 0 ] || continue
-      [ -n "$pf_fresh" ] || pf_save_times "$1" || return 1
-      pf_forget
-    fi
-    [ "$pf_check" = 0 ] || continue
+    pf_which=$pf_which$pf_word
+  done
+  [ -n "$pf_which" ] || return 0
+  pl_v changed times
+  pf_say times_before "$(stat -c '%x|%y' -- "$1" 2>/dev/null)"
+  [ "$pf_check" = 0 ] || return 0
+  [ -n "$pf_fresh" ] || pf_save_times "$1"
+}
+
+# PATH: gives it the times in pf_which.
+pf_set_times() {
+  pf_forget
+  for pf_word in a m; do
+    case $pf_which in *$pf_word*) ;; *) continue ;; esac
+    if [ $pf_word = a ]; then pf_when=$pf_wa; else pf_when=$pf_wt; fi
     if [ "$pf_when" = now ]; then set -- "$1"; else set -- "$1" -d "$pf_when"; fi
     pf_path=$1
     shift
-    touch -c -$pf_which "$@" "$pf_path" 2>"$pl_d/pf_error" || {
+    touch -c -$pf_word "$@" "$pf_path" 2>"$pl_d/pf_error" || {
       pf_failed "cannot change the times of \`$pf_path\`"
       return 1
     }
     set -- "$pf_path"
   done
+  [ -n "$pf_touched" ] || return 0
+  case $pf_which in *m*) [ -d "$1" ] || stat -c %y -- "$1" >"$pf_touched.after" 2>/dev/null ;; esac
+  return 0
 }

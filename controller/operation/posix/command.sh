@@ -145,7 +145,11 @@ return 0
 # pl_user ARGV...: runs a command for the user, says when it could not be started, and clears what was set for it.
 pl_user() {
 pl_kept=${pl_env-} pl_folder=$pl_cwd
+if [ -z "${pl_quiet-}" ]; then
 pl_run "${pl_limit:-0}" "$@"
+else
+pl_run "${pl_limit:-0}" /bin/sh -c 'exec "$@" >/dev/null 2>&1' sh "$@"
+fi
 pl_r=$?
 case $pl_r in
 126 | 127)
@@ -155,6 +159,7 @@ pl_found=$?
 ;;
 esac
 pl_stdin='' pl_cwd=''
+pf_finish_command
 [ "$pl_r" = 0 ]
 }
 
@@ -168,6 +173,8 @@ pl_cwd=''
 [ $pl_r -lt 2 ]
 return
 fi
+pl_guards_in=$pl_cwd
+pf_start_command "$3" "$4" || return 1
 shift 6
 if [ -n "$pl_words" ]; then
 pl_n=$#
@@ -199,6 +206,8 @@ pl_cwd=''
 [ $pl_r -lt 2 ]
 return
 fi
+pl_guards_in=
+pf_start_command "$3" "$4" || return 1
 pl_home=$pl_d/script$pl_i
 if mkdir -m 700 "$pl_home" && mv "$pl_payload" "$pl_home/$pl_name" && chmod 700 "$pl_home/$pl_name"; then
 pl_stdin=''

@@ -39,6 +39,15 @@ pf_directory() {
 
 # PATH: makes it and the missing folders above it, all with the wanted attributes.
 pf_mkdirs() {
+  pf_save_folders "$1" && pf_sync && pf_make_folders "$1"
+}
+
+# PATH: saves that it and some folders above it, from pf_top on, are not there.
+pf_save_folders() {
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    pf_fail "cannot make the folder \`$1\`: there is something else in its place"
+    return 1
+  fi
   pf_top=$1
   while :; do
     pf_parent "$pf_top"
@@ -49,7 +58,11 @@ pf_mkdirs() {
     fi
     pf_top=$pf_folder
   done
-  pf_point "$pf_top" && pf_save_made "$pf_top" "$1" || return 1
+  pf_point "$pf_top" && pf_save_made "$pf_top" "$1"
+}
+
+# PATH: makes the folders that pf_save_folders saved.
+pf_make_folders() {
   # Where the mode can be had from the umask, mkdir alone does it, for all of them.
   pf_octal=$pl_u pf_each=1
   case $pf_wm in

@@ -51,6 +51,9 @@ pf_default() {
   fi
 }
 
+# The digest of nothing.
+pf_empty=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+
 # PATH FOLLOW: makes an empty file, or sets the times of what exists.
 pf_touch() {
   pf_given=$1 pf_at=$1
@@ -79,7 +82,8 @@ pf_touch() {
     pf_fail "cannot touch \`$pf_at\`: the folder \`$pf_folder\` does not exist"
     return 1
   fi
-  pf_point "$pf_at" && pf_save_absent "$pf_at" || return 1
+  pf_made=file:$pf_empty pf_temporary=''
+  pf_point "$pf_at" && pf_save_absent "$pf_at" && pf_sync || return 1
   umask "$pl_u"
   { true >"$pf_at"; } 2>"$pl_d/pf_error"
   pf_status=$?

@@ -63,6 +63,8 @@ pf_link() {
   fi
   pf_point "$1" || return 1
   pf_temporary_name
+  pf_made=link:$pf_wanted
+  pf_save "$1" && pf_sync || return 1
   ln -s -- "$pf_wanted" "$pf_temporary" 2>"$pl_d/pf_error" || {
     pf_failed "cannot make the link \`$1\`"
     return 1
@@ -73,16 +75,12 @@ pf_link() {
   pf_link_attributes "$1" "$4"
 }
 
-# Puts pf_temporary in the place of PATH, whose old state pf_stat saw, with a rollback point.
+# Puts pf_temporary in the place of PATH, which pf_save saved.
 pf_swap() {
-  case $pf_kind in
-    absent) pf_save_absent "$1" ;;
-    directory | other) pf_take "$1" ;;
-    *) pf_save_replaced "$1" ;;
-  esac || {
+  if [ "$pf_how" = take ] && ! pf_make_way "$1"; then
     rm -f -- "$pf_temporary"
     return 1
-  }
+  fi
   if [ -d "$1" ] && [ -L "$1" ]; then
     # A link to a folder would take the new file into that folder.
     rm -f -- "$1" 2>/dev/null
@@ -158,6 +156,8 @@ pf_hard() {
   fi
   pf_point "$pf_at" || return 1
   pf_temporary_name
+  pf_made=hard:$pf_source
+  pf_save "$pf_at" && pf_sync || return 1
   ln -- "$2" "$pf_temporary" 2>"$pl_d/pf_error" || {
     pf_failed "cannot link \`$pf_at\` to \`$2\`"
     return 1

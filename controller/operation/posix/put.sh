@@ -97,13 +97,14 @@ EOF
 # SHA256 SIZE DIRMODE VALIDATE: writes the payload to pf_at, whose state pf_stat saw.
 pf_write() {
   pf_parent "$pf_at"
+  pf_missing=''
   if [ ! -d "$pf_folder" ]; then
     case $pf_flags in
       *m*)
-        pf_saved=$pf_wm pf_wm=$3
-        pf_mkdirs "$pf_folder" || return 1
-        pf_wm=$pf_saved pf_kind=absent
+        pf_missing=$pf_folder
+        pf_save_folders "$pf_missing" || return 1
         pf_parent "$pf_at"
+        pf_number=$((pf_number + 1))
         ;;
       *)
         pf_fail "the folder \`$pf_folder\` does not exist"
@@ -111,18 +112,27 @@ pf_write() {
         ;;
     esac
   fi
-  pf_old_kind=$pf_kind pf_old_owner='' pf_narrow=''
+  pf_old_owner='' pf_narrow='' pf_copied=''
   if [ "$pf_kind" = file ]; then
-    pf_old_size=$pf_size pf_old_device=$pf_device pf_old_owner=$pf_uid:$pf_gid
+    pf_old_owner=$pf_uid:$pf_gid
     pf_mode_of "${pf_like:-$pf_mode}" file
     { [ -O "$pf_at" ] && [ -G "$pf_at" ]; } || pf_narrow=1
   else
-    pf_old_size=0 pf_old_device=${pf_device:-}
     pf_mode_of $((438 & ~0$pl_u)) file
   fi
   [ -z "$pf_wo$pf_wg" ] || pf_narrow=1
-  pf_point "$pf_at" || return 1
+  [ -n "$pf_missing" ] || pf_point "$pf_at" || return 1
+  case $pf_flags in *b*) [ "$pf_kind" != file ] || pf_save_backup || return 1 ;; esac
   pf_temporary_name
+  pf_made=file:$1
+  pf_save "$pf_at" && pf_sync || return 1
+  if [ -n "$pf_missing" ]; then
+    pf_saved_m=$pf_m pf_saved=$pf_wm pf_wm=$3
+    pf_make_folders "$pf_missing"
+    pf_status=$?
+    pf_m=$pf_saved_m pf_wm=$pf_saved pf_kind=absent
+    [ $pf_status = 0 ] || return 1
+  fi
   # A mode that open(2) can give saves a chmod; any other is given before the name is.
   if [ $((pf_m & ~438)) = 0 ] && [ -z "$pf_narrow" ]; then
     pf_octal_of $((~pf_m & 511))
@@ -152,12 +162,14 @@ pf_write() {
     return 1
   }
   pf_line_new=$pf_line
-  pf_kind=$pf_old_kind pf_size=$pf_old_size pf_device=$pf_old_device
-  case $pf_flags in *b*) [ "$pf_kind" != file ] || pf_backup || {
-    rm -f -- "$pf_temporary"
-    return 1
-  } ;; esac
-  pf_parent "$pf_at"
+  if [ -n "$pf_copied" ]; then
+    cp -p -- "$pf_at" "$pf_copied" 2>"$pl_d/pf_error" || {
+      pf_failed "cannot make the backup \`$pf_copied\`"
+      rm -f -- "$pf_temporary"
+      return 1
+    }
+    pf_say backup_file "$pf_copied"
+  fi
   pf_swap "$pf_at" || return 1
   pf_line=$pf_line_new pf_kind=file
 }
@@ -191,14 +203,16 @@ pf_write_checked() {
   return $pf_status
 }
 
-# Keeps a copy of the old file beside it, under the name that Ansible would give it.
-pf_backup() {
-  pf_copy=$pf_at.$$.$(date '+%Y-%m-%d@%H:%M:%S')~
-  cp -p -- "$pf_at" "$pf_copy" 2>"$pl_d/pf_error" || {
-    pf_failed "cannot make the backup \`$pf_copy\`"
+# Saves that the copy of the old file, which is kept beside it under the name that Ansible would give
+# it (into pf_copied), is not there.
+pf_save_backup() {
+  pf_copied=$pf_at.$$.$(date '+%Y-%m-%d@%H:%M:%S')~
+  pf_temporary=''
+  pf_sum "$pf_at" || {
+    pf_failed "cannot read \`$pf_at\`"
     return 1
   }
-  pf_save_absent "$pf_copy" || return 1
+  pf_made=file:$pf_digest
+  pf_save_absent "$pf_copied" || return 1
   pf_number=$((pf_number + 1))
-  pf_say backup_file "$pf_copy"
 }

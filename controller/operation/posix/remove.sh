@@ -17,5 +17,6 @@ pf_absent() {
     pf_report now
     return 0
   fi
-  pf_point "$1" && pf_take "$1"
+  pf_made=absent pf_temporary=''
+  pf_point "$1" && pf_save_removed "$1" && pf_sync && pf_take "$1"
 }

@@ -10,6 +10,7 @@ pl_v did "$1"
 pl_doing=$1
 shift
 [ "$pl_how" = run ] || return 0
+pf_start_service "$pl_doing" "$@" || return 1
 pl_env=$pl_kept
 pl_run "${pl_limit:-0}" "$@" && return 0
 pl_v fault "$pl_doing"
@@ -20,6 +21,7 @@ return 1
 # systemctl.
 pl_systemd() {
 pl_how=$1 pl_unit=$2 pl_want=$3 pl_on=$4 pl_mask=$5 pl_reload=$6 pl_kept=${pl_env-}
+pf_manager=systemd pl_pattern='' pl_level='' pl_saved=''
 shift 6
 if ! command -v systemctl >/dev/null 2>&1; then
 pl_v fault systemctl
@@ -79,12 +81,15 @@ pl_systemd "$1" "$2" "$3" "$4" '' ''
 return
 fi
 pl_how=$1 pl_unit=$2 pl_want=$3 pl_on=$4 pl_pattern=$5 pl_pause=$6 pl_level=$7 pl_kept=${pl_env-}
+pl_mask='' pl_saved=''
 shift 7
 if command -v rc-service >/dev/null 2>&1 && command -v rc-update >/dev/null 2>&1; then
 pl_v manager openrc
+pf_manager=openrc
 pl_openrc "$@"
 else
 pl_v manager sysvinit
+pf_manager=sysv
 pl_sysv "$@"
 fi
 }
@@ -105,9 +110,8 @@ rm -f "$pl_d/ps"
 return $pl_found
 }
 
-# pl_script_state ARGV...: brings a service to its state through `$pl_control [$pl_word] start`, stop, status ...
-pl_script_state() {
-[ -n "$pl_want" ] || return 0
+# Whether the service runs, into pl_is.
+pl_script_active() {
 pl_is=0
 if [ -n "$pl_pattern" ]; then
 pl_matches "$pl_pattern" && pl_is=1
@@ -121,6 +125,13 @@ esac
 done <"$pl_d/said"
 fi
 rm -f "$pl_d/said"
+return 0
+}
+
+# pl_script_state ARGV...: brings a service to its state through `$pl_control [$pl_word] start`, stop, status ...
+pl_script_state() {
+[ -n "$pl_want" ] || return 0
+pl_script_active
 case $pl_want$pl_is in
 started0 | reloaded0) pl_service_do start "$pl_control" ${pl_word:+"$pl_word"} start "$@" ;;
 stopped1) pl_service_do stop "$pl_control" ${pl_word:+"$pl_word"} stop "$@" ;;
@@ -128,6 +139,7 @@ reloaded1) pl_service_do reload "$pl_control" ${pl_word:+"$pl_word"} reload "$@"
 restarted*)
 if [ -n "$pl_pause" ] && [ "$pl_how" = run ]; then
 pl_v did restart
+pf_start_service restart "$pl_control" ${pl_word:+"$pl_word"} restart "$@" || return 1
 pl_env=$pl_kept
 pl_run "${pl_limit:-0}" "$pl_control" ${pl_word:+"$pl_word"} stop "$@"
 pl_run "${pl_limit:-0}" sleep "$pl_pause"
@@ -141,37 +153,53 @@ pl_service_do restart "$pl_control" ${pl_word:+"$pl_word"} restart "$@"
 esac
 }
 
+# Whether the service starts with the host, into pl_is.
+pl_openrc_enabled() {
+pl_level=${pl_level:-default}
+pl_is=0
+[ ! -e "${pl_root-}/etc/runlevels/$pl_level/$pl_unit" ] || pl_is=1
+}
+
+# What starts and stops the service, into pl_control and pl_word.
+pl_openrc_control() { pl_control=rc-service pl_word=$pl_unit; }
+
 pl_openrc() {
 if [ ! -e "${pl_root-}/etc/init.d/$pl_unit" ]; then
 pl_v fault missing
 return 1
 fi
-pl_level=${pl_level:-default}
-pl_is=0
-[ ! -e "${pl_root-}/etc/runlevels/$pl_level/$pl_unit" ] || pl_is=1
+pl_openrc_enabled
 case $pl_is$pl_on in
 01) pl_service_do enable rc-update add "$pl_unit" "$pl_level" || return 1 ;;
 10) pl_service_do disable rc-update del "$pl_unit" "$pl_level" || return 1 ;;
 esac
-pl_control=rc-service pl_word=$pl_unit
+pl_openrc_control
 pl_script_state "$@"
 }
 
-pl_sysv() {
+pl_sysv_control() {
 if command -v service >/dev/null 2>&1; then
 pl_control=service pl_word=$pl_unit
 else
 pl_control=${pl_root-}/etc/init.d/$pl_unit pl_word=
 fi
+}
+
+pl_sysv_enabled() {
+pl_is=0
+for pl_f in "${pl_root-}"/etc/rc[2345].d/S[0-9][0-9]"$pl_unit" "${pl_root-}"/etc/rc.d/rc[2345].d/S[0-9][0-9]"$pl_unit"; do
+[ ! -e "$pl_f" ] || pl_is=1
+done
+}
+
+pl_sysv() {
+pl_sysv_control
 if [ ! -x "${pl_root-}/etc/init.d/$pl_unit" ] && [ -z "$pl_pattern" ]; then
 pl_v fault missing
 return 1
 fi
 if [ -n "$pl_on" ]; then
-pl_is=0
-for pl_f in "${pl_root-}"/etc/rc[2345].d/S[0-9][0-9]"$pl_unit" "${pl_root-}"/etc/rc.d/rc[2345].d/S[0-9][0-9]"$pl_unit"; do
-[ ! -e "$pl_f" ] || pl_is=1
-done
+pl_sysv_enabled
 pl_tool=
 for pl_f in chkconfig update-rc.d; do
 command -v $pl_f >/dev/null 2>&1 && pl_tool=$pl_f && break

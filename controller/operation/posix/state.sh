@@ -58,7 +58,8 @@ pf_fail() {
   pf_bad=1
   pf_forget
   pf_say msg "$1"
-  [ -z "$pf_begun" ] || pf_record times "$pf_folder" ":"
+  # The times that were kept have no point to belong to: the next one keeps them anew.
+  [ -z "$pf_begun" ] || pf_folders=: pf_begun=''
   return 1
 }
 

@@ -37,33 +37,41 @@ pf_tree_point() {
   pf_number=$((pf_number + 1))
   pf_forget
   pf_quote "$1"
-  printf '%s\n' "pf_kind=mode pf_path=$pf_quoted" >"$pl_points/$pf_number"
+  printf '%s\n' "pf_kind=mode pf_path=$pf_quoted pf_made='' pf_temporary=''" 2>"$pl_d/pf_error" >"$pl_points/$pf_number" || pf_unsaved
 }
 
-# PATH KIND MODE OWNER ...: adds the old attributes of paths to it.
+# PATH KIND MODE OWNER NEW ...: adds the old attributes of paths to it; NEW is the mode that follows, or `-`.
 pf_tree_save() {
-  while [ $# -ge 4 ]; do
+  while [ $# -ge 5 ]; do
     pf_quote "$1"
-    printf '%s\n' "pf_undo_mode $pf_quoted $2 $3 $4" >>"$pl_points/$pf_number" || return 1
-    shift 4
+    printf '%s\n' "pf_undo_mode $pf_quoted $2 $3 $4 $5" 2>"$pl_d/pf_error" >>"$pl_points/$pf_number" || {
+      pf_unsaved
+      return 1
+    }
+    shift 5
   done
 }
 
 # ROOT: ends it.
 pf_tree_saved() {
-  printf '%s\n' '#END' >>"$pl_points/$pf_number" || {
-    pf_fail "cannot write a rollback point in \`$pl_points\`"
+  printf '%s\n' '#END' 2>"$pl_d/pf_error" >>"$pl_points/$pf_number" || {
+    pf_unsaved
     return 1
   }
+  pf_must_sync "$pl_points/$pf_number"
   pf_say point "$pf_number mode $1"
   pl_v changed attributes
+  pf_sync
 }
 
-# OWNER PATH...
+# HOW OWNER PATH...: HOW is -h for links themselves, -L for what is not one, or what one leads to.
 pf_tree_chown() {
-  pf_spec=$1
-  shift
-  chown -h "$pf_spec" "$@" 2>"$pl_d/pf_error" || pf_failed "cannot change owners to \`$pf_spec\`"
+  pf_option=$1 pf_spec=$2
+  shift 2
+  case $pf_option in
+    -h) chown -h "$pf_spec" "$@" 2>"$pl_d/pf_error" ;;
+    *) chown "$pf_spec" "$@" 2>"$pl_d/pf_error" ;;
+  esac || pf_failed "cannot change owners to \`$pf_spec\`"
 }
 
 # MODE PATH...

@@ -1,4 +1,11 @@
-//! Points and restoring in real shells: what the comparison with Ansible does not reach.
+//! Points and restoring in real shells: what the comparison with Ansible does not reach. Here histories, then each
+//! promise in a file of its own.
+
+mod durable;
+mod killed;
+mod later;
+mod metadata;
+mod undo;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,7 +14,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{ListPoints, RestorePoint, newest_first};
+use super::{ListPoints, ListedPoint, RestorePoint, RestoreTimes, newest_first};
 use crate::operation::attributes::{Attributes, FileMode};
 use crate::operation::file::{FileOperation, FileState};
 use crate::operation::put::{PutFile, PutOptions};
@@ -16,7 +23,7 @@ use crate::operation::{Content, Mode, Operation, Outcome, Point, open_points, pr
 
 /// A folder to work in and a host whose points are elsewhere.
 struct Host {
-    root: TempDir,
+    root: Arc<TempDir>,
     shell: Rehearsal,
     points: Vec<Point>,
 }
@@ -27,7 +34,7 @@ impl Host {
     }
 
     fn with_base(shell: &'static str, base: Option<&Path>) -> Self {
-        let root = TempDir::new().expect("a temporary folder");
+        let root = Arc::new(TempDir::new().expect("a temporary folder"));
         fs::create_dir(root.path().join("w")).expect("a folder");
         let base = base.map_or_else(|| root.path().join("base"), Path::to_owned);
         let mut rehearsal = Rehearsal::new(shell);
@@ -59,11 +66,40 @@ impl Host {
     }
 
     fn restore(&self) -> Vec<Outcome> {
-        newest_first(&self.points, None)
-            .into_iter()
-            .map(|mut point| self.shell.run(&mut point, Mode::default()))
-            .collect()
+        self.restore_with(false)
     }
+
+    fn restore_with(&self, force: bool) -> Vec<Outcome> {
+        let points = newest_first(&self.points, None).into_iter();
+        let outcomes = points
+            .map(|point| self.shell.run(&mut RestorePoint { force, ..point }, Mode::default()))
+            .collect();
+        let mut numbers: Vec<u64> = self.points.iter().map(|point| point.number).collect();
+        numbers.sort_unstable_by_key(|&number| std::cmp::Reverse(number));
+        let times = self.shell.run(&mut RestoreTimes { numbers, last: true }, Mode::default());
+        assert!(!times.failed, "{times:?}");
+        outcomes
+    }
+
+    /// The host as a later run sees it.
+    fn later(&self, run: &str) -> Self {
+        let mut shell = Rehearsal::new("dash");
+        shell.prelude = self.shell.prelude.replace("run1", run);
+        shell.path.clone_from(&self.shell.path);
+        Self { root: self.root.clone(), shell, points: Vec::new() }
+    }
+}
+
+/// How many names a file has.
+fn links(path: &Path) -> u64 {
+    fs::symlink_metadata(path).expect("metadata").nlink()
+}
+
+/// What a failed outcome says.
+#[track_caller]
+fn said(outcome: &Outcome) -> &str {
+    assert!(outcome.failed && !outcome.changed, "{outcome:?}");
+    outcome.result["msg"].as_str().expect("text")
 }
 
 /// Everything below a folder: kind, mode, content or target, and time.
@@ -237,7 +273,7 @@ fn what_others_put_into_a_new_folder_stays() {
         assert_eq!(
             message,
             format!(
-                "the folder `{folder}` holds what no rollback point covers: {left}; move it away or remove it, then roll back again"
+                "the folder `{folder}` holds what no rollback point covers: {left}; move it away or remove it, then roll back again, or let `rollback --force` put the folder aside"
             )
         );
         assert_eq!(fs::read(host.path("made/deep/a precious")).expect("a file"), b"theirs");
@@ -280,12 +316,12 @@ fn what_cannot_be_restored_says_why() {
     assert_eq!(fs::read(host.path("a")).expect("a file"), b"1");
 
     let point = Point { number: 9, kind: "file".to_owned(), path: "/x".to_owned() };
-    let outcome = host.shell.run(&mut RestorePoint { point }, Mode::default());
+    let outcome = host.shell.run(&mut RestorePoint { point, force: false }, Mode::default());
     assert!(outcome.result["msg"].as_str().expect("text").contains("no rollback point 9"));
     let points = host.root.path().join("base/runs/run1/web1/points");
     fs::write(points.join("9"), "pf_kind=file pf_path='/x").expect("a torn manifest");
     let point = Point { number: 9, kind: "file".to_owned(), path: "/x".to_owned() };
-    let outcome = host.shell.run(&mut RestorePoint { point }, Mode::default());
+    let outcome = host.shell.run(&mut RestorePoint { point, force: false }, Mode::default());
     assert!(outcome.result["msg"].as_str().expect("text").contains("not complete"));
 }
 
