@@ -353,7 +353,8 @@ impl Link {
     /// A link to the same host with the same login that is not connected yet.
     pub(super) fn again(&self) -> Self {
         let become_program = self.become_program.clone();
-        Self { become_program, ..Self::new(self.target.clone(), self.points.clone()) }
+        let point_limit = self.point_limit;
+        Self { become_program, point_limit, ..Self::new(self.target.clone(), self.points.clone()) }
     }
 
     /// The script of a guard for the points that this link leaves on the host.

@@ -170,9 +170,11 @@ impl Wave {
         state.failed.len() == self.hosts && state.left_out < self.hosts
     }
 
-    /// The hosts that failed or were unreachable so far.
+    /// The hosts that failed or were unreachable so far, by name.
     pub(super) fn failed_hosts(&self) -> Vec<Arc<str>> {
-        self.locked().failed.clone()
+        let mut failed = self.locked().failed.clone();
+        failed.sort_unstable();
+        failed
     }
 
     /// Ends the wave for all hosts; returns whether this was the first reason.

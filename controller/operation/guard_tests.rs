@@ -53,7 +53,9 @@ impl Scene {
         let file = self.file(name);
         fs::write(&file, "after").expect("a file");
         let path = quote(file.to_str().expect("text"));
-        let manifest = format!("pf_kind=absent pf_path={path}\npf_undo_absent {path}\n#END\n");
+        let manifest = format!(
+            "pf_kind=absent pf_path={path} pf_made='' pf_temporary=''\npf_undo_absent {path}\n#END\n"
+        );
         fs::write(self.point(&number.to_string()), manifest).expect("a point");
         file
     }
@@ -138,19 +140,20 @@ fn what_is_in_the_way_of_a_point_is_told_and_the_rest_restored() {
         let scene = Scene::new(shell);
         let other = scene.made(2, "other");
         let folder = scene.file("folder");
+        fs::create_dir(&folder).expect("a folder");
         let outer = quote(folder.to_str().expect("text"));
-        fs::create_dir_all(folder.join("inner/theirs")).expect("folders");
-        for (number, path) in [(3, outer.clone()), (4, quote(folder.join("inner").to_str().expect("text")))] {
-            let manifest = format!("pf_kind=absent pf_path={path}\npf_undo_absent {path}\n#END\n");
-            fs::write(scene.point(&number.to_string()), manifest).expect("a point");
-        }
+        let inner = quote(folder.join("inner").to_str().expect("text"));
+        let manifest = |kind: &str, path: &str, undo: &str| {
+            format!("pf_kind={kind} pf_path={path} pf_made='' pf_temporary=''\n{undo}\n#END\n")
+        };
+        let absent = manifest("absent", &outer, &format!("pf_undo_absent {outer}"));
+        let gone = manifest("file", &inner, &format!("pf_undo_kept move {inner} /nothing/kept"));
+        fs::write(scene.point("3"), absent).expect("a point");
+        fs::write(scene.point("4"), gone).expect("a point");
         ended(scene.fire());
-        assert!(!other.exists() && folder.join("inner/theirs").exists(), "{shell}");
+        assert!(!other.exists() && folder.exists(), "{shell}");
         let told = fs::read_to_string(scene.guard().join("told")).expect("it tells");
-        assert!(
-            told.contains("guard_point failed 4 absent") && told.contains("guard_why"),
-            "{shell}: {told}"
-        );
+        assert!(told.contains("guard_point failed 4 file") && told.contains("guard_why"), "{shell}: {told}");
         assert!(!told.contains(" 3 absent"), "an older point was restored over it: {shell}: {told}");
         assert_eq!(fs::read_to_string(scene.guard().join("rc")).expect("its end"), "1\n");
     }

@@ -279,6 +279,7 @@ impl Compiler<'_> {
             directives: inherit(&around, &undoing.directives),
             batch_barrier: false,
             for_all: false,
+            guarded: self.guarded,
             gathering: false,
             guarded: self.guarded,
             undo: Vec::new(),

@@ -56,13 +56,11 @@ pub fn is_irreversible(task: &Task) -> bool {
     acts && !task.changed_when.as_ref().is_some_and(unchanged) && !has_way_back(task)
 }
 
-/// Tells whether a task says itself what undoes it: `covers`, `rollback`, or one path that it makes or removes.
+/// Tells whether a task says itself how it is undone. A pattern names nothing that could be brought back.
 fn has_way_back(task: &Task) -> bool {
-    const WAYS: [&str; 2] = ["creates", "removes"];
-    let one_path = |node: &Node| node.as_str().is_none_or(|path| !path.contains(['*', '?', '[']));
-    !task.covers.is_empty()
-        || !task.rollback.is_empty()
-        || task.options.iter().any(|(name, node)| WAYS.contains(&name.as_str()) && one_path(node))
+    let is_pattern = |node: &Node| node.as_str().is_some_and(|path| path.contains(['*', '?', '[']));
+    let names = |name: &str| task.options.iter().any(|(given, node)| given == name && !is_pattern(node));
+    names("creates") || names("removes") || !task.covers.is_empty() || !task.rollback.is_empty()
 }
 
 fn is(node: &Node, value: bool) -> bool {

@@ -227,6 +227,28 @@ fn an_sshd_that_lets_nobody_in_answers_again() {
     no_guard_is_left(&fleet);
 }
 
+/// The configuration comes back, and what made it count is repeated: the server reads it again.
+#[test]
+fn an_sshd_that_was_restarted_with_a_bad_configuration_is_restarted_with_the_old_one() {
+    let fleet = fleet();
+    let (process, config) = fleet.sshd.server(1);
+    let before = std::fs::read_to_string(&config).unwrap();
+    let play = |line: &str| {
+        format!(
+            "- hosts: web\n  gather_facts: false\n  tasks:\n    - guard: 5\n      block:\n        - lineinfile: {{ path: {}, line: {line}, insertbefore: BOF }}\n          notify: Restart\n  handlers:\n    - {{ name: Restart, shell: kill -HUP {process} && sleep 0.5 }}\n",
+            config.display()
+        )
+    };
+    fleet.environment.write("playbook.yml", &play("AuthorizedKeysFile /nowhere"));
+    let events = fleet.apply(3, &[]);
+    assert_eq!(kinds(&events), ["armed", "fired", "rolled back"]);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), before);
+    fleet.environment.write("playbook.yml", &play("MaxAuthTries 9"));
+    assert_eq!(kinds(&fleet.apply(0, &[])), ["armed", "confirmed", "ok"]);
+    assert!(std::fs::read_to_string(&config).unwrap().starts_with("MaxAuthTries 9\n"));
+    no_guard_is_left(&fleet);
+}
+
 /// Each user's shell keeps its own points, and has its own guard.
 #[test]
 fn every_user_of_a_block_is_guarded() {

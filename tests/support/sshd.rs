@@ -136,6 +136,12 @@ impl Sshd {
         self.servers[(host - 1) / ADDRESSES].port
     }
 
+    /// The server of a host (from 1): its process and its configuration. SIGHUP makes it read that again.
+    pub(crate) fn server(&self, host: usize) -> (u32, PathBuf) {
+        let index = (host - 1) / ADDRESSES;
+        (self.servers[index].child.id(), self.path(&format!("config-{index}")))
+    }
+
     /// The line of `known_hosts` for an address and port of this server.
     pub(crate) fn known_host(&self, address: &str, port: u16) -> String {
         format!("[{address}]:{port} {}", fs::read_to_string(self.path("host.pub")).unwrap())

@@ -172,39 +172,48 @@ pf_guard_end_session() {
   fi 2>/dev/null
 }
 
-# Restores the points above the mark, newest first; then the activations among them are repeated, oldest first.
+# Restores the points above the mark as a rollback does: services that the block started stop, everything else comes
+# back, the newest first, services start, activations are repeated, services are looked at, folders get their times.
 pf_guard_restore() {
-  pf_points_at
+  pf_points_ours || return 1
   pf_points_last
-  pf_g_last=$pf_number pf_g_at=$pf_number pf_g_bad=0
+  pf_g_last=$pf_number pf_g_at=$pf_number pf_g_bad=0 pf_g_restored=''
+  pf_services stop "$pf_g_mark" || pf_g_bad=1
   set --
   while [ "$pf_g_at" -gt "$pf_g_mark" ]; do
     if pf_guard_read "$pf_g_at" && [ "$pf_kind" != activation ]; then
-      if pf_guard_waits "$@"; then
+      case $pf_kind in service | rollback) pf_path='' ;; esac
+      if [ -n "$pf_path" ] && pf_guard_waits "$@"; then
         set -- "$@" "$pf_path"
-      elif ! pf_guard_point "$pf_g_at"; then
-        set -- "$@" "$pf_path"
+      elif ! pf_guard_point "$pf_g_at" && [ -n "$pf_path" ]; then
+        set -- "$@" "$pf_g_path"
       fi
     fi
     pf_g_at=$((pf_g_at - 1))
   done
+  pf_services start "$pf_g_mark" || pf_g_bad=1
   while [ "$pf_g_at" -lt "$pf_g_last" ]; do
     pf_g_at=$((pf_g_at + 1))
     if pf_guard_read "$pf_g_at" && [ "$pf_kind" = activation ]; then pf_guard_point "$pf_g_at"; fi
   done
+  pf_services check "$pf_g_mark" || pf_g_bad=1
+  # shellcheck disable=SC2086 # numbers
+  pf_restore_times $pf_g_restored
+  [ "$pf_g_bad" != 0 ] || pf_restored_times
   return "$pf_g_bad"
 }
 
 # NUMBER: what a point covers, into pf_kind and pf_path. One that is not complete changed nothing. While pf_listing
 # is set, evaluating a manifest does no more than that.
 pf_guard_read() {
-  pf_listing=1 pf_kind='' pf_path=''
+  pf_listing=1 pf_kind='' pf_path='' pf_made='' pf_temporary=''
   [ -f "$pf_points_dir/$1" ] || return 1
   pf_text=$(cat -- "$pf_points_dir/$1")
   case $pf_text in
     *"$pf_nl#END") eval "$pf_text" ;;
     *) return 1 ;;
   esac
+  pf_listing='' pf_g_kind=$pf_kind pf_g_path=$pf_path
 }
 
 # FAILED...: whether a newer point that could not be restored covers pf_path, or what is above or below it.
@@ -226,8 +235,10 @@ pf_guard_waits() {
 
 # NUMBER: restores a point and tells how that went.
 pf_guard_point() {
-  pf_g_kind=$pf_kind pf_g_path=$pf_path pf_g_why=''
-  if pf_restore "$1"; then
+  pf_g_why=''
+  # What somebody else changed meanwhile is put aside: there is nobody to ask.
+  if pf_restore "$1" 1; then
+    pf_g_restored="$pf_g_restored $1"
     pf_say guard_point "ok $1 $pf_g_kind $pf_g_path"
     return 0
   fi

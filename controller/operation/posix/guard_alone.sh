@@ -20,14 +20,14 @@ pl_b() { :; }
 
 # SECONDS WORDS...: a command of the user, with a limit, because nobody would end it.
 pl_run() {
-  pf_limit=$1
+  pf_g_limit=$1
   shift
-  [ "$pf_limit" != 0 ] || pf_limit=120
+  [ "$pf_g_limit" != 0 ] || pf_g_limit=120
   (
     umask "$pl_u"
     [ -z "$pl_cwd" ] || cd -- "$pl_cwd" || exit 126
     eval "$pl_env"
-    exec setsid timeout "$pf_limit" "$@"
+    exec setsid timeout "$pf_g_limit" "$@"
   ) <"${pl_stdin:-/dev/null}" >>"$pf_g/out" 2>&1
   pl_rc=$?
   pl_stdin='' pl_cwd='' pl_env=''
