@@ -281,7 +281,6 @@ impl Compiler<'_> {
             for_all: false,
             guarded: self.guarded,
             gathering: false,
-            guarded: self.guarded,
             undo: Vec::new(),
         });
         let undo = undo.collect();
