@@ -113,8 +113,12 @@ fn what_points_keep_beside_their_paths_goes_too() {
 fn what_a_rollback_still_needs_stays() {
     let fleet = Fleet::of(1);
     let first = fleet.copies("a");
-    fleet.copies("b");
-    // It fails, as the newer file is in its way for good.
+    fleet.environment.write(
+        "other.yml",
+        "- hosts: web\n  gather_facts: false\n  tasks:\n    - copy: { content: b, dest: \"{{ work }}/other\" }\n",
+    );
+    fleet.environment.events(0, &["apply", "-i", "inventory.yml", "other.yml"]);
+    // It fails, as what is in the place of its file is in its way for good.
     std::fs::remove_file(fleet.work("h01").join("file")).unwrap();
     std::fs::create_dir(fleet.work("h01").join("file")).unwrap();
     std::fs::write(fleet.work("h01").join("file/precious"), "").unwrap();
