@@ -260,7 +260,7 @@ fn rolled_back_since(folder: &RunFolder, global: &Global) -> Result<Vec<(String,
         for event in events.flatten() {
             match event.kind {
                 EventKind::RunStarted { playbooks, .. } => {
-                    of_this = playbooks.iter().any(|of| of == folder.id())
+                    of_this = playbooks.iter().any(|of| of == folder.id());
                 }
                 EventKind::PointRestored { .. } if of_this => {
                     let Some(host) = event.host else { continue };
@@ -321,7 +321,7 @@ impl Resumed {
             replay: Some(replay),
             left_out,
             assume,
-            lock: Lock::Open(open),
+            lock: Lock::Open(Box::new(open)),
         })
     }
 }
@@ -341,7 +341,7 @@ pub(super) struct Begun {
 /// What says that the run is at work.
 pub(super) enum Lock {
     New(NewRun),
-    Open(OpenRun),
+    Open(Box<OpenRun>),
 }
 
 impl Lock {

@@ -161,6 +161,8 @@ fn a_session_that_was_killed_in_a_rollback_leaves_nothing_half_done() {
             crate::support::processes::signal(process, Signal::KILL);
         }
         back.end();
+        // Nobody was left to give the lease back.
+        fleet.environment.run(&["runs", "unlock", "--host", "h01", "-i", "inventory.yml", "--yes"]).expect(0);
         fleet.environment.events(0, &["rollback", &run]);
         assert_eq!(difference(&before, &tree_with_times(&fleet.work("h01"))), "", "killed after {kill}");
     }
