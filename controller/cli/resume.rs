@@ -373,7 +373,7 @@ impl Begun {
 }
 
 /// In a build for tests, the environment may say behind which record the program is to be killed.
-fn watched(journal: JournalWriter) -> JournalWriter {
+pub(super) fn watched(journal: JournalWriter) -> JournalWriter {
     let after =
         if cfg!(debug_assertions) { std::env::var("PACELINE_TEST_KILL_AFTER_RECORD").ok() } else { None };
     match after.and_then(|after| after.parse().ok()) {

@@ -479,7 +479,7 @@ pub(super) async fn carry_out(
         since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
         skip_held: args.skip_held,
     };
-    let journal = new.journal().map_err(CommandError::failed)?;
+    let journal = super::resume::watched(new.journal().map_err(CommandError::failed)?);
     let (observer, screen) = show::reporter(global, environment, false, true)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();

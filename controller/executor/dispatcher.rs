@@ -295,3 +295,47 @@ impl State {
         self.unwritten = false;
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// DESIGN section 6: at most two syncs per barrier for all hosts together, however many there are.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn hosts_that_wait_for_the_disk_together_share_a_sync() {
+        const HOSTS: usize = 200;
+        const BARRIERS: u64 = 5;
+        let folder = tempfile::tempdir().unwrap();
+        let journal = JournalWriter::create(&folder.path().join("journal.jsonl")).unwrap();
+        let (emitter, dispatcher) = Dispatcher::start("r".to_owned(), Some(journal), Vec::new());
+        let syncs = dispatcher.syncs();
+        for _ in 0..BARRIERS {
+            // The dispatcher is held up, so that all of them have come before it looks.
+            let barrier = Arc::new(tokio::sync::Barrier::new(HOSTS));
+            let hosts = (0..HOSTS).map(|number| {
+                let (emitter, barrier) = (emitter.clone(), barrier.clone());
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    let kind = EventKind::Warning { message: number.to_string() };
+                    emitter.host(&number.to_string().into(), kind).await;
+                    emitter.commit().await.unwrap();
+                })
+            });
+            for host in hosts.collect::<Vec<_>>() {
+                host.await.unwrap();
+            }
+        }
+        drop(emitter);
+        dispatcher.finish().unwrap();
+        let lines = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap().lines().count();
+        assert_eq!(lines as u64, HOSTS as u64 * BARRIERS);
+        let count = syncs.load(Ordering::Relaxed);
+        // Each of 200 hosts alone would sync 1,000 times.
+        assert!(
+            count <= HOSTS as u64 * BARRIERS / 10,
+            "{count} syncs for {BARRIERS} barriers of {HOSTS} hosts"
+        );
+        assert!(count >= BARRIERS);
+    }
+}

@@ -15,7 +15,9 @@ use super::lease;
 use super::link::{LinkError, OpenShell};
 use super::sink::{Sink, StepLabel};
 use crate::journal::Position;
-use crate::operation::{Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply, probe_ahead};
+use crate::operation::{
+    Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply, probe_ahead, sweep,
+};
 use crate::shell;
 
 /// Steps that may be ahead of their results.
@@ -153,6 +155,8 @@ impl Flight {
 
     /// Adds what an attempt that was cut off has done.
     pub(super) fn carrying(mut self, carried: Carried) -> Self {
+        let points: Vec<u64> = carried.points.iter().map(|point| point.number).collect();
+        self.program.text.insert_str(0, &sweep(&points));
         self.carried = Some(carried);
         self
     }

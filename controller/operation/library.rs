@@ -56,6 +56,16 @@ pub fn open_ledger() -> &'static str {
     "pl_ledger_begin"
 }
 
+/// Returns text in front of a program that is repeated: what an attempt that was cut off left beside its paths, under the
+/// temporary names that these points know, is removed. Nothing for no points.
+pub fn sweep(points: &[u64]) -> String {
+    if points.is_empty() {
+        return String::new();
+    }
+    let numbers: Vec<String> = points.iter().map(u64::to_string).collect();
+    call("pf_sweep", numbers.iter().map(String::as_str)) + "\n"
+}
+
 /// Returns the program that reports the ledger, as the blob `ledger`.
 pub fn tell_ledger() -> String {
     "pl_ledger_tell".to_owned()

@@ -43,6 +43,8 @@ pub use lease::{
     Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
     show_lease,
 };
-pub use library::{library, limit_points, open_ledger, open_points, probe_ahead, tell_ledger, tell_output};
+pub use library::{
+    library, limit_points, open_ledger, open_points, probe_ahead, sweep, tell_ledger, tell_output,
+};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};

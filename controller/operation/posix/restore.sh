@@ -380,3 +380,18 @@ pf_undo_times() {
   fi
   touch -c -r "$pf_file.kept" "$1" 2>"$pl_d/pf_error" || pf_failed "cannot restore the times of \`$1\`"
 }
+
+# NUMBER...: removes what steps that were cut off left under the temporary names that these points know.
+pf_sweep() {
+  pf_points_at
+  pf_points_ours || return 0
+  for pf_swept do
+    [ -f "$pf_points_dir/$pf_swept" ] || continue
+    pf_text=$(cat -- "$pf_points_dir/$pf_swept")
+    case $pf_text in *"$pf_nl#END") ;; *) continue ;; esac
+    pf_listing=1 pf_temporary=''
+    eval "$pf_text"
+    [ -z "$pf_temporary" ] || rm -f -- "$pf_temporary"
+    pf_listing='' pf_temporary='' pf_made=''
+  done
+}
