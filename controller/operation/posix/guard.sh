@@ -15,7 +15,8 @@ pf_guard_arm() {
   }
   pf_guard_started $$
   pf_g_how=process pf_g_unit=paceline-guard-$pf_run-$2-$$
-  pf_guard_words HOME "${HOME-}" PATH "$PATH" pf_g_cwd "$PWD" pf_g_session "$pl_d" >"$pf_g/env" \
+  pf_guard_words HOME "${HOME-}" PATH "$PATH" pf_g_cwd "$PWD" pf_g_session "$pl_d" pf_g_lease "${pl_lease-}" \
+    pf_g_fence "${pl_fence-}" pf_g_claim "${pf_claim-}" pf_g_shell "${pf_shell-}" >"$pf_g/env" \
     && printf '%s\n' 'export HOME PATH' "pl_uid=${pl_uid:-$(id -u)} pl_u=${pl_u:-022}" \
       "pf_g_mark=$pf_number pf_g_pid=$$ pf_g_start=$pf_started" >>"$pf_g/env" || {
     pf_fail "cannot write the guard in \`$pf_g\`"
@@ -149,13 +150,19 @@ pf_guard_main() {
     done
   fi
   pf_guard_claim "$pf_g" fired || return 0
-  pf_from=''
+  pf_from='' pf_g_ended=''
   [ ! -s "$pf_g/request" ] || read -r pf_from <"$pf_g/request"
   [ "$pf_from" = "$pf_g_pid" ] || pf_guard_end_session
   mkdir -m 700 -- "$pl_d" 2>/dev/null
   pf_guard_restore
-  echo $? >"$pf_g/rc"
+  pf_from=$?
   rm -rf -- "$pl_d"
+  # The session had no time to give its lease back.
+  if [ -n "$pf_g_ended" ]; then
+    pl_d=$pf_g_session pl_lease=$pf_g_lease pl_fence=$pf_g_fence pf_claim=$pf_g_claim pf_shell=$pf_g_shell
+    pf_lease_leave
+  fi
+  echo "$pf_from" >"$pf_g/rc"
 }
 
 # Ends the session that armed the guard, so that nothing changes what is restored.
@@ -164,11 +171,11 @@ pf_guard_end_session() {
   [ ! -s "$pf_g_session/cur" ] || read -r pf_from pf_to <"$pf_g_session/cur"
   pf_to=$pf_from
   if pf_guard_started "$pf_g_pid" && [ "$pf_started" = "$pf_g_start" ]; then
+    pf_g_ended=1
     kill -s KILL "$pf_g_pid"
     [ "$pf_to" = 0 ] || kill -s KILL -- "-$pf_to"
     # What the session had started may still be at work for a moment.
     sleep 1
-    rm -rf -- "$pf_g_session"
   fi 2>/dev/null
 }
 
