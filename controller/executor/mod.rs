@@ -34,6 +34,7 @@ mod run;
 mod sink;
 mod slot;
 mod steps;
+mod tasks;
 mod undo;
 mod visit;
 mod wave;
