@@ -194,3 +194,118 @@ fn what_cannot_be_gone_on_with_is_refused() {
     fs::remove_file(runs[1].join("key")).unwrap();
     assert!(refused(&["resume", &apply]).contains("key of run"));
 }
+
+/// A run that is killed in a guarded block: the host undoes the block, and the resumed run does all of it again.
+#[test]
+fn a_guarded_block_begins_anew_whether_its_guard_has_fired_or_not() {
+    for (guard, fired) in [(5, true), (600, false)] {
+        let fleet = Fleet::of(1);
+        let playbook = r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - name: Before
+      shell: echo x >> {{ work }}/before
+    - guard: GUARD
+      block:
+        - name: Settings
+          copy: { content: "new\n", dest: "{{ work }}/settings" }
+          notify: Told
+        - name: In hand
+          shell: echo x >> {{ work }}/in-hand; test -e {{ work }}/go || sleep 300
+    - name: After
+      shell: cat {{ work }}/settings > {{ work }}/after
+  handlers:
+    - name: Told
+      shell: echo x >> {{ work }}/told
+"#;
+        fleet.environment.write("playbook.yml", &playbook.replace("GUARD", &guard.to_string()));
+        let settings = fleet.work("h01").join("settings");
+        fs::write(&settings, "old\n").unwrap();
+        let mut run = fleet.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        let in_hand = fleet.work("h01").join("in-hand");
+        run.until("the command in hand", |_| in_hand.exists());
+        assert_eq!(fs::read_to_string(&settings).unwrap(), "new\n");
+        run.signal(Signal::KILL);
+        run.end().expect(-1);
+        if fired {
+            let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while fs::read_to_string(&settings).unwrap() != "old\n" {
+                assert!(std::time::Instant::now() < patience, "the guard does not fire");
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        } else {
+            // The command in hand would be waited for, and nobody is there to end it.
+            for pid in fleet.sshd.left_behind() {
+                crate::support::processes::signal(pid, Signal::KILL);
+            }
+        }
+        fs::write(fleet.work("h01").join("go"), "").unwrap();
+        let events = resume(&fleet, 0, &[]);
+        let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+        assert_eq!(
+            (read("before"), read("settings"), read("after")),
+            ("x\n".into(), "new\n".into(), "new\n".into())
+        );
+        assert_eq!((read("told"), read("in-hand")), ("x\n".into(), "x\nx\n".into()), "guard {guard}");
+        let confirmed =
+            events.0.iter().filter(|event| matches!(event.kind, EventKind::GuardConfirmed { .. }));
+        assert_eq!(confirmed.count(), 1);
+        // Nobody is left who could fire later.
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !fleet.sshd.left_behind().is_empty() {
+            assert!(std::time::Instant::now() < patience, "a guard is left");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn a_host_that_went_on_tries_its_failed_tasks_alone() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  on_failure: continue
+  tasks:
+    - shell: echo x >> {{ work }}/one; test -e {{ work }}/mended
+    - shell: echo x >> {{ work }}/two
+    - shell: echo x >> {{ work }}/three; test -e {{ work }}/mended
+    - shell: echo x >> {{ work }}/four
+"#,
+    );
+    assert_eq!(fleet.apply(2, &[]).of("h01").failed, 2);
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    let events = resume(&fleet, 0, &[]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!([read("one"), read("two"), read("three"), read("four")], ["x\nx\n", "x\n", "x\nx\n", "x\n"]);
+    assert_eq!((events.of("h01").failed, events.of("h01").ok), (0, 4));
+}
+
+#[test]
+fn a_host_that_was_restored_begins_anew() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  on_failure: rollback
+  tasks:
+    - copy: { content: "new\n", dest: "{{ work }}/settings" }
+    - shell: echo x >> {{ work }}/count
+    - shell: test -e {{ work }}/mended
+"#,
+    );
+    let events = fleet.apply(3, &[]);
+    assert!(events.of("h01").rolled_back > 0 && !fleet.work("h01").join("settings").exists());
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    resume(&fleet, 0, &[]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!((read("settings"), read("count")), ("new\n".into(), "x\nx\n".into()));
+    // What both incarnations changed is taken back.
+    fleet.environment.run(&["rollback", "latest"]).expect(0);
+    assert!(!fleet.work("h01").join("settings").exists());
+}
