@@ -36,6 +36,7 @@ found=$(sha256sum $news)
 [ "$found
 " = "$sums" ] || exit 4
 chmod 755 "$home/bin/payload.bin.new"
+sync "$points"/[0-9]* "$points/times" "$points"
 stat -c '%n:%f:%u:%g:%s' "$home/bin" "$home/conf" "$home/logs" "$home/work" $news
 for new in $news; do mv -f -- "$new" "${new%.new}"; done
 
