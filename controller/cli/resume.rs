@@ -82,11 +82,15 @@ pub(super) fn seal_arguments(seal: &Seal, environment: &Environment) -> Option<S
 
 pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
     args.vault.check()?;
-    let folder = journal::resolve(&global.state_dir, &args.run).map_err(CommandError::failed)?;
+    // Everything that was asked is relative to where it was asked.
+    let mut global = global.clone();
+    global.state_dir = environment.folder.join(&global.state_dir);
+    let folder = find(&args.run, &global)?;
     may_be_resumed(&folder)?;
     let open = OpenRun::open(folder).map_err(|error| {
         let hint = match error {
-            journal::OpenError::Lock(_) => "or stop it with Ctrl-C",
+            journal::OpenError::Lock(journal::LockError::Busy { .. }) => "or stop it with Ctrl-C",
+            journal::OpenError::Lock(_) => "the state folder must be writable",
             _ => "run `paceline apply` again: what is done already is found unchanged",
         };
         CommandError::failed(error).hint(hint)
@@ -101,9 +105,6 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
             "it was made by another version; run `paceline apply` again: what is done is found unchanged",
         )
     })?;
-    // Everything that was asked is relative to where it was asked.
-    let mut global = global.clone();
-    global.state_dir = environment.folder.join(&global.state_dir);
     let mut environment = environment.clone();
     if open.record.folder.is_dir() {
         std::env::set_current_dir(&open.record.folder)?;
@@ -131,11 +132,19 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
     apply.rollout.forks = args.forks.or(apply.rollout.forks);
     apply.rollout.yes |= args.yes;
     let mut replay = read(&open, &seal, args.force)?;
-    let left_out = left_out(&args, &open, &replay, &global, &environment, &apply.inventory)?;
+    let (left_out, chosen_out) = left_out(&args, &open, &replay, &global, &environment, &apply.inventory)?;
     let done = |host: &&String| {
         left_out.contains(*host) || replay.host(host).and_then(|host| host.status()) == Some(HostStatus::Ok)
     };
     let again: Vec<String> = open.record.targets.iter().filter(|host| !done(host)).cloned().collect();
+    let restored = left_out.iter().any(|host| !chosen_out.contains(host));
+    if again.is_empty() && restored {
+        return Err(CommandError::user(format!(
+            "no host of run `{}` is left to go on with",
+            open.record.run
+        ))
+        .hint("`paceline apply` begins anew; what is done is found unchanged"));
+    }
     replay.begin(&again);
     let assume = args.assume.map(|assume| match assume {
         AssumeArg::Done => Assume::Done,
@@ -155,6 +164,20 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
         trusted: false,
     };
     rollout::resume(&request, resumed, &global, &environment)
+}
+
+/// The run that is meant. `latest` passes over what cannot be gone on with: plans and rollbacks.
+fn find(text: &str, global: &Global) -> Result<RunFolder, CommandError> {
+    if text == "latest" {
+        let runs = journal::runs(&global.state_dir).map_err(CommandError::failed)?;
+        let rollout = runs.into_iter().find(|run| {
+            RunRecord::read(&run.record()).is_some_and(|record| record.command == "apply" && !record.check)
+        });
+        if let Some(rollout) = rollout {
+            return Ok(rollout);
+        }
+    }
+    journal::resolve(&global.state_dir, text).map_err(CommandError::failed)
 }
 
 /// Refuses runs that cannot be gone on with, and says what to do instead.
@@ -200,7 +223,7 @@ fn read(open: &OpenRun, seal: &Seal, force: bool) -> Result<Replay, CommandError
     Ok(Replay::of(events, Some(seal)))
 }
 
-/// The hosts that are not tried: those that `-l` does not select, failed ones with `--skip-failed`, and those that were
+/// The hosts that are not tried, and those among them that a person left out: those that `-l` does not select, failed ones with `--skip-failed`, and those that were
 /// rolled back since.
 fn left_out(
     args: &ResumeArgs,
@@ -209,7 +232,7 @@ fn left_out(
     global: &Global,
     environment: &Environment,
     inventory: &super::args::InventoryArgs,
-) -> Result<HashSet<String>, CommandError> {
+) -> Result<(HashSet<String>, HashSet<String>), CommandError> {
     let mut left: HashSet<String> = HashSet::new();
     if let Some(limit) = &args.limit {
         let directory = open.record.playbook_dir.as_deref();
@@ -227,6 +250,7 @@ fn left_out(
             |host: &&String| matches!(status(host), Some(HostStatus::Failed | HostStatus::RolledBack));
         left.extend(open.record.targets.iter().filter(failed).cloned());
     }
+    let chosen = left.clone();
     let mut warn = |host: &str, what: &str| {
         if left.insert(host.to_owned()) {
             let _ = writeln!(std::io::stderr(), "warning: `{}` {what}", crate::hostlog::sanitize_line(host));
@@ -241,7 +265,7 @@ fn left_out(
         let by = journal::short_id(&by).to_owned();
         warn(&host, &format!("was rolled back by `{by}` and is left alone; `paceline apply` begins anew"));
     }
-    Ok(left)
+    Ok((left, chosen))
 }
 
 /// The hosts of a run on which later rollbacks restored something, each with the last such rollback.

@@ -480,7 +480,7 @@ pub(super) async fn carry_out(
         skip_held: args.skip_held,
     };
     let journal = super::resume::watched(new.journal().map_err(CommandError::failed)?);
-    let (observer, screen) = show::reporter(global, environment, false, true)?;
+    let (observer, screen) = show::reporter(global, environment, false, false)?;
     let (emitter, dispatcher) = Dispatcher::start(new.folder.id().to_owned(), Some(journal), vec![observer]);
     let (canceller, cancel) = cancellation();
     let signals = tokio::spawn(show::watch_signals(Interruptions::take(), canceller, emitter.clone()));

@@ -153,6 +153,11 @@ pub enum EventKind {
         /// Why it was not confirmed.
         reason: String,
     },
+    /// Everything that the run did on the host is about to be restored.
+    HostRestoring {
+        /// How many points it has.
+        points: u64,
+    },
     /// Everything that the run did on the host was restored, because it or another host failed: a resumed run begins
     /// anew with it.
     HostRestored {

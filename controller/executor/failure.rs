@@ -91,6 +91,7 @@ impl HostState {
     ) -> (Condition, EventKind) {
         let points: Vec<(Login, Point)> = self.left.points.iter().rev().cloned().collect();
         let count = points.len();
+        self.sink.host_event(EventKind::HostRestoring { points: count as u64 }).await;
         let restored = tokio::select! {
             restored = self.restore(run, play, points) => Some(restored),
             () = run.cancel.reached(2) => None,

@@ -271,6 +271,13 @@ impl Link {
                 if let Some(message) = over {
                     self.tell(EventKind::Warning { message }).await;
                 }
+                if let Some(folder) = started.info.extra("lease_guard") {
+                    let folder = crate::hostlog::sanitize_line(folder);
+                    let message = format!(
+                        "a guard that a dead run left armed was fired first: its block is undone (`{folder}`)"
+                    );
+                    self.tell(EventKind::Warning { message }).await;
+                }
                 let become_user = match login {
                     Login::Plain => None,
                     Login::Sudo { user, .. } => Some(user.clone()),

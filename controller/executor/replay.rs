@@ -44,6 +44,8 @@ pub struct HostReplay {
 #[derive(Clone, Debug, Default)]
 struct Guarded {
     ran: Vec<Position>,
+    /// Whether a task of it failed and a `rescue` took over.
+    rescued: bool,
     /// Whether the host undid it already.
     fired: bool,
 }
@@ -99,6 +101,9 @@ impl HostReplay {
             (EventKind::TaskFinished { status, .. }, Some(kept)) => {
                 self.behind(kept.at);
                 self.tasks.insert(kept.at, kept.items);
+                if let Some(guarded) = self.guarded.as_mut().filter(|guarded| !guarded.fired) {
+                    guarded.rescued |= *status == Status::Rescued;
+                }
                 if *status == Status::Failed && kept.went_on {
                     self.went_on.push(kept.at);
                 } else if *status == Status::Failed && self.failed.is_none() {
@@ -111,6 +116,8 @@ impl HostReplay {
             }
             (EventKind::GuardConfirmed { .. }, _) => self.guarded = None,
             (EventKind::GuardFired { .. }, _) => self.guarded.get_or_insert_default().fired = true,
+            // Until it is said to be over, nobody knows what is left.
+            (EventKind::HostRestoring { .. }, _) => self.status = Some(HostStatus::RollbackFailed),
             (EventKind::HostRestored { .. }, _) => self.forget(),
             (EventKind::RollbackPoint { point, covers, path, become_user }, _) => {
                 let point = Point { number: *point, kind: covers.clone(), path: path.clone() };
@@ -146,10 +153,10 @@ impl HostReplay {
             self.retry(at);
         }
         let failed = self.failed.take();
-        if let Some(Guarded { ran, fired }) = self.guarded.take() {
-            // A `rescue` around a block that was undone may have gone on; otherwise the block begins anew.
-            let within = failed.as_ref().is_none_or(|(at, _)| ran.contains(at));
-            if !fired || within {
+        if let Some(Guarded { ran, fired, rescued }) = self.guarded.take() {
+            // A `rescue` around a block that was undone has gone on; otherwise the block begins anew.
+            let elsewhere = failed.as_ref().is_some_and(|(at, _)| !ran.contains(at));
+            if !fired || !(rescued || elsewhere) {
                 self.left_guard |= !fired;
                 self.drop_all(ran);
             }

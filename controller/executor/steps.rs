@@ -99,6 +99,10 @@ impl Worker<'_> {
             }
         }
         self.close_slot();
+        if self.host.replay.is_some() {
+            // A failure that is known already stops the host before it is asked for anything behind it.
+            self.commit().await?;
+        }
         if waits || unfinished_group { self.drain().await } else { self.relieve().await }
     }
 

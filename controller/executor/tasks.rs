@@ -103,7 +103,8 @@ impl Worker<'_> {
                 irreversible: result.irreversible,
                 place: failed.then(|| slot.task.task.span.place()),
             };
-            let went_on = failed && self.goes_on();
+            // Behind a guarded block it goes on too, once that is undone.
+            let went_on = failed && self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0;
             let kept = Kept { items: self.kept_items(&slot), went_on, ..Kept::place(slot.at) };
             self.host.sink.finished(None, &slot.settled.name, event, kept, slot.settled.no_log).await;
         }

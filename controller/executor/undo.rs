@@ -116,7 +116,9 @@ impl Undo {
             return Ok(operation);
         }
         let command = matches!(task.task.module, "command" | "shell" | "script");
-        let activation = match operation.kept().filter(|_| handler && command) {
+        // One that says how it is undone is undone, and not repeated.
+        let undone = !self.covers.is_empty() || self.rollback.is_some() || !operation.irreversible();
+        let activation = match operation.kept().filter(|_| handler && command && !undone) {
             None => None,
             Some(mut kept) => {
                 kept.timeout = settled.timeout;

@@ -62,6 +62,7 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
             "warning".to_owned()
         }
         EventKind::RunCancelled { level } => format!("run cancelled ({level})"),
+        EventKind::HostRestoring { points } => format!("restoring all points of the run: {points}"),
         EventKind::HostRestored { points } => format!("all points of the run restored: {points}"),
         EventKind::RunStarted { .. }
         | EventKind::WaveStarted { .. }

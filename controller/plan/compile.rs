@@ -145,6 +145,13 @@ pub fn compile(
     others: &OtherHosts<'_>,
     (only, skip): (&[String], &[String]),
 ) -> CompiledPlay {
+    let mut alike = HashMap::new();
+    for entries in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+        count_alike(entries, &mut alike);
+    }
+    for handler in &play.handlers {
+        *alike.entry(identity(handler, false)).or_default() += 1;
+    }
     let mut compiler = Compiler {
         next: 0,
         tasks: 0,
@@ -156,6 +163,7 @@ pub fn compile(
         used: Vec::new(),
         any_errors_fatal: false,
         named: HashMap::new(),
+        alike,
     };
     let mut sections = Vec::new();
     for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
@@ -199,6 +207,8 @@ struct Compiler<'a> {
     any_errors_fatal: bool,
     /// How many tasks there were that are named the same.
     named: HashMap<u64, u64>,
+    /// How many tasks of the play have the same role, name and module.
+    alike: HashMap<u64, usize>,
 }
 
 impl Compiler<'_> {
@@ -300,28 +310,50 @@ impl Compiler<'_> {
 }
 
 impl Compiler<'_> {
-    /// Returns the key of a task: from its role, name and module, and if others have the same, their number.
+    /// Returns the key of a task: from its role, name and module. Where others have the same, its options count too, and
+    /// of those that are still the same the number.
     fn key(&mut self, task: &Task) -> u64 {
-        let mut identity = Sha256::new();
-        let mut part = |text: &str| {
-            identity.update(text.len().to_le_bytes());
-            identity.update(text.as_bytes());
-        };
-        part(task.role.as_ref().map_or("", |role| role.name.as_str()));
-        part(&task.module_as_written);
-        match &task.name {
-            Some(name) => part(&name.to_json().to_string()),
-            None => task.options.iter().for_each(|(name, value)| {
-                part(name);
-                part(&value.to_json().to_string());
-            }),
-        }
-        let digest = identity.finalize();
-        // Whole numbers of this size survive every reader of JSON.
-        let base = digest.iter().take(6).fold(0, |key, byte| key << 8 | u64::from(*byte));
+        let alone = self.alike.get(&identity(task, false)).is_none_or(|count| *count < 2);
+        let base = identity(task, !alone);
         let count = self.named.entry(base).or_default();
         *count += 1;
         base.wrapping_add((*count - 1).wrapping_mul(0x9e37_79b9_7f4b)) & 0xffff_ffff_ffff
+    }
+}
+
+/// Names a task by its role, name and module, and by its options if it has no name or `whole` says so.
+fn identity(task: &Task, whole: bool) -> u64 {
+    let mut identity = Sha256::new();
+    let mut part = |text: &str| {
+        identity.update(text.len().to_le_bytes());
+        identity.update(text.as_bytes());
+    };
+    part(task.role.as_ref().map_or("", |role| role.name.as_str()));
+    part(&task.module_as_written);
+    if let Some(name) = &task.name {
+        part(&name.to_json().to_string());
+    }
+    if whole || task.name.is_none() {
+        for (name, value) in &task.options {
+            part(name);
+            part(&value.to_json().to_string());
+        }
+    }
+    // Whole numbers of this size survive every reader of JSON.
+    identity.finalize().iter().take(6).fold(0, |key, byte| key << 8 | u64::from(*byte))
+}
+
+/// Counts tasks that are named the same.
+fn count_alike(entries: &[Entry], alike: &mut HashMap<u64, usize>) {
+    for entry in entries {
+        match entry {
+            Entry::Task(task) => *alike.entry(identity(task, false)).or_default() += 1,
+            Entry::Block(block) => {
+                for list in [&block.entries, &block.rescue, &block.always] {
+                    count_alike(list, alike);
+                }
+            }
+        }
     }
 }
 

@@ -180,7 +180,7 @@ impl ShellHandle {
         let sentinel = sentinel(nonce);
         format!(
             "exec {prefix}/bin/sh -c 'echo; echo {sentinel}; cd {directory} || exit 1; read -r p f <cur || exit 0; \
-             case $p in 0|\"\") exit 0;; esac; kill -s TERM -- -$p; kill -s CONT -- -$p; \
+             case $p in 0|\"\") exit 0;; esac; echo >int; kill -s TERM -- -$p; kill -s CONT -- -$p; \
              for i in 1 2 3 4 5 6 7 8; do sleep 0.25; read -r q g <cur || exit 0; [ \"$q\" = \"$p\" ] || exit 0; done; \
              kill -s KILL -- -$p; exit 0'"
         )

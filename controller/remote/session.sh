@@ -112,6 +112,8 @@ fi
 if [ -e "$pl_d/cut" ]; then
 read -r plr_x plr_k plr_n plr_r <"$pl_d/cut"; [ "$plr_x" != "$plr_f" ] || plr_xo=$plr_k plr_xe=$plr_n plr_dr=$plr_r
 fi
+# Whoever ended it from outside did not let it come to its own end: the ledger does not call that a result.
+[ ! -e "$pl_d/int" ] || plr_name=
 plr_note "C $pl_rc $plr_to $plr_dr"
 if [ -s "$pl_o/o$plr_f" ]; then
 plr_l=$((plr_cap/8)); [ "$plr_l" -ge "$plr_ae" ] || plr_l=$plr_ae

@@ -181,6 +181,7 @@ impl Story {
             | EventKind::GuardConfirmed { .. }
             | EventKind::GuardFired { .. }
             | EventKind::HostRestored { .. }
+            | EventKind::HostRestoring { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::Unknown => {}
         }

@@ -184,6 +184,7 @@ impl Lines {
             | EventKind::HostConnected { .. }
             | EventKind::LeaseTaken { .. }
             | EventKind::HostRestored { .. }
+            | EventKind::HostRestoring { .. }
             | EventKind::StepStarted { .. }
             | EventKind::RollbackPoint { .. }
             | EventKind::GuardArmed { .. }

@@ -113,14 +113,15 @@ fn a_state_folder_goes_on_elsewhere_and_tells_no_secret() {
 "#,
     );
     fleet.apply(2, &["-e", "word=open-sesame"]);
-    let state = fleet.environment.path("elsewhere");
+    let state = fleet.environment.path("moved/state");
+    fs::create_dir(fleet.environment.path("moved")).unwrap();
     fs::rename(fleet.environment.path(".paceline"), &state).unwrap();
     let text = std::process::Command::new("grep").args(["-ra", "open-sesame"]).arg(&state).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&text.stdout), "");
     fs::write(fleet.work("h01").join("mended"), "").unwrap();
-    let mut command =
-        fleet.environment.paceline(&["resume", "latest", "--state-dir", state.to_str().unwrap()]);
-    crate::support::running::Running::start(command.current_dir("/")).end().expect(0);
+    let mut command = fleet.environment.paceline(&["resume", "latest", "--state-dir", "state"]);
+    let elsewhere = fleet.environment.path("moved");
+    crate::support::running::Running::start(command.current_dir(elsewhere)).end().expect(0);
     let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
     assert_eq!((read("before"), read("after")), ("x\n".into(), "open-sesame\n".into()));
 }
@@ -183,14 +184,17 @@ fn what_cannot_be_gone_on_with_is_refused() {
     );
     fleet.apply(0, &[]);
     fleet.environment.run(&["rollback", "latest"]).expect(0);
-    assert!(refused(&["resume", "latest"]).contains("is a rollback"));
     let runs = fs::read_dir(fleet.environment.path(".paceline/runs")).unwrap();
     let mut runs: Vec<_> = runs.map(|run| run.unwrap().path()).collect();
     runs.sort();
-    // Rolled back by hand: its hosts are left alone.
-    let apply = runs[1].file_name().unwrap().to_str().unwrap().to_owned();
-    let ended = fleet.environment.run(&["resume", &apply]).expect(0);
-    assert!(ended.stderr.contains("was rolled back by"), "{}", ended.stderr);
+    let id = |index: usize| runs[index].file_name().unwrap().to_str().unwrap().to_owned();
+    let (apply, rollback) = (id(1), id(2));
+    assert!(refused(&["resume", &rollback]).contains("is a rollback"));
+    // Rolled back by hand: its hosts are left alone. `latest` is the rollout, whatever came behind it.
+    for run in [apply.as_str(), "latest"] {
+        let said = refused(&["resume", run]);
+        assert!(said.contains("was rolled back by") && said.contains("no host"), "{said}");
+    }
     fs::remove_file(runs[1].join("key")).unwrap();
     assert!(refused(&["resume", &apply]).contains("key of run"));
 }
@@ -308,4 +312,64 @@ fn a_host_that_was_restored_begins_anew() {
     // What both incarnations changed is taken back.
     fleet.environment.run(&["rollback", "latest"]).expect(0);
     assert!(!fleet.work("h01").join("settings").exists());
+}
+
+/// A guarded block that failed and was rescued is over, however often the run is resumed.
+#[test]
+fn a_rescued_guarded_block_is_not_done_again() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - block:
+        - guard: 60
+          block:
+            - shell: echo x >> {{ work }}/tried; false
+            - shell: echo x >> {{ work }}/never
+      rescue:
+        - shell: echo x >> {{ work }}/rescued
+    - shell: echo x >> {{ work }}/behind; test -e {{ work }}/mended
+"#,
+    );
+    fleet.apply(2, &[]);
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    resume(&fleet, 0, &[]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!([read("tried"), read("rescued"), read("behind")], ["x\n", "x\n", "x\nx\n"]);
+    assert!(!fleet.work("h01").join("never").exists());
+    // A finished host is not contacted, although a step behind the rescued one was sent ahead.
+    let events = resume(&fleet, 0, &[]);
+    assert!(!events.0.iter().any(|event| matches!(event.kind, EventKind::HostConnected { .. })));
+}
+
+/// What a second Ctrl-C ended has no result.
+#[test]
+fn a_command_that_was_interrupted_is_in_doubt() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - shell: echo x >> {{ work }}/count; test -e {{ work }}/again || sleep 60
+      ignore_errors: true
+    - shell: echo x >> {{ work }}/behind
+"#,
+    );
+    let mut run = fleet.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+    let counted = fleet.work("h01").join("count");
+    run.until("the command", |_| counted.exists());
+    run.signal(Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    run.signal(Signal::INT);
+    run.end().expect(99);
+    fs::write(fleet.work("h01").join("again"), "").unwrap();
+    assert!(resume(&fleet, 2, &[]).reason("h01").contains("nobody knows"));
+    resume(&fleet, 0, &["--assume", "not-done"]);
+    let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
+    assert_eq!([read("count"), read("behind")], ["x\nx\n", "x\n"]);
 }

@@ -112,7 +112,7 @@ pf_save_service() {
 pf_service_phase() {
   pf_points_ours || return 1
   pf_file=$pf_points_dir/$2 pf_bad='' pf_begun='' pf_listing='' pf_again='' pf_force='' pf_unsynced=''
-  if [ -e "$pf_file.$1" ]; then
+  if [ -e "$pf_file.$1" ] && ! pf_overtaken "$pf_file.$1"; then
     pl_v restored again
     return 0
   fi

@@ -168,7 +168,8 @@ pf_lease_judge() {
     if [ "$pf_c_incarnation" -gt "$pf_l_incarnation" ]; then
       pf_verdict=held
     elif [ "$pf_now" -lt "$pf_c_until" ]; then
-      pf_verdict=join
+      # The same controller, and not another one with a copy of its state folder.
+      if [ "$pf_c_since" = "$pf_l_since" ]; then pf_verdict=join; else pf_verdict=held; fi
     fi
     return 0
   fi
@@ -242,6 +243,7 @@ pf_lease_settle() {
       return 0
     fi
   done
+  pf_lease_guards
   [ "$pf_count" -lt 50 ] || pf_lease_collect
   plr_info lease "taken $pl_fence $pl_lease"
   if [ -n "$pf_from" ]; then
@@ -294,6 +296,26 @@ pf_lease_end() {
     done
   fi
   rm -rf -- ${pf_o_dir:+"$pf_o_dir" "$pl_lease/.claim-${pf_o_dir##*.paceline-}"} "$1"
+}
+
+# A guard that a dead run left armed would undo its block in the middle of this run's work: it fires now.
+pf_lease_guards() {
+  for pf_f in "${pl_lease%/lease}"/runs/*/*/guards/*/script; do
+    [ -f "$pf_f" ] || continue
+    pf_x=${pf_f%/script}
+    [ ! -e "$pf_x/verdict" ] && [ -s "$pf_x/armed" ] || continue
+    read -r pf_y <"$pf_x/armed"
+    # One whose process is gone does not fire any more: the host was restarted.
+    case $pf_y in systemd) ;; *[!0-9]* | '') continue ;; *) [ -d "/proc/$pf_y" ] || continue ;; esac
+    (setsid /bin/sh "$pf_f" "$pf_x" now </dev/null >/dev/null 2>&1 4>&- 7>&- 8<&- &)
+    pf_k=0
+    while [ ! -s "$pf_x/rc" ] && [ "$pf_k" -lt 300 ]; do
+      pf_k=$((pf_k + 1))
+      pf_lease_nap
+      [ $((pf_k % 20)) != 0 ] || plr_info lease_wait "$pf_y $((pf_k / 5)) 60"
+    done
+    plr_info lease_guard "$pf_x"
+  done
 }
 
 pf_lease_nap() { sleep 0.2 2>/dev/null || sleep 1; }

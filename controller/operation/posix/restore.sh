@@ -6,7 +6,7 @@ pf_restore() {
   pf_points_ours || return 1
   pf_file=$pf_points_dir/$1 pf_force=${2:-} pf_begun='' pf_bad='' pf_listing='' pf_again='' pf_unsynced=''
   pf_forget
-  if [ -e "$pf_file.restored" ]; then
+  if [ -e "$pf_file.restored" ] && ! pf_activation_again; then
     pl_v restored again
     return 0
   fi
@@ -45,7 +45,18 @@ pf_restore() {
   fi
   pf_marking "$pf_file.restored" || return 1
   pf_sync_if_possible
+  # What made the changed files count has to be repeated behind this.
+  [ "$pf_kind" = activation ] || echo 2>/dev/null >"$pf_points_dir/restored-last"
   pl_v restored now
+}
+
+# MARK: whether something was restored since this mark was set, in an earlier rollback that left points out.
+pf_overtaken() { [ -e "$pf_points_dir/restored-last" ] && [ "$pf_points_dir/restored-last" -nt "$1" ]; }
+
+# Whether the point pf_file is an activation that has to be repeated, although that was done before.
+pf_activation_again() {
+  { IFS= read -r pf_from <"$pf_file"; } 2>/dev/null || return 1
+  case $pf_from in 'pf_kind=activation '*) pf_overtaken "$pf_file.restored" ;; *) return 1 ;; esac
 }
 
 # A disk that is dying, or cannot do this, must not keep anybody from going back.
