@@ -286,7 +286,11 @@ fn rolled_back_since(folder: &RunFolder, global: &Global) -> Result<Vec<(String,
                 EventKind::RunStarted { playbooks, .. } => {
                     of_this = playbooks.iter().any(|of| of == folder.id());
                 }
-                EventKind::PointRestored { .. } if of_this => {
+                EventKind::PointRestored { .. }
+                | EventKind::HostFinished {
+                    status: HostStatus::RolledBack | HostStatus::RollbackFailed,
+                    ..
+                } if of_this => {
                     let Some(host) = event.host else { continue };
                     if !hosts.iter().any(|(known, _)| *known == host) {
                         hosts.push((host, run.id().to_owned()));

@@ -126,6 +126,9 @@ fn unfit(path: &str) -> Option<&'static str> {
     if parts().next().is_none() {
         return Some("no `/`");
     }
+    if path.contains(['*', '?', '[']) {
+        return Some("no patterns");
+    }
     parts().any(|part| part == "..").then_some("no path with `..`")
 }
 

@@ -60,6 +60,8 @@ impl Loader<'_> {
     pub(super) fn wrong(&mut self, key: &str, value: &Node, wanted: &str) {
         let found = match &value.value {
             NodeValue::String(text) if text.len() <= 40 && !text.contains('\n') => format!("`{text}`"),
+            NodeValue::Int(number) => format!("`{number}`"),
+            NodeValue::Sequence(items) if items.is_empty() => "an empty list".to_owned(),
             _ => value.kind().to_owned(),
         };
         self.report(Diagnostic::error(&value.span, format!("`{key}` takes {wanted}, not {found}")));
