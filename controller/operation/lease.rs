@@ -43,7 +43,7 @@ impl Claim {
     }
 }
 
-/// The text of a step that shows the lease; see [`LeaseAnswer::shown`].
+/// The text of a step that shows the lease; see [`LeaseAnswer`].
 pub fn show_lease() -> String {
     call("pf_lease_show", [])
 }
