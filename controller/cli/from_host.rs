@@ -60,7 +60,7 @@ pub(super) fn run(
         "warning: which tasks of the run nothing can undo is not known without its journal"
     );
     let restored = found.into_iter().filter_map(|found| ways.restore(args, found)).collect();
-    runtime.block_on(carry_out(args, &run, restored, global, environment))
+    runtime.block_on(carry_out(args, &run, None, restored, global, environment))
 }
 
 /// How the hosts are reached, and as whom.

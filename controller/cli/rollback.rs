@@ -446,13 +446,18 @@ async fn roll_back(
         })
         .collect();
     terminal::raise_file_limit();
-    carry_out(args, chosen.run.id(), restored, global, environment).await
+    // This process has the lock of that run, so that nobody else here is at work for it: what a dead controller left
+    // leased is taken over, once its step in hand has ended.
+    let heir = Some(jiff::Timestamp::now().as_second().unsigned_abs());
+    carry_out(args, chosen.run.id(), heir, restored, global, environment).await
 }
 
-/// Restores the points of run `of`, as a run of its own.
+/// Restores the points of run `of`, as a run of its own. With `heir` it leases hosts as another start of that run, with this
+/// number.
 pub(super) async fn carry_out(
     args: &RollbackArgs,
     of: &str,
+    heir: Option<u64>,
     hosts: Vec<RestoreHost>,
     global: &Global,
     environment: &Environment,
@@ -473,8 +478,8 @@ pub(super) async fn carry_out(
     };
     let new = NewRun::create(&global.state_dir, record).map_err(CommandError::failed)?;
     let claimant = Claimant {
-        run: new.folder.id().to_owned(),
-        incarnation: 1,
+        run: heir.map_or(new.folder.id(), |_| of).to_owned(),
+        incarnation: heir.unwrap_or(1),
         operator: terminal::operator(environment),
         since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
         skip_held: args.skip_held,

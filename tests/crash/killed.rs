@@ -82,6 +82,31 @@ fn a_killed_rollback_is_gone_on_with() {
     }
 }
 
+/// Who rolls back what a dead controller did does not have to wait by hand for its last step.
+#[test]
+fn a_killed_run_is_rolled_back_at_once() {
+    let scene = Scene::new();
+    scene.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - copy: { content: "new\n", dest: "{{ work }}/settings" }
+    - shell: echo x > {{ work }}/in-hand; sleep 2
+      args: { creates: "{{ work }}/in-hand" }
+"#,
+    );
+    scene.reset();
+    let mut run = Running::start(&mut scene.apply());
+    let work = scene.environment.path("hosts/h01/work");
+    run.until("the step in hand", |_| work.join("in-hand").exists());
+    run.signal(Signal::KILL);
+    run.end().expect(-1);
+    scene.environment.run(&["rollback", "latest"]).expect(0);
+    assert_eq!(fs::read_dir(&work).unwrap().count(), 0);
+}
+
 /// The shell on the host dies, as it does when the host restarts: no command runs twice unseen, and at most one step is in
 /// doubt, by its name.
 #[test]

@@ -301,7 +301,8 @@ pf_lease_end() {
 # A guard that a dead run left armed would undo its block in the middle of this run's work: it fires now.
 pf_lease_guards() {
   for pf_f in "${pl_lease%/lease}"/runs/*/*/guards/*/script; do
-    [ -f "$pf_f" ] || continue
+    # It is text that is going to run.
+    [ -f "$pf_f" ] && [ -O "$pf_f" ] && [ ! -L "$pf_f" ] || continue
     pf_x=${pf_f%/script}
     [ ! -e "$pf_x/verdict" ] && [ -s "$pf_x/armed" ] || continue
     read -r pf_y <"$pf_x/armed"
