@@ -373,3 +373,34 @@ fn a_command_that_was_interrupted_is_in_doubt() {
     let read = |name: &str| fs::read_to_string(fleet.work("h01").join(name)).unwrap();
     assert_eq!([read("count"), read("behind")], ["x\nx\n", "x\n"]);
 }
+
+/// Two controllers with a copy of the same state folder are two: the second one is held.
+#[test]
+fn a_copy_of_the_state_folder_does_not_share_the_lease() {
+    let fleet = Fleet::of(1);
+    fleet.environment.write(
+        "playbook.yml",
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - shell: test -e {{ work }}/mended
+    - shell: echo x >> {{ work }}/count; sleep 3
+"#,
+    );
+    fleet.apply(2, &[]);
+    let mut copy = std::process::Command::new("cp");
+    copy.args(["-a", ".paceline", "copy"]).current_dir(fleet.environment.folder());
+    assert!(copy.status().unwrap().success());
+    fs::write(fleet.work("h01").join("mended"), "").unwrap();
+    let mut first = fleet.environment.start(&["resume", "latest"]);
+    let counted = fleet.work("h01").join("count");
+    first.until("its second step", |_| counted.exists());
+    let second = resume(&fleet, 2, &["--state-dir", "copy"]);
+    let held = |event: &paceline::executor::event::Event| {
+        matches!(event.kind, EventKind::HostFinished { status: HostStatus::Held, .. })
+    };
+    assert!(second.0.iter().any(held));
+    first.end().expect(0);
+    assert_eq!(fs::read_to_string(counted).unwrap(), "x\n");
+}
