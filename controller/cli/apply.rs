@@ -53,20 +53,26 @@ pub(super) struct PlanArgs {
     r#become: BecomeArgs,
 }
 
+impl ApplyArgs {
+    /// What these options ask for.
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
+            command: "apply",
+            playbooks: &self.playbooks,
+            inventory: &self.inventory,
+            connection: &self.connection,
+            r#become: &self.r#become,
+            rollout: &self.rollout,
+            check: self.check,
+            diff: self.diff,
+            exit_code: false,
+            trusted: false,
+        }
+    }
+}
+
 pub(super) fn apply(args: ApplyArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
-    let request = Request {
-        command: "apply",
-        playbooks: &args.playbooks,
-        inventory: &args.inventory,
-        connection: &args.connection,
-        r#become: &args.r#become,
-        rollout: &args.rollout,
-        check: args.check,
-        diff: args.diff,
-        exit_code: false,
-        trusted: false,
-    };
-    rollout::run(&request, global, environment)
+    rollout::run(&args.request(), global, environment)
 }
 
 pub(super) fn plan(args: PlanArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::{ConnectionArgs, Global};
 use super::later::VaultArgs;
-use super::rollout::{self, Request};
+use super::rollout;
 use super::terminal::Environment;
 use super::{Cli, Command, CommandError, load};
 use crate::executor::event::{Event, EventKind, HostStatus};
@@ -83,7 +83,7 @@ pub(super) fn seal_arguments(seal: &Seal, environment: &Environment) -> Option<S
 pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
     args.vault.check()?;
     // Everything that was asked is relative to where it was asked.
-    let mut global = global.clone();
+    let (given, mut global) = (&global.state_dir, global.clone());
     global.state_dir = environment.folder.join(&global.state_dir);
     let folder = find(&args.run, &global)?;
     may_be_resumed(&folder)?;
@@ -106,7 +106,10 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
         )
     })?;
     let mut environment = environment.clone();
-    if open.record.folder.is_dir() {
+    if open.record.folder == environment.folder {
+        // Nothing moves, so that hints may name the state folder as the person does.
+        global.state_dir.clone_from(given);
+    } else if open.record.folder.is_dir() {
         std::env::set_current_dir(&open.record.folder)?;
         environment.folder.clone_from(&open.record.folder);
     }
@@ -151,19 +154,7 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
         AssumeArg::NotDone => Assume::NotDone,
     });
     let resumed = Resumed { open, seal, replay, left_out, assume, force: args.force };
-    let request = Request {
-        command: "apply",
-        playbooks: &apply.playbooks,
-        inventory: &apply.inventory,
-        connection: &apply.connection,
-        r#become: &apply.r#become,
-        rollout: &apply.rollout,
-        check: apply.check,
-        diff: apply.diff,
-        exit_code: false,
-        trusted: false,
-    };
-    rollout::resume(&request, resumed, &global, &environment)
+    rollout::resume(&apply.request(), resumed, &global, &environment)
 }
 
 /// The run that is meant. `latest` passes over what cannot be gone on with: plans and rollbacks.

@@ -13,6 +13,7 @@ use super::args::{ConnectionArgs, Global, InventoryArgs, Output};
 use super::interrupt::Interruptions;
 use super::later_runs::{self, InTheWay};
 use super::load::{self, Loaded, Reach};
+use super::recorded::as_recorded;
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, from_host, show};
@@ -101,13 +102,7 @@ pub(super) fn run(
     }
     let folder = find(args.run.as_deref().unwrap_or_default(), global)?;
     let record = RunRecord::read(&folder.record()).unwrap_or_default();
-    let connection = &args.connection;
-    let given = Given {
-        user: connection.user.is_some(),
-        private_key: connection.private_key.is_some(),
-        known_hosts: !connection.known_hosts.is_empty(),
-    };
-    as_recorded(&mut args, &record);
+    let given = as_recorded(&mut args.inventory, &mut args.connection, &record);
     let saved = points(&folder)?;
     let loaded =
         load::optional_inventory(&args.inventory, record.playbook_dir.as_deref(), global, environment)?;
@@ -292,23 +287,6 @@ fn show_plan(
     }
     terminal::flush(out)?;
     Ok(0)
-}
-
-/// Takes over what the run was asked with, unless it is said otherwise now.
-fn as_recorded(args: &mut RollbackArgs, record: &RunRecord) {
-    if args.inventory.inventory.is_empty() {
-        args.inventory.inventory.clone_from(&record.inventories);
-    }
-    let connection = &mut args.connection;
-    if connection.user.is_none() {
-        connection.user.clone_from(&record.user);
-    }
-    if connection.private_key.is_none() {
-        connection.private_key.clone_from(&record.private_key);
-    }
-    if connection.known_hosts.is_empty() {
-        connection.known_hosts.clone_from(&record.known_hosts);
-    }
 }
 
 /// Reads the points of every host from the journal, oldest first.
