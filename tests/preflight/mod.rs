@@ -1,0 +1,5 @@
+//! `paceline preflight` as a user calls it.
+
+mod certificates;
+mod formats;
+mod hostile;
