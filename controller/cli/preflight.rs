@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use super::CommandError;
 use super::args::{Global, InventoryArgs, Output};
 use super::terminal::Environment;
-use crate::preflight::certificate::{LARGEST, Opened, Policy, judge, open};
+use crate::preflight::certificate::{LARGEST, Opened, Policy, Source, judge, open};
 use crate::preflight::{self, Severity};
 use crate::report::{self, Findings};
 use crate::secrets::{SecretError, SecretText, read_password_file};
@@ -137,7 +137,7 @@ fn open_file(path: &Path, password: Option<&str>) -> Opened {
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(16 << 10));
     let read = File::open(path).and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
     match read {
-        Ok(_) => open(&bytes, &place, password),
+        Ok(_) => open(&bytes, Source::file(&place), password),
         Err(error) => Opened::unreadable(&place, error.to_string()),
     }
 }

@@ -3,3 +3,4 @@
 mod certificates;
 mod formats;
 mod hostile;
+mod module;

@@ -12,25 +12,29 @@ use zeroize::Zeroizing;
 use super::der::{OCTETS, OID, Reader, dotted};
 use super::error::OpenError;
 
-/// Rounds of key derivation that one file may cost in all. The largest tools' defaults are 600,000
-/// for each part; a file with a thousand times that is made to keep somebody busy.
-const ROUNDS: u64 = 5_000_000;
-
 /// Most memory that scrypt may take, in bytes; OpenSSL's default takes 16 MiB.
 const SCRYPT_MEMORY: u64 = 64 << 20;
 
 /// What is left of the work that a file may cost.
-pub(super) struct Budget(u64);
+pub(super) struct Budget {
+    left: u64,
+    most: u64,
+}
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Self(ROUNDS)
+    /// Allows that many rounds of key derivation in all.
+    pub(super) fn new(most: u64) -> Self {
+        Self { left: most, most }
     }
 
     /// Takes rounds off, before they are done.
     pub(super) fn spend(&mut self, rounds: u64) -> Result<(), OpenError> {
-        self.0 = self.0.checked_sub(rounds).ok_or(OpenError::TooCostly { most: ROUNDS })?;
+        self.left = self.left.checked_sub(rounds).ok_or_else(|| self.too_costly())?;
         Ok(())
+    }
+
+    fn too_costly(&self) -> OpenError {
+        OpenError::TooCostly { most: self.most }
     }
 }
 
@@ -91,7 +95,7 @@ fn pbes2(
                 return Err(OpenError::Rounds);
             }
             if cost.saturating_mul(128) > SCRYPT_MEMORY {
-                return Err(OpenError::TooCostly { most: ROUNDS });
+                return Err(budget.too_costly());
             }
             budget.spend(cost.saturating_mul(parallel))?;
         }
@@ -257,7 +261,7 @@ mod tests {
 
     #[test]
     fn work_is_limited_before_it_is_done() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(5_000_000);
         budget.spend(4_000_000).unwrap();
         assert!(matches!(budget.spend(1_000_001), Err(OpenError::TooCostly { .. })));
         budget.spend(1_000_000).unwrap();
@@ -272,7 +276,7 @@ mod tests {
                 kdf.cost_parameter = cost;
             }
             let parameters = pkcs5::der::Encode::to_der(&parameters).unwrap();
-            let refused = pbes2(&parameters, &[0; 16], "x", &mut Budget::new());
+            let refused = pbes2(&parameters, &[0; 16], "x", &mut Budget::new(5_000_000));
             assert!(matches!(refused, Err(OpenError::Rounds | OpenError::Unsupported { .. })), "{cost}");
         }
     }

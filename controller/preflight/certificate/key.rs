@@ -50,12 +50,13 @@ pub(super) fn from_pem(
     label: &str,
     bytes: &[u8],
     password: Option<&str>,
+    budget: &mut Budget,
 ) -> Option<Result<PublicPart, OpenError>> {
     match label {
         "PRIVATE KEY" => Some(pkcs8(bytes)),
         "RSA PRIVATE KEY" => Some(pkcs1(bytes)),
         "EC PRIVATE KEY" => Some(sec1(bytes)),
-        "ENCRYPTED PRIVATE KEY" => Some(encrypted(bytes, password)),
+        "ENCRYPTED PRIVATE KEY" => Some(encrypted(bytes, password, budget)),
         other if other.ends_with("PRIVATE KEY") => {
             Some(Err(OpenError::Unsupported { what: format!("a block `{other}`") }))
         }
@@ -69,11 +70,11 @@ pub(super) fn is_key(label: &str) -> bool {
 }
 
 /// PKCS#8, `EncryptedPrivateKeyInfo` (RFC 5958).
-fn encrypted(bytes: &[u8], password: Option<&str>) -> Result<PublicPart, OpenError> {
+fn encrypted(bytes: &[u8], password: Option<&str>, budget: &mut Budget) -> Result<PublicPart, OpenError> {
     let password = password.ok_or(OpenError::NeedsPassword)?;
     let mut info = Reader::new(bytes).inside(SEQUENCE)?;
     let algorithm = info.content(SEQUENCE)?;
-    let plain: Zeroizing<Vec<u8>> = decrypt(algorithm, info.content(OCTETS)?, password, &mut Budget::new())?;
+    let plain: Zeroizing<Vec<u8>> = decrypt(algorithm, info.content(OCTETS)?, password, budget)?;
     // Padding fits by chance once in 256 times; what is inside then is no key.
     pkcs8(&plain).map_err(|_| OpenError::WrongPassword)
 }

@@ -23,5 +23,5 @@ pub use error::OpenError;
 pub use facts::Certificate;
 pub use judge::{Judged, judge};
 pub use key::PublicPart;
-pub use open::{LARGEST, Opened, open};
+pub use open::{LARGEST, Opened, Source, open};
 pub use policy::{Policy, Sdk};

@@ -1,5 +1,6 @@
 //! Bytes of a file become certificates and the public parts of keys, whatever the format.
 
+use super::decrypt::Budget;
 use super::error::OpenError;
 use super::facts::Certificate;
 use super::key::{self, PublicPart};
@@ -7,6 +8,30 @@ use super::{pem, pfx};
 
 /// Largest file that is looked at, in bytes. Archives with a chain of certificates have a few KiB.
 pub const LARGEST: usize = 1 << 20;
+
+/// Where bytes come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The name of the file, as findings call it.
+    pub place: &'a str,
+    /// Whether findings name the line, too.
+    pub lines: bool,
+    /// Rounds of key derivation that opening it may cost in all.
+    pub rounds: u64,
+}
+
+impl<'a> Source<'a> {
+    /// A file of the controller. The largest defaults of tools are 600,000 rounds for each of three parts; a file that
+    /// wants a thousand times that is made to keep somebody busy.
+    pub fn file(place: &'a str) -> Self {
+        Self { place, lines: true, rounds: 5_000_000 }
+    }
+
+    /// A file that was read from a host, `HOST:PATH`. Many hosts are judged by one controller.
+    pub fn on_host(place: &'a str) -> Self {
+        Self { place, lines: false, rounds: 2_000_000 }
+    }
+}
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -36,15 +61,16 @@ pub struct Problem {
 
 /// Opens a file of certificates. The password opens a PFX archive and encrypted keys; without one an
 /// archive opens that has none. A file that cannot be read gives problems, never an error.
-pub fn open(bytes: &[u8], place: &str, password: Option<&str>) -> Opened {
+pub fn open(bytes: &[u8], source: Source<'_>, password: Option<&str>) -> Opened {
+    let place = source.place;
     let mut opened = Opened { place: place.to_owned(), ..Opened::default() };
     if bytes.len() > LARGEST {
         let what = format!("it has more than {} KiB", LARGEST >> 10);
         opened.problem(place.to_owned(), "the file", false, OpenError::Damaged { what });
     } else if pem::is_pem(bytes) {
-        opened.pem(bytes, password);
+        opened.pem(bytes, password, source);
     } else if pfx::is_pfx(bytes) {
-        opened.pfx(bytes, password);
+        opened.pfx(bytes, password, Budget::new(source.rounds));
     } else if bytes.first() == Some(&super::der::SEQUENCE) {
         opened.certificate(bytes, place.to_owned());
     } else {
@@ -57,9 +83,13 @@ pub fn open(bytes: &[u8], place: &str, password: Option<&str>) -> Opened {
 }
 
 impl Opened {
-    fn pem(&mut self, bytes: &[u8], password: Option<&str>) {
+    fn pem(&mut self, bytes: &[u8], password: Option<&str>, source: Source<'_>) {
+        let mut budget = Budget::new(source.rounds);
         for (at, block) in pem::blocks(bytes).into_iter().enumerate() {
-            let place = format!("{}:{}", self.place, block.line);
+            let place = match source.lines {
+                true => format!("{}:{}", self.place, block.line),
+                false => self.place.clone(),
+            };
             if at == pem::MOST {
                 self.problem(place, "the file", false, OpenError::TooMany { most: pem::MOST });
                 return;
@@ -82,7 +112,7 @@ impl Opened {
                     continue;
                 }
             };
-            match key::from_pem(&block.label, &content, password) {
+            match key::from_pem(&block.label, &content, password, &mut budget) {
                 Some(Ok(part)) => self.keys.push(part),
                 Some(Err(error)) => self.problem(place, what, true, error),
                 // A trusted certificate has OpenSSL's notes behind it.
@@ -95,8 +125,8 @@ impl Opened {
         }
     }
 
-    fn pfx(&mut self, bytes: &[u8], password: Option<&str>) {
-        let archive = match pfx::open(bytes, password) {
+    fn pfx(&mut self, bytes: &[u8], password: Option<&str>, budget: Budget) {
+        let archive = match pfx::open(bytes, password, budget) {
             Ok(archive) => archive,
             Err(error) => return self.problem(self.place.clone(), "the archive", false, error),
         };

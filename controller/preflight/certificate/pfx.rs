@@ -41,8 +41,7 @@ pub(super) fn is_pfx(bytes: &[u8]) -> bool {
 }
 
 /// Opens an archive. No password means the empty one.
-pub(super) fn open(bytes: &[u8], password: Option<&str>) -> Result<Archive, OpenError> {
-    let mut budget = Budget::new();
+pub(super) fn open(bytes: &[u8], password: Option<&str>, mut budget: Budget) -> Result<Archive, OpenError> {
     let mut file = Reader::new(bytes);
     let mut archive = file.inside(SEQUENCE)?;
     file.end()?;

@@ -31,7 +31,7 @@ fn files() -> &'static [Vec<u8>; 3] {
 }
 
 fn judged(bytes: &[u8]) -> Judged {
-    judge(vec![open(bytes, "a", Some("x"))], &Policy::default(), Timestamp::now())
+    judge(vec![open(bytes, Source::file("a"), Some("x"))], &Policy::default(), Timestamp::now())
 }
 
 #[test]
