@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::certificate_check::{fail_on, policy};
+use super::certificate_check::{fail_on, policy, within};
 use super::{Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
 use crate::inventory::Agent;
 use crate::operation::preflight::HostPreflight;
@@ -25,8 +25,8 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("clock_seconds", OptionKind::Int),
         OptionSpec::new("connect_seconds", OptionKind::Int),
         OptionSpec::new("strict", OptionKind::Bool),
-        OptionSpec::new("expires_within", OptionKind::Int),
-        OptionSpec::new("key_size", OptionKind::Int),
+        OptionSpec::new("expires_within", OptionKind::Int).limited(|days| within(days, 0, 36_500)),
+        OptionSpec::new("key_size", OptionKind::Int).limited(|bits| within(bits, 1024, 16_384)),
         OptionSpec::new("issuers", OptionKind::List),
         OptionSpec::new("sdk_subjects", OptionKind::List),
         OptionSpec::new("sdk_thumbprints", OptionKind::List),

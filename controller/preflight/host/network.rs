@@ -1,5 +1,7 @@
 //! Names, ports and addresses: how the agent is called, and what it has to reach.
 
+use std::net::IpAddr;
+
 use super::super::{Finding, Severity};
 use super::question::{of_address, of_uri};
 use super::{Facts, Question, Reached, Role};
@@ -40,7 +42,11 @@ pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Findi
             continue;
         }
         let own = facts.addresses.as_deref().unwrap_or_default();
-        if !own.is_empty() && !found.iter().any(|address| own.contains(address)) {
+        // Many systems write their own name beside an address of loopback into `/etc/hosts`.
+        let is_own = |address: &String| {
+            own.contains(address) || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        };
+        if !own.is_empty() && !found.iter().any(is_own) {
             add(
                 "agent-name-elsewhere",
                 Severity::Warning,
