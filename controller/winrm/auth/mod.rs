@@ -1,0 +1,4 @@
+mod account;
+pub(crate) mod der;
+mod ntlm;
+mod spnego;
