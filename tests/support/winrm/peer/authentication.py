@@ -45,7 +45,7 @@ class Logon:
         self._certificate = certificate
         self._account: Account | None = None
         self._context: Any = None
-        self._seen = {"cbt": False, "mic": False, "user": ""}
+        self._seen = {"cbt": False, "mic": False, "user": "", "ntlm": False}
         self.scheme = ""
         self.reply: tuple[str, bytes] | None = None
 
@@ -110,9 +110,15 @@ class Logon:
         if not settings.basic or (self._tls is None and not settings.allow_unencrypted):
             raise Refused()
         try:
-            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+            plain = base64.b64decode(value, validate=True)
+        except binascii.Error as error:
             raise self._failed("basic", "", "not base64") from error
+        # Unverified what Windows takes beyond ASCII: browsers send UTF-8, `requests` Latin-1.
+        try:
+            text = plain.decode()
+        except UnicodeDecodeError:
+            text = plain.decode("latin-1")
+        user, _, password = text.partition(":")
         account = self._accounts.check(user, password)
         # Basic is for local accounts.
         if account is None or account.domain:
@@ -134,13 +140,13 @@ class Logon:
     def _negotiate(self, scheme: str, token: bytes) -> Account:
         if self._context is None or self._account is not None:
             self.forget()
-            bindings = GssChannelBindings(application_data=self._bindings()) if self._checks() else None
-            self._context = spnego.server(protocol="negotiate", channel_bindings=bindings)
-            self._seen = {"cbt": False, "mic": False, "user": ""}
+            self._context = spnego.server(protocol="negotiate")
+            self._seen = {"cbt": False, "mic": False, "user": "", "ntlm": False}
             self.scheme = scheme
         self._look(token)
+        bindings = GssChannelBindings(application_data=self._bindings()) if self._checks() else None
         try:
-            reply = self._context.step(token)
+            reply = self._context.step(token, channel_bindings=bindings)
         except Exception as error:
             raise self._failed(self.scheme, str(self._seen["user"]), f"{type(error).__name__}: {error}") from error
         if not self._context.complete:
@@ -160,7 +166,10 @@ class Logon:
         return self._succeeded(protocol, account, principal=principal, cbt=self._seen["cbt"], mic=self._seen["mic"])
 
     def _checks(self) -> bool:
-        return self._tls is not None and self._host.settings.cbt != "none"
+        """Whether bindings are compared; `pyspnego` wants some from NTLM then, which `relaxed` does not."""
+        if self._tls is None or self._host.settings.cbt == "none":
+            return False
+        return self._host.settings.cbt == "strict" or bool(self._seen["cbt"]) or not self._seen["ntlm"]
 
     def _bindings(self) -> bytes:
         """`tls-server-end-point` of RFC 5929: SHA-256 where the certificate is signed with MD5 or SHA-1."""
@@ -189,6 +198,7 @@ class Logon:
             message = Authenticate.unpack(outer)
             self._seen["user"] = f"{message.domain_name or ''}\\{message.user_name or ''}"
             self._seen["mic"] = bool(message.mic)
+            self._seen["ntlm"] = True
             challenge = NTClientChallengeV2.unpack((message.nt_challenge_response or b"")[16:])
             bound = challenge.av_pairs.get(AvId.channel_bindings, b"")
             self._seen["cbt"] = bool(bound) and any(bound)

@@ -1,0 +1,39 @@
+"""Proves the peer with clients that know nothing of it: `accept.py [PART OF A NAME ...]`, one line a check.
+
+Only when `pywinrm` and `pypsrp` are content does it mean anything that our client is.
+"""
+
+import sys
+import time
+import traceback
+
+from checks import refusals, running  # noqa: F401 (they register their checks)
+from checks.clients import HOST
+from checks.register import CHECKS
+from started import Peer
+
+
+def main() -> int:
+    wanted = sys.argv[1:]
+    failed = 0
+    passed = 0
+    with Peer([{"name": HOST, "address": "127.0.0.1"}]) as peer:
+        for name, check in CHECKS:
+            if wanted and not any(part in name for part in wanted):
+                continue
+            began = time.monotonic()
+            try:
+                check(peer)
+            except Exception:
+                failed += 1
+                print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+            else:
+                passed += 1
+                print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
+            peer.do("clear", HOST)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
