@@ -3,21 +3,30 @@
 Only when `pywinrm` and `pypsrp` are content does it mean anything that our client is.
 """
 
+import os
+import pathlib
 import sys
 import time
 import traceback
 
-from checks import refusals, running  # noqa: F401 (they register their checks)
+from checks import injected, kerberos, refusals, running  # noqa: F401 (they register their checks)
 from checks.clients import HOST
 from checks.register import CHECKS
-from started import Peer
+from kdc import Kdc, temporary
+from started import PASSWORD, Peer
 
 
 def main() -> int:
-    wanted = sys.argv[1:]
+    with temporary() as folder, Kdc(pathlib.Path(folder), kerberos.REALM, [HOST], [kerberos.USER], PASSWORD) as kdc:
+        os.environ.update(kdc.environment)
+        kerberos.log_in()
+        return run(sys.argv[1:])
+
+
+def run(wanted: list[str]) -> int:
     failed = 0
     passed = 0
-    with Peer([{"name": HOST, "address": "127.0.0.1"}]) as peer:
+    with Peer([{"name": HOST, "settings": {"kerberos": True}}]) as peer:
         for name, check in CHECKS:
             if wanted and not any(part in name for part in wanted):
                 continue

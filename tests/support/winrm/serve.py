@@ -5,7 +5,7 @@ The first line is the configuration: `hosts` (objects with `name`, and `address`
 the client certificate). The answer holds what a client needs: ports, certificates, pins.
 
 Then each line is a command, `do` says which: `log` (`host`, `since`, `kind`), `counts` (`host`), `shells` (`host`), `inject` (`host`, `fault`,
-see `peer/injection.py`), `clear` (`host`), `set` (`host`, `settings`, see `peer/host.py`). A refused command is answered with `error`. The peer ends when its
+see `peer/injection.py`), `clear` (`host`), `drop` (`host`, `shell`: loses it), `set` (`host`, `settings`, see `peer/host.py`). A refused command is answered with `error`. The peer ends when its
 standard input does, so it cannot outlive the test that started it.
 """
 
@@ -34,6 +34,8 @@ class Peer:
         logons = folder / "ntlm"
         accounts.write(logons)
         os.environ["NTLM_USER_FILE"] = str(logons)
+        # NTLMv2 only, as servers are set up that took the advice of Microsoft ("LAN Manager authentication level").
+        os.environ["LM_COMPAT_LEVEL"] = "5"
         addresses = sorted({host.address for host in self.hosts.values()})
         self._authority = Authority(folder, names, addresses, configuration.get("client", "Administrator@localhost"))
         self._listener = Listener(accounts, self._authority)
@@ -69,6 +71,7 @@ class Peer:
             "inject": lambda: host.injections.add(Injection.read(command["fault"])),
             "clear": host.injections.clear,
             "set": lambda: self._set(host, command["settings"]),
+            "drop": lambda: host.drop(command["shell"], "shell_lost"),
         }
         return actions[do]()
 

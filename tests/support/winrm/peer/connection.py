@@ -20,6 +20,13 @@ SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 # What a request may need besides its envelope: boundaries and signature.
 SEAL_OVERHEAD = 4096
 
+# A page that is no XML, as http.sys sends one.
+BUSY = (
+    b'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN">\r\n<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r\n'
+    b'<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>\r\n'
+    b"<BODY><h2>Service Unavailable</h2><hr><p>HTTP Error 503. The service is unavailable.</p></BODY></HTML>\r\n"
+)
+
 
 class Hangup(Exception):
     """Close the connection without an answer."""
@@ -168,7 +175,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
                 self.logon.forget()
                 self._refuse(Refused())
             case "busy":
-                self._respond(503, [("Content-Type", "text/html")], b"<html><body>Service Unavailable</body></html>")
+                self._respond(503, [("Content-Type", "text/html; charset=us-ascii")], BUSY)
             case "empty":
                 self._respond(500)
             case _:
