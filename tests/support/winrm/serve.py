@@ -5,7 +5,7 @@ The first line is the configuration: `hosts` (objects with `name`, and `address`
 the client certificate). The answer holds what a client needs: ports, certificates, pins.
 
 Then each line is a command, `do` says which: `log` (`host`, `since`, `kind`), `counts` (`host`), `shells` (`host`), `inject` (`host`, `fault`,
-see `peer/injection.py`), `clear` (`host`), `drop` (`host`, `shell`: loses it), `set` (`host`, `settings`, see `peer/host.py`). A refused command is answered with `error`. The peer ends when its
+see `peer/injection.py`), `clear` (`host`), `drop` (`host`, `shell`: loses it), `model` (`host`, `request`: handed to the model of a Windows host), `set` (`host`, `settings`, see `peer/host.py`). A refused command is answered with `error`. The peer ends when its
 standard input does, so it cannot outlive the test that started it.
 """
 
@@ -21,12 +21,16 @@ from peer.certificates import KINDS, Authority
 from peer.host import Host
 from peer.injection import Injection
 from peer.listener import Listener
+from peer import powershell
 
 
 class Peer:
     def __init__(self, folder: pathlib.Path, configuration: dict[str, Any]) -> None:
         wanted = configuration["hosts"]
-        self.hosts = {entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1")) for entry in wanted}
+        self.hosts = {
+            entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1"), folder / "hosts" / entry["name"])
+            for entry in wanted
+        }
         for entry in wanted:
             self.hosts[entry["name"]].settings.change(entry.get("settings", {}))
         names = list(self.hosts)
@@ -48,7 +52,7 @@ class Peer:
         for scheme in ("http", "https"):
             port = entry.get(scheme, 0)
             ports[scheme] = None if port is None else self._listener.open(host, port, scheme == "https")
-        return {"address": host.address, **ports}
+        return {"address": host.address, "files": str(host.files), **ports}
 
     def _files(self) -> dict[str, Any]:
         client = self._authority.client
@@ -71,6 +75,7 @@ class Peer:
             "inject": lambda: host.injections.add(Injection.read(command["fault"])),
             "clear": host.injections.clear,
             "set": lambda: self._set(host, command["settings"]),
+            "model": lambda: powershell.model().control(host.name, command["request"]),
             "drop": lambda: host.drop(command["shell"], "shell_lost"),
         }
         return actions[do]()

@@ -1,5 +1,6 @@
 """One host of the peer: its settings, shells, counters, record and injected faults."""
 
+import pathlib
 import threading
 from dataclasses import dataclass, field, fields
 
@@ -39,6 +40,8 @@ class Settings:
 class Host:
     name: str
     address: str
+    # Where files of the host lie, below the letter of their drive.
+    files: pathlib.Path
     settings: Settings = field(default_factory=Settings)
     record: Record = field(default_factory=Record)
     injections: Injections = field(default_factory=Injections)

@@ -1,7 +1,8 @@
 """`powershell.exe` of a host: a real `pwsh` where there is one, else a stand-in.
 
 The stand-in knows the two uses that the controller makes of it. The remote shell's bootstrap goes to the model of a
-Windows host (`tests/support/windows`, `windows.session.serve`). Any other script must be of these statements, one a
+Windows host (`tests/support/windows`: `windows.session.serve(encoded_command, stdin, stdout, stderr, host)`, where `host` is
+its name; `recognises(script)`, if there, says which scripts it takes, `control(host, request)` answers tests). Any other script must be of these statements, one a
 line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`, `[Console]::Error.WriteLine('text')`,
 `exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as PowerShell has for what it cannot parse.
 """
@@ -43,7 +44,7 @@ def run(job: Job) -> int:
     statements = _parse(script)
     if statements is not None:
         return _obey(job, statements)
-    session = _model()
+    session = model()
     recognises = getattr(session, "recognises", None)
     if session is not None and (recognises is None or recognises(script)):
         encoded = base64.b64encode(script.encode("utf-16-le")).decode()
@@ -105,7 +106,7 @@ def _obey(job: Job, statements: list[re.Match[str]]) -> int:
     return 0
 
 
-def _model() -> Any:
+def model() -> Any:
     """The model of a Windows host, if it is there; its folder goes last, so that it hides nothing."""
     support = str(pathlib.Path(__file__).resolve().parents[2])
     if support not in sys.path:
