@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
-from peer import commandline
 from pypsrp.client import Client
 from pypsrp.exceptions import WinRMError, WSManFaultError
 from pypsrp.shell import Process, WinRS
+
+from peer import commandline
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
@@ -23,7 +25,7 @@ _EXAMPLES = [
     (r'"a b c" d e', ["a b c", "d", "e"]),
     (r'"ab\"c" "\\" d', ['ab"c', "\\", "d"]),
     (r'a\\\b d"e f"g h', [r"a\\\b", "de fg", "h"]),
-    (r'a\\\"b c d', [r"a\"b", "c", "d"]),
+    (r"a\\\"b c d", [r"a\"b", "c", "d"]),
     (r'a\\\\"b c" d e', [r"a\\b c", "d", "e"]),
     (r'a"b"" c d', ['ab" c d']),
 ]
@@ -33,7 +35,11 @@ _EXAMPLES = [
 def _lines(_: Peer) -> None:
     for line, wanted in _EXAMPLES:
         same(commandline.split(f"program {line}")[1:], wanted, line)
-    same(commandline.split(r'"C:\Program Files\x.exe" a ""')[:3], [r"C:\Program Files\x.exe", "a", ""], "program in quotes")
+    same(
+        commandline.split(r'"C:\Program Files\x.exe" a ""')[:3],
+        [r"C:\Program Files\x.exe", "a", ""],
+        "program in quotes",
+    )
     same(commandline.through_cmd('args "%Name%" ^& %other%', {"NAME": "a&b"}), 'args "a&b" & %other%', "cmd.exe")
     refused(commandline.NotModelled, lambda: commandline.through_cmd("args a & del b", {}))
 
@@ -48,10 +54,14 @@ def _powershell(peer: Peer) -> None:
     try:
         with Session(peer, Way("pypsrp", "ntlm", False)) as client:
 
-            def run(script: str) -> tuple[int, bytes, bytes]:
+            def run(script: str) -> Any:
                 return client.run("powershell.exe", *_encoded(script), skip_cmd=True)
 
-            same(run("Write-Output 'it''s ü'; $env:PEER_CHECK\nexit 3"), (3, "it's ü\r\ngrüße & <more>\r\n".encode(), b""), "output")
+            same(
+                run("Write-Output 'it''s ü'; $env:PEER_CHECK\nexit 3"),
+                (3, "it's ü\r\ngrüße & <more>\r\n".encode(), b""),
+                "output",
+            )
             same(run("hostname"), (0, f"{HOST}\r\n".encode(), b""), "hostname")
             same(run("[Console]::Error.WriteLine('no')"), (0, b"", b"no\r\n"), "stderr")
             same(run("throw 'why'"), (1, b"", b"why\r\n"), "throw")
@@ -79,7 +89,19 @@ def _ansible(peer: Peer) -> None:
         file.write_text(json.dumps(variables))
         program = str(pathlib.Path(sys.executable).with_name("ansible"))
         done = subprocess.run(
-            [sys.executable, program, "all", "-i", f"{host['address']},", "-e", f"@{file}", "-m", "raw", "-a", "Write-Output 'seen'; exit 4"],
+            [
+                sys.executable,
+                program,
+                "all",
+                "-i",
+                f"{host['address']},",
+                "-e",
+                f"@{file}",
+                "-m",
+                "raw",
+                "-a",
+                "Write-Output 'seen'; exit 4",
+            ],
             capture_output=True,
             text=True,
             env={**os.environ, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", "HOME": folder},
@@ -101,12 +123,24 @@ def _copy(peer: Peer) -> None:
             data = os.urandom(size)
             source.write_bytes(data)
             client = Client(
-                host["address"], port=host["http"], ssl=False, auth="ntlm", username="Administrator", password=PASSWORD, no_proxy=True
+                host["address"],
+                port=host["http"],
+                ssl=False,
+                auth="ntlm",
+                username="Administrator",
+                password=PASSWORD,
+                no_proxy=True,
             )
             same(client.copy(str(source), r"C:\Peer Folder\target.bin"), r"C:\Peer Folder\target.bin", "path")
             client.close()
-            same(pathlib.Path(host["files"], "C", "Peer Folder", "target.bin").read_bytes() == data, True, f"{size} bytes")
-        client = Client(host["address"], port=host["http"], ssl=False, auth="ntlm", username="Administrator", password=PASSWORD)
+            same(
+                pathlib.Path(host["files"], "C", "Peer Folder", "target.bin").read_bytes() == data,
+                True,
+                f"{size} bytes",
+            )
+        client = Client(
+            host["address"], port=host["http"], ssl=False, auth="ntlm", username="Administrator", password=PASSWORD
+        )
         refused(WinRMError, lambda: client.copy(str(source), r"\\elsewhere\share\x"))
         client.close()
     same(peer.do("shells", HOST), [], "shells left behind")
@@ -128,6 +162,8 @@ def _idle(peer: Peer) -> None:
 @check("pypsrp: PSRP scripts that the peer does not know fail")
 def _unknown(peer: Peer) -> None:
     host = peer.ready["hosts"][HOST]
-    client = Client(host["address"], port=host["http"], ssl=False, auth="ntlm", username="Administrator", password=PASSWORD)
+    client = Client(
+        host["address"], port=host["http"], ssl=False, auth="ntlm", username="Administrator", password=PASSWORD
+    )
     same(client.execute_ps("Get-Date")[2], True, "had_errors")
     client.close()

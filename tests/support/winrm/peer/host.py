@@ -60,8 +60,9 @@ class Host:
             if sum(other.user == shell.user for other in self.shells.values()) >= limit:
                 raise Fault(
                     faults.QUOTA_SHELLS,
-                    f"The WS-Management service cannot process the request. This user is allowed a maximum number of {limit} "
-                    "concurrent shells, which has been exceeded. Close existing shells or raise the quota for this user.",
+                    f"The WS-Management service cannot process the request. This user is allowed a maximum "
+                    f"number of {limit} concurrent shells, which has been exceeded. Close existing shells or raise the "
+                    "quota for this user.",
                 )
             if shell.identifier in self.shells:
                 raise Fault(faults.INVALID_PARAMETER, "The shell identifier is in use.")

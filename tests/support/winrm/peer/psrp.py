@@ -27,6 +27,7 @@ _END_OF_INPUT = 0x00041003
 _PIPELINE_OUTPUT = 0x00041004
 _PIPELINE_STATE = 0x00041006
 _COMPLETED, _FAILED = 4, 5
+_NO_PIPELINE = uuid.UUID(int=0)
 
 _CAPABILITY = (
     '<Obj RefId="0"><MS><Version N="protocolversion">2.3</Version><Version N="PSVersion">2.0</Version>'
@@ -86,7 +87,7 @@ class Pool:
         self.say(self.command, _APPLICATION_PRIVATE_DATA, _PRIVATE_DATA)
         self.say(self.command, _RUNSPACEPOOL_STATE, '<Obj RefId="0"><MS><I32 N="RunspaceState">2</I32></MS></Obj>')
 
-    def say(self, command: Command, kind: int, text: str, pipeline: uuid.UUID = uuid.UUID(int=0)) -> None:
+    def say(self, command: Command, kind: int, text: str, pipeline: uuid.UUID = _NO_PIPELINE) -> None:
         """One message to the client in one fragment."""
         whole = struct.pack("<II", 1, kind) + self._identifier.bytes_le + pipeline.bytes_le + text.encode()
         command.put("stdout", struct.pack(">QQBI", self._next, 0, 3, len(whole)) + whole)
@@ -95,7 +96,7 @@ class Pool:
 
 def run(pool: Pool, command: Command, first: bytes, folder: pathlib.Path) -> None:
     """Runs a pipeline until its end; meant for a thread of its own."""
-    pipeline = uuid.UUID(int=0)
+    pipeline = _NO_PIPELINE
     state = _FAILED
     try:
         messages = _messages(command, first)
@@ -104,11 +105,15 @@ def run(pool: Pool, command: Command, first: bytes, folder: pathlib.Path) -> Non
         if created.kind == _CREATE_PIPELINE and (destination := _copies(created.data)) is not None:
             pool.say(command, _PIPELINE_OUTPUT, f"<S>{_copy(messages, destination, folder)}</S>", pipeline)
             state = _COMPLETED
-        pool.say(command, _PIPELINE_STATE, f'<Obj RefId="0"><MS><I32 N="PipelineState">{state}</I32></MS></Obj>', pipeline)
+        pool.say(
+            command, _PIPELINE_STATE, f'<Obj RefId="0"><MS><I32 N="PipelineState">{state}</I32></MS></Obj>', pipeline
+        )
     except (Stopped, StopIteration):
         pass
     except (ValueError, OSError):
-        pool.say(command, _PIPELINE_STATE, f'<Obj RefId="0"><MS><I32 N="PipelineState">{_FAILED}</I32></MS></Obj>', pipeline)
+        pool.say(
+            command, _PIPELINE_STATE, f'<Obj RefId="0"><MS><I32 N="PipelineState">{_FAILED}</I32></MS></Obj>', pipeline
+        )
     command.exited(0 if state == _COMPLETED else 1)
 
 

@@ -30,7 +30,8 @@ def answer(host: Host, account: Account, request: Request) -> bytes:
     if request.max_envelope > limit:
         raise Fault(
             faults.MAX_ENVELOPE_SIZE,
-            "The maximum envelope size in the request is too large. Change the maximum envelope size and try the request again.",
+            "The maximum envelope size in the request is too large. "
+            "Change the maximum envelope size and try the request again.",
         )
     if request.max_envelope < 8192:
         raise Fault(faults.MIN_ENVELOPE_SIZE, "The maximum envelope size in the request is too small.")
@@ -106,7 +107,9 @@ def _pool(element: ET.Element) -> psrp.Pool:
 def _pipeline(host: Host, shell: Shell, pool: psrp.Pool, element: ET.Element, request: Request) -> bytes:
     command = shell.add(element.get("CommandId"), host.settings.max_processes_per_shell)
     first = base64.b64decode(element.findtext(f"{{{SHELL}}}Arguments") or "")
-    host.record.add("execute", shell=shell.identifier, command=command.identifier, line="a pipeline of PSRP", skip_cmd=True)
+    host.record.add(
+        "execute", shell=shell.identifier, command=command.identifier, line="a pipeline of PSRP", skip_cmd=True
+    )
     threading.Thread(target=psrp.run, args=(pool, command, first, host.files), daemon=True).start()
     return _commanded(request, command.identifier)
 
@@ -144,7 +147,14 @@ def _command(host: Host, shell: Shell, request: Request) -> bytes:
         skip_cmd=skip,
         powershell=host.settings.powershell,
     )
-    host.record.add("execute", shell=shell.identifier, command=command.identifier, line=line[:200], skip_cmd=skip, console_stdin=console)
+    host.record.add(
+        "execute",
+        shell=shell.identifier,
+        command=command.identifier,
+        line=line[:200],
+        skip_cmd=skip,
+        console_stdin=console,
+    )
     threading.Thread(target=runner.run, args=(job,), daemon=True).start()
     return _commanded(request, command.identifier)
 
@@ -188,8 +198,10 @@ def _output(identifier: str, names: list[str], received: Received) -> str:
         parts.append(f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Running"/>')
     else:
         parts += [f'<rsp:Stream Name="{stream}" CommandId="{name}" End="true"></rsp:Stream>' for stream in names]
-        parts.append(f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Done"><rsp:ExitCode>{received.exit_code}</rsp:ExitCode>')
-        parts.append("</rsp:CommandState>")
+        parts.append(
+            f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Done">'
+            f"<rsp:ExitCode>{received.exit_code}</rsp:ExitCode></rsp:CommandState>"
+        )
     parts.append("</rsp:ReceiveResponse>")
     return "".join(parts)
 

@@ -53,8 +53,8 @@ class Shell:
             if len(self.commands) >= limit:
                 raise Fault(
                     faults.QUOTA_COMMANDS,
-                    f"The WS-Management service cannot process the request. The maximum number of {limit} concurrent commands "
-                    "per shell has been exceeded.",
+                    f"The WS-Management service cannot process the request. The maximum number of {limit} "
+                    "concurrent commands per shell has been exceeded.",
                 )
             if command.identifier in self.commands:
                 raise Fault(faults.INVALID_PARAMETER, "The command identifier is in use.")
