@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paceline_remote::{Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions, Started};
+use paceline_remote::{Dialect, Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions, Started};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -196,16 +196,19 @@ impl Link {
         let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
         let limit = self.point_limit.map(operation::limit_points).unwrap_or_default();
         let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
-        let library = [operation::library(), &points, "\n", &limit, "\n", ledger, "\n", &take, "\n"].concat();
+        let library = operation::library().to_owned();
+        let opening = [&points, "\n", &limit, "\n", ledger, "\n", &take, "\n"].concat();
         let (waiting, waits) = mpsc::unbounded_channel();
         let starting = paceline_remote::start(
             Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
             StartOptions {
+                dialect: Dialect::Posix,
                 nonce: nonce.clone(),
                 login: session_login.clone(),
                 password: password.clone(),
                 timeout: SHELL_TIMEOUT,
                 library,
+                opening,
                 output_cap: OUTPUT_CAP,
                 waiting: Some(waiting),
             },
