@@ -27,6 +27,6 @@ if($plr.head.Length -ne 6){exit 1}
 $plr_m=[IO.MemoryStream]::new()
 if(-not(plr_take ([int]$plr.head[2]) $plr_m)){exit 1}
 $plr_t=[Text.Encoding]::UTF8.GetString($plr_m.ToArray())
-$plr_m="`n#$($plr.head[1])"
+$plr_m="`n"+'#'+$plr.head[1]
 if(-not $plr_t.EndsWith($plr_m,[StringComparison]::Ordinal)){exit 1}
 . ([ScriptBlock]::Create($plr_t))
