@@ -96,6 +96,7 @@ function pw_expanded($kind, $attributes) {
 # ARGUMENTS KIND BEFORE: the attributes as they have to be, as far as the call says.
 function pw_wanted($a, $kind, $before) {
     $wanted = pw_expanded $kind (pw_below $a 'set.')
+    if ($null -eq $before) { $wanted = pw_merged $wanted (pw_below $a 'new.') }
     $more = pw_expanded $kind (pw_below $a 'add.')
     $less = pw_expanded $kind (pw_below $a 'remove.')
     foreach ($name in (@($more.Keys) + @($less.Keys))) {
@@ -134,7 +135,7 @@ function pw_merged($wanted, $before) {
 }
 
 # ARGUMENTS BEFORE: the secrets that have to be written. One that Windows does not tell is written every time, unless
-# the call says `keep_secret` and the thing is there.
+# unless the call says `keep_secret` and the thing is there.
 function pw_secrets_to_write($a, $before) {
     $write = [ordered]@{}
     $wanted = pw_below $a 'secret.'
@@ -149,7 +150,7 @@ function pw_secrets_to_write($a, $before) {
     return $write
 }
 
-# kind key.* want set.* add.* remove.* secret.* check: see above.
+# kind key.* want set.* new.* add.* remove.* secret.* check: see above; `new.` is for things that are not there yet.
 function pw_ensure($a) {
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind

@@ -9,6 +9,21 @@ const PARTS: &[&str] = &[
     include_str!("restore.ps1"),
     include_str!("restore_file.ps1"),
     include_str!("ensure.ps1"),
+    include_str!("service.ps1"),
+    include_str!("feature.ps1"),
+    include_str!("iis.ps1"),
+    include_str!("iis_pool.ps1"),
+    include_str!("iis_binding.ps1"),
+    include_str!("iis_site.ps1"),
+    include_str!("iis_application.ps1"),
+    include_str!("iis_config.ps1"),
+    include_str!("certificate.ps1"),
+    include_str!("key_acl.ps1"),
+    include_str!("firewall.ps1"),
+    include_str!("task.ps1"),
+    include_str!("account.ps1"),
+    include_str!("package.ps1"),
+    include_str!("reboot.ps1"),
 ];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.
