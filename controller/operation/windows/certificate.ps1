@@ -1,6 +1,6 @@
 # Certificates in the stores of Windows: key `location` (LocalMachine, CurrentUser), `store` (My, Root ...) and
-# `thumbprint`. A certificate that goes leaves its private key in its container, which the state names: so it can come back with it.
-
+# `thumbprint`. A certificate that goes leaves its private key in its container, which the state names, so that it can
+# come back with it.
 # KEY FLAGS: the store, open.
 function pw_sys_store($key, $flags) {
     $store = [Security.Cryptography.X509Certificates.X509Store]::new($key['store'],
@@ -139,7 +139,7 @@ function pw_import_certificate($a) {
         $state['secret.password'] = [string[]]@($password)
         pw_write_certificate $key $state $null
         $after = pw_read_certificate $key
-        if ($null -eq $after) { return pl_fail "the certificate ``$thumbprint`` is not in the store after it was added" }
+        if ($null -eq $after) { return pl_fail "``$thumbprint`` is not in the store after it was added" }
         pw_point_after $number $after
     }
     return 0

@@ -1,5 +1,5 @@
-# Packages: MSI files through msiexec.exe, everything else as the program that it is. A package is there when its product
-# is registered, or what it `creates` exists. Exit codes: learn.microsoft.com/windows/win32/msi/error-codes.
+# Packages: MSI files through msiexec.exe, everything else as the program that it is. A package is there when its
+# product is registered, or what it `creates` exists. Exit codes: learn.microsoft.com/windows/win32/msi/error-codes.
 
 $script:pw_product_keys = @(
     'HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall',

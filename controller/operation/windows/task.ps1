@@ -1,5 +1,5 @@
 # Scheduled tasks, through the service's automation objects (learn.microsoft.com/windows/win32/taskschd). Key: `path`,
-# the folder (`\`), and `name`. The state is the task's definition; `xml` is the whole of it, for a task that comes back.
+# the folder (`\`), and `name`. The state is the task's definition; `xml` is the whole of it, for one that comes back.
 # An action is `program|arguments|folder`; a trigger is `type|name=value|...` with the names that the objects have.
 
 $script:pw_task_triggers = @{ 0 = 'event'; 1 = 'time'; 2 = 'daily'; 3 = 'weekly'; 4 = 'monthly'; 5 = 'monthlydow'
@@ -147,7 +147,8 @@ function pw_write_task($key, $state, $before) {
         if ($type -eq 0 -or $type -eq 3) { $type = 1 }
     }
     if ($type -eq 1 -and $null -eq $password) {
-        throw "the task ``$($key['name'])`` runs with a stored password, which Windows forgets when it is written`nhint: give ``password``"
+        throw "the task ``$($key['name'])`` runs with a password, which Windows forgets when the task is written" +
+            "`nhint: give ``password``"
     }
 # 6: create it, or put it in the place of the one that is there.
     [void]$folder.RegisterTaskDefinition($key['name'], $definition, 6, $user, $password, $type, $null)
