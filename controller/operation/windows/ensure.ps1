@@ -7,6 +7,7 @@
 #   pw_clean_K NAME VALUES           optional: the form in which values are compared
 #   pw_expand_K NAME VALUES          optional: what a value of a list that is asked for stands for
 #   pw_secrets_K KEY                 optional: secrets that Windows tells an administrator, by name
+#   pw_secret_is_K KEY NAME VALUE    optional: whether a secret has this value
 #   pw_activate_K KEY ACTION         optional: restarts it, recycles it
 #   pw_list_K                        optional: the keys of all things of the kind
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
@@ -134,15 +135,17 @@ function pw_merged($wanted, $before) {
     return $all
 }
 
-# ARGUMENTS BEFORE: the secrets that have to be written. One that Windows does not tell is written every time, unless
+# ARGUMENTS KIND KEY BEFORE: the secrets that have to be written. One that Windows does not tell is written every time,
 # unless the call says `keep_secret` and the thing is there.
-function pw_secrets_to_write($a, $before) {
+function pw_secrets_to_write($a, $kind, $key, $before) {
     $write = [ordered]@{}
     $wanted = pw_below $a 'secret.'
     foreach ($name in $wanted.Keys) {
         $known = "secret.$name"
         if ($null -ne $before) {
             if ($before.Contains($known) -and $before[$known][0] -ceq $wanted[$name][0]) { continue }
+            $asked = "pw_secret_is_$kind"
+            if ((pw_has $asked) -and (& $asked $key $name $wanted[$name][0])) { continue }
             if (pl_flag $a 'keep_secret') { continue }
         }
         $write[$known] = $wanted[$name]
@@ -163,7 +166,7 @@ function pw_ensure($a) {
     $wanted = pw_wanted $a $kind $before
     $write = $wanted
     if ($null -ne $before) { $write = pw_state_part $wanted (pw_differing $kind $wanted $before) }
-    $secrets = pw_secrets_to_write $a $saved
+    $secrets = pw_secrets_to_write $a $kind $key $saved
     foreach ($name in $secrets.Keys) { $write[$name] = $secrets[$name] }
     if ($null -ne $before -and $write.Count -eq 0) {
         pw_tell 'after' $before
