@@ -8,3 +8,4 @@ mod hostile;
 mod rollout;
 mod support;
 mod transport;
+mod winrm;
