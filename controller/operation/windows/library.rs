@@ -2,7 +2,14 @@
 
 use std::sync::OnceLock;
 
-const PARTS: &[&str] = &[];
+const PARTS: &[&str] = &[
+    include_str!("seam.ps1"),
+    include_str!("point.ps1"),
+    include_str!("point_file.ps1"),
+    include_str!("restore.ps1"),
+    include_str!("restore_file.ps1"),
+    include_str!("ensure.ps1"),
+];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.
 #[must_use]

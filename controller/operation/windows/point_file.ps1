@@ -137,9 +137,9 @@ function pw_take($point) {
 
 # POINT: notes what became of the path, for what nobody could know before.
 function pw_point_file_after($point) {
-    $lines = @(('mark ' + (pw_pack (pw_path_mark $point.path))), '#END', '')
+    $text = 'mark ' + (pw_pack (pw_path_mark $point.path)) + "`n" + '#END' + "`n"
     try {
-        pw_write_durable (pw_point_path $point.number '.after') ([string]::Join("`n", $lines)) 'Create'
+        pw_write_durable (pw_point_path $point.number '.after') $text 'Create'
     } catch {
         [void](pl_v 'warning' ('cannot note what the step left in point {0}: {1}' -f $point.number, (pw_reason $_)))
     }
@@ -151,7 +151,8 @@ function pw_keep_copy($path, $to) {
     $limit = $script:pw_at.limit
     if ($bytes -gt $limit) {
         $words = 'a rollback point for `{0}` has to copy {1} bytes, more than `paceline_point_limit` ({2}) allows'
-        throw ($words -f $path, $bytes, $limit) + "; nothing was changed`nhint: set that variable to $bytes or more to consent"
+        $hint = "; nothing was changed`nhint: set that variable to $bytes or more to consent"
+        throw ($words -f $path, $bytes, $limit) + $hint
     }
     try {
         pw_copy_tree $path $to

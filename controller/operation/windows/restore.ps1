@@ -5,6 +5,8 @@ $script:pw_undo_of = @{
     absent = 'pw_undo_file'; file = 'pw_undo_file'; directory = 'pw_undo_file'; link = 'pw_undo_file'
     attributes = 'pw_undo_file'; times = 'pw_undo_file'; activation = 'pw_undo_activation'
 }
+# Whether a restore is at work, which leaves out what is the default.
+$script:pw_restoring = $false
 # Activations that this session has repeated.
 $script:pw_activated = @{}
 # Things that run: their state comes back in looks of its own (`pw_service_phase`).
@@ -50,7 +52,12 @@ function pw_restore($a) {
     pw_mark $number '.restoring'
     $undo = 'pw_undo_thing'
     if ($script:pw_undo_of.ContainsKey($read.kind)) { $undo = $script:pw_undo_of[$read.kind] }
-    [void](& $undo $number $read (pl_flag $a 'force'))
+    $script:pw_restoring = $true
+    try {
+        [void](& $undo $number $read (pl_flag $a 'force'))
+    } finally {
+        $script:pw_restoring = $false
+    }
     pw_mark $number '.restored'
     if ($read.kind -cne 'activation') { pw_mark 'restored-last' '' }
     [void](pl_v 'restored' 'now')
@@ -92,9 +99,10 @@ function pw_differing($kind, $wanted, $state) {
 function pw_undo_thing($number, $read, $force) {
     $kind = $read.kind
     [void](pw_known_kind $kind)
-    $now = & "pw_read_$kind" $read.key
+    $now = pw_with_secrets $kind $read.key (& "pw_read_$kind" $read.key)
     $saved = $null
     if (-not $read.absent) { $saved = pw_state_part $read.attr $read.touched }
+    pw_lost_secrets $read
     if ($null -eq $saved -and $null -eq $now) { return }
     if ($null -ne $saved) { [void]$saved.Remove('state') }
     if ($null -ne $saved -and $null -ne $now -and (pw_differing $kind $saved $now).Length -eq 0) { return }
@@ -104,7 +112,7 @@ function pw_undo_thing($number, $read, $force) {
         $write = pw_state_part $saved (pw_differing $kind $saved $now)
     }
     [void](& "pw_write_$kind" $read.key $write $now)
-    $got = & "pw_read_$kind" $read.key
+    $got = pw_with_secrets $kind $read.key (& "pw_read_$kind" $read.key)
     if ($null -eq $saved) {
         if ($null -ne $got) { throw "$($read.text) is still there" }
         return
@@ -112,6 +120,16 @@ function pw_undo_thing($number, $read, $force) {
     if ($null -eq $got) { throw "$($read.text) did not come back" }
     $wrong = pw_differing $kind $saved $got
     if ($wrong.Length -gt 0) { throw "$($read.text): ``$($wrong[0])`` did not take its old value" }
+}
+
+# MANIFEST: says which secrets stay as the run set them, because Windows told nobody the old ones.
+function pw_lost_secrets($read) {
+    foreach ($name in $read.touched) {
+        if ($name.StartsWith('secret.') -and -not $read.attr.Contains($name)) {
+            $words = '{0}: `{1}` stays as the run set it: the old one is not known'
+            [void](pl_v 'warning' ($words -f $read.text, $name.Substring(7)))
+        }
+    }
 }
 
 # NUMBER MANIFEST STATE: fails where somebody changed what the run left.
