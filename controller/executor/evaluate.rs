@@ -22,10 +22,11 @@ use crate::plan::{
     truth,
 };
 use crate::playbook::Loop;
-use crate::shell;
+use crate::shell::{self, Platform};
 use crate::source::{Node, NodeValue};
 use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
 use crate::transport::Unrendered;
+use crate::transport::resolve::platform;
 
 /// Why an evaluation has no value.
 #[derive(Debug, Error)]
@@ -116,6 +117,12 @@ impl<'a> Evaluator<'a> {
         };
         let keyword = self.play.connection.iter().find(|(key, _)| *key == name).map(|(_, node)| node);
         connection_variable(&self.run.engine, &scope, name, keyword)
+    }
+
+    /// Returns what the host is taken for, by its connection variables.
+    pub(super) fn platform(&self) -> Result<Platform, EvaluateError> {
+        let lookup = |name: &str| self.connection_variable(name);
+        platform(&self.host.0, &lookup).map_err(|error| EvaluateError::Failed(error.to_string()))
     }
 
     /// Returns the variables of a task and item; `local` values come on top.
@@ -343,8 +350,11 @@ impl<'a> Evaluator<'a> {
             let value = text.map_or_else(|| node.value.clone(), NodeValue::String);
             engine.render(&Node::new(node.span.clone(), value), &scope).map_err(to_module)
         };
+        let platform = self.platform()?;
+        spec.check_platform(&self.host.0, platform).map_err(EvaluateError::Failed)?;
         let context = ModuleContext {
             host: &self.host.0,
+            platform,
             files: &files,
             render: &render,
             raw: &task.task.options,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::shell::Platform;
 use crate::transport::{Authentication, HostKeyPolicy, Target, Via};
 
 /// How a host was reached. Play variables, `-e`, `ansible.cfg` and the ssh configuration of that time are in it.
@@ -14,6 +15,9 @@ use crate::transport::{Authentication, HostKeyPolicy, Target, Via};
 pub struct Reached {
     /// `ssh` or `local`.
     pub connection: String,
+    /// Whether it is a Windows host.
+    #[serde(skip_serializing_if = "is_false")]
+    pub windows: bool,
     /// Name or address that was connected to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub address: String,
@@ -68,6 +72,7 @@ impl Reached {
         };
         Self {
             connection: "ssh".to_owned(),
+            windows: target.platform == Platform::Windows,
             address: address.clone(),
             port: *port,
             user: user.clone(),
@@ -82,6 +87,7 @@ impl Reached {
 
     /// Makes `target` lead where this one led. `folder` is where the program ran: relative paths begin there.
     pub fn apply(&self, target: &mut Target, given: Given, folder: &Path) {
+        target.platform = if self.windows { Platform::Windows } else { Platform::Posix };
         if self.connection == "local" {
             target.via = Via::Local;
             return;
@@ -113,6 +119,7 @@ impl Reached {
         let hop = |reached: &Self| {
             let mut hop = Target {
                 host: reached.address.clone(),
+                platform: Platform::Posix,
                 via: Via::Ssh {
                     address: String::new(),
                     port: 22,
@@ -143,6 +150,11 @@ impl Reached {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
 fn is_zero(port: &u16) -> bool {
     *port == 0
 }
@@ -159,6 +171,7 @@ mod tests {
     fn target(address: &str, user: &str, jumps: Vec<Target>) -> Target {
         Target {
             host: "web".to_owned(),
+            platform: Platform::Posix,
             via: Via::Ssh {
                 address: address.to_owned(),
                 port: 2222,
@@ -222,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_local_host_stays_local() {
-        let local = Target { host: "web".to_owned(), via: Via::Local };
+        let local = Target { host: "web".to_owned(), via: Via::Local, platform: Platform::Posix };
         let mut now = target("web", "root", Vec::new());
         Reached::of(&local).apply(&mut now, Given::default(), Path::new("/run"));
         assert!(matches!(now.via, Via::Local));

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
+use super::{
+    Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Platforms, Work,
+};
 use crate::source::{Node, NodeValue};
 
 /// The module.
@@ -17,6 +19,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("quiet", OptionKind::Bool),
     ],
     raw_options: &["that"],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

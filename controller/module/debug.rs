@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 
 /// The module.
@@ -18,6 +18,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("verbosity", OptionKind::Int),
     ],
     raw_options: &["var"],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

@@ -2,13 +2,19 @@
 
 use serde_json::{Map, Value};
 
-use super::{Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
+use super::{
+    Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Platforms, Work,
+};
 
 /// The module.
 pub(super) struct Fail;
 
-static SPEC: ModuleSpec =
-    ModuleSpec { name: "fail", options: &[OptionSpec::new("msg", OptionKind::Any)], ..ModuleSpec::EMPTY };
+static SPEC: ModuleSpec = ModuleSpec {
+    name: "fail",
+    options: &[OptionSpec::new("msg", OptionKind::Any)],
+    platforms: Platforms::Any,
+    ..ModuleSpec::EMPTY
+};
 
 impl Module for Fail {
     fn spec(&self) -> &'static ModuleSpec {

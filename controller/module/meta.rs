@@ -2,7 +2,7 @@
 
 use super::{
     Control, FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues,
-    Options, Work,
+    Options, Platforms, Work,
 };
 
 /// The module.
@@ -25,6 +25,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     .aliases(&["_raw_params"])
     .required()],
     free_form: FreeForm::Option("free_form"),
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

@@ -27,6 +27,7 @@ mod stat;
 mod template;
 mod uri;
 mod wait_for;
+mod windows;
 mod words;
 mod work;
 
@@ -38,6 +39,6 @@ mod testing;
 pub use options::{OptionValues, check_option, convert, to_bool, to_int};
 pub use python::text as to_text;
 pub use registry::{Module, lookup, names};
-pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec};
+pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec, Platforms};
 pub use words::split as split_words;
 pub use work::{Control, Evaluate, Files, ModuleContext, ModuleError, Options, Render, Work};

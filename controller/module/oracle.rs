@@ -177,6 +177,7 @@ impl Case<'_> {
         let raw: Vec<_> = options.iter().map(|(name, value)| (name.clone(), node(value))).collect();
         let context = ModuleContext {
             host: "web1",
+            platform: crate::shell::Platform::Posix,
             files: &Local(self.local.clone()),
             render: &rendered,
             raw: &raw,

@@ -2,7 +2,7 @@
 
 use super::{
     Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 
 /// The module.
@@ -16,6 +16,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("prompt", OptionKind::Text),
         OptionSpec::new("echo", OptionKind::Bool),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

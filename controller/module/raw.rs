@@ -3,7 +3,7 @@
 use super::words::no_nul;
 use super::{
     FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::command::Raw;
 use crate::shell::quote;
@@ -18,6 +18,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("executable", OptionKind::Path),
     ],
     free_form: FreeForm::Verbatim("cmd"),
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

@@ -1,6 +1,6 @@
 //! Finds a module by the name that a task uses.
 
-use super::{ModuleContext, ModuleError, ModuleSpec, Options, Work};
+use super::{ModuleContext, ModuleError, ModuleSpec, Options, Work, windows};
 
 /// A module.
 pub trait Module: Sync {
@@ -40,21 +40,22 @@ static MODULES: &[&dyn Module] = &[
     &super::template::TemplateModule,
 ];
 
+fn all() -> impl Iterator<Item = &'static dyn Module> {
+    MODULES.iter().chain(windows::FILES).chain(windows::SERVER).copied()
+}
+
 /// Finds a module by its short name, its `ansible.builtin.` name, or another full name.
 pub fn lookup(name: &str) -> Option<&'static dyn Module> {
     let short = name
         .strip_prefix("ansible.builtin.")
         .or_else(|| name.strip_prefix("ansible.legacy."))
         .unwrap_or(name);
-    MODULES
-        .iter()
-        .find(|module| module.spec().name == short || module.spec().aliases.contains(&name))
-        .copied()
+    all().find(|module| module.spec().name == short || module.spec().aliases.contains(&name))
 }
 
 /// Lists the short names, for "did you mean".
 pub fn names() -> Vec<&'static str> {
-    MODULES.iter().map(|module| module.spec().name).collect()
+    all().map(|module| module.spec().name).collect()
 }
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_module_is_found() {
         let mut seen = std::collections::HashSet::new();
-        for module in MODULES {
+        for module in all() {
             let spec = module.spec();
             for name in std::iter::once(spec.name.to_owned())
                 .chain([format!("ansible.builtin.{}", spec.name), format!("ansible.legacy.{}", spec.name)])
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn specs_are_consistent() {
-        for module in MODULES {
+        for module in all() {
             let spec = module.spec();
             let mut seen = std::collections::HashSet::new();
             for option in spec.options {

@@ -1,7 +1,8 @@
 //! `set_fact`: sets variables of the host for the rest of the run.
 
 use super::{
-    Control, FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work,
+    Control, FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options,
+    Platforms, Work,
 };
 
 /// The module.
@@ -15,6 +16,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     free_form: FreeForm::Pairs,
     open: true,
     raw_options: &[],
+    platforms: Platforms::Any,
 };
 
 impl Module for SetFact {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::shell::Platform;
+
 /// A module's names and options.
 #[derive(Debug)]
 pub struct ModuleSpec {
@@ -18,6 +20,31 @@ pub struct ModuleSpec {
     /// Options that are conditions or names of variables, not templates: the executor hands their
     /// nodes over unrendered ([`super::ModuleContext::raw`]).
     pub raw_options: &'static [&'static str],
+    /// Where it can run.
+    pub platforms: Platforms,
+}
+
+/// The hosts that a module can work on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Platforms {
+    /// POSIX hosts.
+    Posix,
+    /// Windows hosts.
+    Windows,
+    /// Both, or no host at all.
+    Any,
+}
+
+impl Platforms {
+    /// Tells whether it can work on such a host.
+    #[must_use]
+    pub fn include(self, platform: Platform) -> bool {
+        match self {
+            Self::Posix => platform == Platform::Posix,
+            Self::Windows => platform == Platform::Windows,
+            Self::Any => true,
+        }
+    }
 }
 
 /// What text directly behind the module name means.
@@ -126,7 +153,32 @@ impl ModuleSpec {
         free_form: FreeForm::Pairs,
         open: false,
         raw_options: &[],
+        platforms: Platforms::Posix,
     };
+
+    /// Refuses a host of another platform.
+    ///
+    /// # Errors
+    /// Says what the module is for, and what the host is taken for.
+    pub fn check_platform(&self, host: &str, platform: Platform) -> Result<(), String> {
+        if self.platforms.include(platform) {
+            return Ok(());
+        }
+        let other = match platform {
+            Platform::Posix => Platform::Windows,
+            Platform::Windows => Platform::Posix,
+        };
+        let hint = match platform {
+            Platform::Posix => {
+                "set `ansible_connection: winrm`, or `ansible_shell_type: powershell` for SSH, for Windows hosts"
+            }
+            Platform::Windows => {
+                "take the module of `ansible.windows` for it, or `when: ansible_os_family != 'Windows'`"
+            }
+        };
+        let name = self.name;
+        Err(format!("module `{name}` is for {other} hosts, and `{host}` is a {platform} host\nhint: {hint}"))
+    }
 
     /// Finds an option by its name or one of its other names.
     pub fn option(&self, name: &str) -> Option<&'static OptionSpec> {

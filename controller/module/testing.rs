@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Files, ModuleContext, ModuleError, Options, Work, convert, lookup};
 use crate::operation::Content;
+use crate::shell::Platform;
 use crate::source::{Node, NodeValue, SourceFile, Span};
 
 /// Local files: a fixed content under every name but `missing`.
@@ -54,6 +55,11 @@ pub(super) fn node(value: &Value) -> Node {
 /// Plans a module. A condition is true if it is the text `true` or the boolean; a variable has its
 /// own name as value; both fail for `nosuch` and are pending for `pending`.
 pub(super) fn plan(module: &str, options: Value) -> Result<Work, ModuleError> {
+    plan_on(Platform::Posix, module, options)
+}
+
+/// Plans a module for a host of this platform.
+pub(super) fn plan_on(platform: Platform, module: &str, options: Value) -> Result<Work, ModuleError> {
     let module = lookup(module).ok_or_else(|| ModuleError::new("no such module"))?;
     let Value::Object(options) = options else { return Err(ModuleError::new("not a mapping")) };
     let raw: Vec<(String, Node)> = options.iter().map(|(name, value)| (name.clone(), node(value))).collect();
@@ -65,6 +71,7 @@ pub(super) fn plan(module: &str, options: Value) -> Result<Work, ModuleError> {
     };
     let context = ModuleContext {
         host: "web1",
+        platform,
         files: &OneFile,
         render: &|_, _| Ok(String::new()),
         raw: &raw,

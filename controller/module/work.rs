@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::operation::attributes::FileMode;
 use crate::operation::{Content, Operation};
+use crate::shell::Platform;
 use crate::source::{Node, SourceFile};
 
 /// Rendered options, checked and converted by the module's spec; names are the canonical ones.
@@ -22,6 +23,8 @@ pub type Evaluate<'a, T> = dyn Fn(&Node) -> Result<T, ModuleError> + Sync + 'a;
 pub struct ModuleContext<'a> {
     /// Name of the host.
     pub host: &'a str,
+    /// Which shell it has, so which operations do the work.
+    pub platform: Platform,
     /// Local files: content for `copy`, `template`, `script`.
     pub files: &'a dyn Files,
     /// Renders the text of a template file with the host's variables.

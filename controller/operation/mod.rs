@@ -36,6 +36,7 @@ pub mod undo;
 pub mod uri;
 pub mod wait_for;
 mod walk;
+pub mod windows;
 
 pub use answer::reported_points;
 pub use content::Content;

@@ -13,6 +13,7 @@ use super::tasks::Folder;
 use super::values::is_template;
 use crate::module::{self, Files, ModuleContext, ModuleError, Options};
 use crate::operation::Content;
+use crate::shell::Platform;
 use crate::source::{Diagnostic, Node, NodeValue, SourceFile, search};
 
 /// Modules whose `src` is a local file, unless `remote_src` says otherwise.
@@ -68,6 +69,11 @@ fn planned(call: &Called, options: &[(String, Node)], files: &LocalFiles) -> Res
     let converted = module::convert(call.spec, given)?;
     let context = ModuleContext {
         host: "host",
+        platform: if call.spec.platforms.include(Platform::Posix) {
+            Platform::Posix
+        } else {
+            Platform::Windows
+        },
         files,
         render: &|_: &Arc<SourceFile>, _: &Options| Ok(String::new()),
         raw: options,

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use super::ssh::config::{HostSettings, SshConfig};
 use super::variables::{Lookup, Variables};
 use super::{AskPassphrase, Authentication, HostKeyPolicy, Target, TransportError, Via};
+use crate::shell::Platform;
 
 /// Ansible's default for `timeout`.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +51,27 @@ pub struct ConnectionOptions<'a> {
 /// The target that stands for the controller itself, as for the implicit `localhost`.
 #[must_use]
 pub fn local(host: &str) -> Target {
-    Target { host: host.to_owned(), via: Via::Local }
+    Target { host: host.to_owned(), via: Via::Local, platform: Platform::Posix }
+}
+
+/// Tells which shell a host has: `ansible_connection` and `ansible_shell_type` say it, as in Ansible.
+///
+/// # Errors
+/// A variable of the wrong shape, one that names an unknown shell, or one that cannot be rendered.
+pub fn platform(host: &str, variables: &Lookup<'_>) -> Result<Platform, TransportError> {
+    let variables = Variables::new(host, variables);
+    if let Some(name) = variables.text(&["ansible_connection"])?
+        && matches!(name.rsplit('.').next(), Some("winrm" | "psrp"))
+    {
+        return Ok(Platform::Windows);
+    }
+    let Some(name) = variables.text(&["ansible_shell_type"])? else { return Ok(Platform::Posix) };
+    Platform::of_shell_type(&name).ok_or_else(|| {
+        let what = format!(
+            "`{name}` is not supported\nhint: `sh` and `powershell` are; leave it out for POSIX hosts"
+        );
+        variables.error("ansible_shell_type", &what)
+    })
 }
 
 /// Resolves how `host` is reached.
@@ -63,6 +84,7 @@ pub fn target(
     options: &ConnectionOptions<'_>,
     ssh_config: &SshConfig,
 ) -> Result<Target, TransportError> {
+    let platform = platform(host, variables)?;
     let variables = Variables::new(host, variables);
     match variables.text(&["ansible_connection"])?.as_deref() {
         None => {}
@@ -138,6 +160,7 @@ pub fn target(
             timeout,
             keepalive: keepalive(&settings),
         },
+        platform,
     })
 }
 
@@ -187,6 +210,7 @@ fn jumps(
                 keepalive: keepalive(&found),
             },
             host: hop.host,
+            platform: Platform::Posix,
         });
     }
     Ok(jumps)

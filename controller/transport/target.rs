@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::ssh::known_hosts::host_name;
+use crate::shell::Platform;
 
 /// Everything a transport needs to know about one host, resolved from its variables, the command
 /// line and `~/.ssh/config`.
@@ -17,6 +18,8 @@ pub struct Target {
     pub host: String,
     /// How to get there.
     pub via: Via,
+    /// Which shell it has.
+    pub platform: Platform,
 }
 
 /// The kind of connection.

@@ -92,6 +92,7 @@ async fn host(shared: Arc<Shared>, host: Host) -> Result<(), Failure> {
     }
     let target = Target {
         host: host.name.clone(),
+        platform: paceline::shell::Platform::Posix,
         via: Via::Ssh {
             address: host.address,
             port: shared.port,

@@ -24,6 +24,7 @@ pub(crate) fn lab(shell: &'static str) -> Peer {
             LabHost::start("lab-01", &folder.path().join("host"), 0, public.parse().unwrap()).await.unwrap();
         let target = Target {
             host: "lab-01".to_owned(),
+            platform: paceline::shell::Platform::Posix,
             via: Via::Ssh {
                 address: "127.0.0.1".to_owned(),
                 port: host.address().port(),

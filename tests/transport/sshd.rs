@@ -117,6 +117,7 @@ impl Sshd {
         change(&mut authentication, &mut host_key);
         Target {
             host: "sshd".to_owned(),
+            platform: paceline::shell::Platform::Posix,
             via: Via::Ssh {
                 address: "127.0.0.1".to_owned(),
                 port: self.port,

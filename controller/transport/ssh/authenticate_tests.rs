@@ -111,6 +111,7 @@ async fn attempt(
     });
     let target = Target {
         host: "host".into(),
+        platform: crate::shell::Platform::Posix,
         via: Via::Ssh {
             address: "127.0.0.1".into(),
             port,

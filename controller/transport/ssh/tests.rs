@@ -46,6 +46,7 @@ impl Fixture {
 fn target(port: u16, folder: &Path) -> Target {
     Target {
         host: "lab-01".into(),
+        platform: crate::shell::Platform::Posix,
         via: Via::Ssh {
             address: "127.0.0.1".into(),
             port,
