@@ -28,6 +28,10 @@ pub mod remote_copy;
 pub(crate) mod restored;
 mod script;
 pub mod service;
+pub mod settings;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod settings_tests;
 pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;

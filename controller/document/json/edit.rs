@@ -1,5 +1,7 @@
 //! Sets and removes keys of JSON settings.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::mask;
@@ -12,7 +14,7 @@ use crate::document::{Edited, Problem, text_of};
 const KEYS: usize = 10_000;
 
 /// What shall be in a file of settings, and what shall not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct JsonEdit {
     set: Map<String, Value>,
     remove: Vec<Vec<String>>,
@@ -23,6 +25,14 @@ enum Change<'d> {
     Replace { member: &'d Member, value: &'d Value },
     Insert { object: &'d Node, members: &'d [Member], key: &'d str, value: &'d Value },
     Remove { members: &'d [Member], number: usize },
+}
+
+impl fmt::Debug for JsonEdit {
+    /// Values may be secrets, so only keys are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.set.keys().collect();
+        f.debug_struct("JsonEdit").field("set", &keys).field("remove", &self.remove).finish()
+    }
 }
 
 impl JsonEdit {

@@ -6,6 +6,7 @@ mod mask;
 mod parse;
 mod style;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use edit::JsonEdit;

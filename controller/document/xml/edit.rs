@@ -1,5 +1,7 @@
 //! Edits the elements of an XML document.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::mask;
@@ -19,7 +21,7 @@ pub struct XmlEdit {
 }
 
 /// What shall be of one element.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ElementEdit {
     path: ElementPath,
     /// Attributes with their values; none removes the attribute.
@@ -39,6 +41,17 @@ enum Change<'d> {
     Content(&'d Element, &'d str),
     Child(&'d Element, &'d super::path::Step),
     Without(&'d Element),
+}
+
+impl fmt::Debug for ElementEdit {
+    /// Values may be secrets, so they are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.attributes.iter().map(|(name, _)| name).collect();
+        f.debug_struct("ElementEdit")
+            .field("path", &self.path.to_string())
+            .field("attributes", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ElementEdit {

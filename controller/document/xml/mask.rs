@@ -10,6 +10,9 @@ use crate::document::secret::{MASK, NEW, comment, holds_secret, is_secret_name, 
 /// Attributes that tell entries of one list apart (`<add key="Password" value="..." />`).
 const NAMES: &[&str] = &["name", "key", "path"];
 
+/// Values that are secret: a digest of the name of each, and where it is.
+type Secrets = Vec<(u64, Range<usize>)>;
+
 /// Old and new text, with secret values masked; those that differ get another mask in the new text.
 pub(super) fn shown(before: &str, after: &str) -> (String, String) {
     let old = secrets_of(before);
@@ -21,7 +24,7 @@ pub(super) fn shown(before: &str, after: &str) -> (String, String) {
 }
 
 /// What is secret in a text, with a digest of its name; none if the text cannot be read.
-fn secrets_of(text: &str) -> Option<(Document, Vec<(u64, Range<usize>)>)> {
+fn secrets_of(text: &str) -> Option<(Document, Secrets)> {
     let document = parse(text).ok()?;
     let (mut secrets, mut ids, mut below) = (Vec::new(), Vec::new(), Vec::new());
     for element in &document.elements {
@@ -59,7 +62,7 @@ fn digest(what: impl Hash) -> u64 {
 
 fn masked(
     text: &str,
-    found: Option<&(Document, Vec<(u64, Range<usize>)>)>,
+    found: Option<&(Document, Secrets)>,
     mask: impl Fn(&u64, &str) -> &'static str,
 ) -> String {
     let Some((document, secrets)) = found else {

@@ -7,6 +7,7 @@ mod parse;
 mod path;
 mod style;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use edit::{ElementEdit, XmlEdit};
