@@ -30,6 +30,10 @@ pub(crate) mod restored;
 mod script;
 pub mod service;
 mod session;
+pub mod settings;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod settings_tests;
 pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
