@@ -7,6 +7,7 @@
 //! whole picture and the glossary.
 
 pub mod cli;
+pub mod document;
 pub mod executor;
 pub mod hostlog;
 pub mod inventory;

@@ -9,3 +9,4 @@ mod preflight;
 mod rollout;
 mod support;
 mod transport;
+mod winrm;

@@ -21,6 +21,8 @@ mod registry;
 mod script;
 mod service;
 mod set_fact;
+mod settings_json;
+mod settings_xml;
 mod setup;
 mod shell;
 mod slurp;

@@ -33,6 +33,8 @@ static MODULES: &[&dyn Module] = &[
     &super::service::Service,
     &super::service::SystemdService,
     &super::set_fact::SetFact,
+    &super::settings_json::SettingsJson,
+    &super::settings_xml::SettingsXml,
     &super::setup::Setup,
     &super::shell::Shell,
     &super::uri::Uri,

@@ -9,3 +9,4 @@ pub(crate) mod proxy;
 pub(crate) mod running;
 pub(crate) mod sshd;
 pub(crate) mod tree;
+pub(crate) mod winrm;
