@@ -13,6 +13,7 @@ from . import (
     firewall,
     iis_kinds,
     pathcalls,
+    preflightcalls,
     registry,
     restorecalls,
     services,
@@ -23,5 +24,5 @@ from . import (
 
 LOADED = (
     account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip
