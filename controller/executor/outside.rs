@@ -45,6 +45,7 @@ impl Worker<'_> {
         let limit = program.timeout;
         let running = async {
             match program.tcp {
+                None if program.text.is_empty() => Ok(Reply::default()),
                 Some(tcp) => Ok(over_tcp(link, &tcp).await),
                 None => raw(link, &login, password.as_ref(), &program.text, sink, &label).await,
             }
