@@ -65,7 +65,7 @@ for _on, _do, _error, _executions in _TABLE:
 @check("injected: a fault with its number")
 def _fault(peer: Peer) -> None:
     error = _hit(peer, {"on": "Command", "do": "fault", "code": 2150859174}, WSManFaultError, 0)
-    same(error.code, 2150859174, "code")  # type: ignore[attr-defined]
+    same(error.code, 2150859174, "code")
 
 
 @check("injected: 401 after the third request is the end of the logon, not of the password")
