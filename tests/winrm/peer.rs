@@ -133,7 +133,10 @@ fn a_ticket_lets_in_and_a_stranger_is_not_let_in() {
     assert_eq!(seen["user"], "svc-rollout");
     let logon = host.log(Some("logon")).pop().unwrap();
     assert_eq!(logon["principal"], format!("svc-rollout@{REALM}"));
-    assert_eq!(host.count("execute"), 1);
+    assert_eq!((host.count("execute"), host.counter("hits")), (1, 0));
+    let counting = json!({"authentication": "kerberos", "command": ["count", "hits"]});
+    let counted = once(&peer, &host, &counting, &with_ticket);
+    assert_eq!((counted.stdout, host.counter("hits")), (b"1\n".to_vec(), 1));
 }
 
 #[test]

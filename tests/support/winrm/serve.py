@@ -6,7 +6,8 @@ user principal name of the client certificate). The answer holds what a client n
 
 Then each line is a command; `do` says which, `host` the host:
 
-- `log` (`since`, `kind`), `counts`, `shells`: what happened, how often, and which shells are open;
+- `log` (`since`, `kind`), `counts`: what happened, and how often; `shells`: which ones are open;
+- `counters`: what the test program `count` counted;
 - `inject` (`fault`, see `peer/injection.py`), `clear`: faults to come;
 - `set` (`settings`, see `peer/host.py`), `drop` (`shell`: it is lost);
 - `model` (`request`): handed to the model of a Windows host; `pin` (`certificate`, no host): SHA-256 of that kind.
@@ -78,6 +79,7 @@ class Peer:
         actions: dict[str, Callable[[], Any]] = {
             "log": lambda: host.record.events(command.get("since", 0), command.get("kind")),
             "counts": host.record.counts,
+            "counters": lambda: dict(host.counters),
             "shells": lambda: list(host.shells),
             "inject": lambda: host.injections.add(Injection.read(command["fault"])),
             "clear": host.injections.clear,

@@ -146,6 +146,7 @@ def _command(host: Host, shell: Shell, request: Request) -> bytes:
         no_profile=shell.no_profile,
         skip_cmd=skip,
         powershell=host.settings.powershell,
+        files=host.files,
     )
     host.record.add(
         "execute",
