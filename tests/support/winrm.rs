@@ -170,6 +170,21 @@ impl Host<'_> {
         self.ask("clear", &json!({}));
     }
 
+    /// Ends all connections to the host; shells live on.
+    pub(crate) fn hang_up(&self) {
+        self.ask("hangup", &json!({}));
+    }
+
+    /// Takes the host away: connections and shells end, and connecting is refused until [`Host::up`].
+    pub(crate) fn down(&self) {
+        self.ask("down", &json!({}));
+    }
+
+    /// Brings the host back, at the same ports.
+    pub(crate) fn up(&self) {
+        self.ask("up", &json!({}));
+    }
+
     /// Changes settings from the next connection or request on.
     pub(crate) fn set(&self, settings: &Value) {
         self.ask("set", &json!({"settings": settings}));

@@ -100,6 +100,27 @@ fn faults_and_settings_are_of_one_host_and_recorded() {
 }
 
 #[test]
+fn a_host_hangs_up_goes_down_and_comes_back_at_the_same_port() {
+    let peer = Peer::start(2, &json!({"allow_unencrypted": true}));
+    let (host, other) = (peer.host(1), peer.host(2));
+    let place = (host.address().to_owned(), host.http());
+    let mut open = TcpStream::connect(&place).unwrap();
+    let limit = Instant::now() + Duration::from_secs(20);
+    while host.count("connect") == 0 {
+        assert!(Instant::now() < limit, "the peer does not accept");
+        sleep(Duration::from_millis(10));
+    }
+    host.hang_up();
+    assert_eq!(open.read(&mut [0]).unwrap(), 0);
+    host.down();
+    assert_eq!(TcpStream::connect(&place).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(identify(&other, PASSWORD), 200);
+    host.up();
+    assert_eq!(identify(&host, PASSWORD), 200);
+    assert_eq!((host.address(), host.http()), (place.0.as_str(), place.1));
+}
+
+#[test]
 fn certificates_lie_where_the_peer_says() {
     let peer = Peer::start(1, &json!({}));
     let (certificate, key) = peer.client();

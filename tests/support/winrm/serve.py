@@ -10,6 +10,7 @@ Then each line is a command; `do` says which, `host` the host:
 - `counters`: what the test program `count` counted;
 - `inject` (`fault`, see `peer/injection.py`), `clear`: faults to come;
 - `set` (`settings`, see `peer/host.py`), `drop` (`shell`: it is lost);
+- `hangup`: all connections end; `down`: and shells too, and connecting is refused until `up`;
 - `model` (`request`): handed to the model of a Windows host; `pin` (`certificate`, no host): SHA-256 of that kind.
 
 A refused command is answered with `error`. The peer ends when its standard input does, so it cannot outlive the test
@@ -24,7 +25,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from peer import powershell
+from peer import power, powershell
 from peer.accounts import Account, Accounts
 from peer.certificates import KINDS, Authority
 from peer.host import Host
@@ -39,6 +40,7 @@ class Peer:
             entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1"), folder / "hosts" / entry["name"])
             for entry in wanted
         }
+        power.HOSTS.update(self.hosts)
         for entry in wanted:
             self.hosts[entry["name"]].settings.change(entry.get("settings", {}))
         names = list(self.hosts)
@@ -85,6 +87,9 @@ class Peer:
             "clear": host.injections.clear,
             "set": lambda: self._set(host, command["settings"]),
             "model": lambda: powershell.model().control(host.name, command["request"]),
+            "hangup": host.hang_up,
+            "down": lambda: power.down(host.name),
+            "up": lambda: power.up(host.name),
             "drop": lambda: host.drop(command["shell"], "shell_lost"),
         }
         return actions[do]()

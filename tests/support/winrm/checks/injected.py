@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
+from pypsrp.shell import SignalCode
 
 from started import PASSWORD, Peer
 
@@ -140,6 +142,34 @@ def _identity(response: http.client.HTTPResponse) -> None:
 check("injected: a length that nobody has memory for")(lambda peer: _raw(peer, "huge", _length))
 check("injected: an answer without end")(lambda peer: _raw(peer, "endless", _endless))
 check("injected: Identify answers byte by byte")(lambda peer: _raw(peer, "trickle", _identity))
+
+
+@check("injected: a host that says nothing, hangs up, goes down and comes back")
+def _away(peer: Peer) -> None:
+    with Session(peer, SEALED) as client:
+        process = client.start("sleep", ["60"])
+        peer.do("inject", HOST, fault={"on": "Signal", "do": "silent"})
+        client.wsman.transport.read_timeout = 1
+        refused(requests.exceptions.ReadTimeout, lambda: process.signal(SignalCode.CTRL_C))
+        client.wsman.transport.read_timeout = 30
+        # What was not answered was done all the same; the next connection finds the program ended.
+        client.wsman.transport.encryption = None
+        process.end_invoke()
+        same(process.rc, 0xC000013A, "exit code")
+        peer.do("hangup", HOST)
+        client.wsman.transport.encryption = None
+        same(client.run("exit", "5")[0], 5, "the shell outlives its connections")
+        waiting = client.start("sleep", ["60"])
+        away = threading.Timer(0.5, lambda: peer.do("down", HOST))
+        away.start()
+        refused(requests.exceptions.ConnectionError, waiting.poll_invoke)
+        away.join()
+        refused(requests.exceptions.ConnectionError, lambda: Session(peer, SEALED).__enter__())
+        same(peer.do("shells", HOST), [], "shells of a host that is down")
+        client.shell.opened = False
+    peer.do("up", HOST)
+    with Session(peer, SEALED) as client:
+        same(client.run("exit", "6")[0], 6, "exit code after it came back")
 
 
 @check("injected: a sealed request is answered in plain")

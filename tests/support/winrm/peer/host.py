@@ -1,6 +1,8 @@
 """One host of the peer: its settings, shells, counters, record and injected faults."""
 
+import contextlib
 import pathlib
+import socket
 import threading
 from dataclasses import dataclass, field, fields
 
@@ -48,11 +50,23 @@ class Host:
     shells: dict[str, Shell] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     counters: dict[str, int] = field(default_factory=dict)
+    connections: set[socket.socket] = field(default_factory=set)
+    # What is wanted, and what the thread that listens has made of it.
+    up: bool = True
+    listening: bool = True
 
     def count(self, name: str) -> int:
         with self.lock:
             self.counters[name] = self.counters.get(name, 0) + 1
             return self.counters[name]
+
+    def hang_up(self) -> None:
+        """Ends all connections, whatever they are waiting for."""
+        with self.lock:
+            connections = list(self.connections)
+        for stream in connections:
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
 
     def add(self, shell: Shell) -> None:
         limit = self.settings.max_shells_per_user
