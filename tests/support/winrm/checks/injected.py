@@ -2,7 +2,6 @@
 
 import base64
 import http.client
-import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pypsrp.shell import SignalCode
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
-from .register import check, refused, same
+from .register import check, refused, same, while_received
 
 SEALED = Way("pypsrp", "ntlm", False)
 BROKEN = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -160,8 +159,7 @@ def _away(peer: Peer) -> None:
         client.wsman.transport.encryption = None
         same(client.run("exit", "5")[0], 5, "the shell outlives its connections")
         waiting = client.start("sleep", ["60"])
-        away = threading.Timer(0.5, lambda: peer.do("down", HOST))
-        away.start()
+        away = while_received(peer, HOST, lambda: peer.do("down", HOST))
         refused(requests.exceptions.ConnectionError, waiting.poll_invoke)
         away.join()
         refused(requests.exceptions.ConnectionError, lambda: Session(peer, SEALED).__enter__())

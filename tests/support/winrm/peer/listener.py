@@ -57,19 +57,20 @@ class Listener:
         while True:
             for key, _ in self._selector.select(0.1):
                 self._accept(key.data)
+            # Looked at once, so that what is reported as done is what was done.
+            wanted = {name: host.up for name, host in hosts.items()}
             for door in self._doors:
-                self._follow(door)
-            for host in hosts.values():
-                host.listening = host.up
+                self._follow(door, wanted[door.host.name])
+            for name, host in hosts.items():
+                host.listening = wanted[name]
                 host.sweep()
 
-    def _follow(self, door: Door) -> None:
-        """Opens or closes, as the host is wanted."""
-        if door.stream is not None and not door.host.up:
+    def _follow(self, door: Door, up: bool) -> None:
+        if door.stream is not None and not up:
             self._selector.unregister(door.stream)
             door.stream.close()
             door.stream = None
-        elif door.stream is None and door.host.up:
+        elif door.stream is None and up:
             self._listen(door)
 
     def _accept(self, door: Door) -> None:
@@ -93,7 +94,8 @@ class Listener:
                 kind = host.settings.server_certificate
                 certificate = self._authority.leaf(kind).der
                 stream.settimeout(HANDSHAKE_LIMIT)
-                stream = self._authority.context(kind).wrap_socket(stream, server_side=True)
+                context = self._authority.context(kind, host.settings.tls_maximum)
+                stream = context.wrap_socket(stream, server_side=True)
             with host.lock:
                 host.connections.add(stream)
             Connection.serve(host, self._accounts, number, stream, certificate)

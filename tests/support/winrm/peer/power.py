@@ -15,9 +15,10 @@ def down(name: str) -> None:
     host.record.add("down")
     host.up = False
     _wait(host)
+    # In this order, so that nobody gets an answer from a host that is gone.
+    host.hang_up()
     for shell in list(host.shells):
         host.drop(shell, "shell_lost")
-    host.hang_up()
 
 
 def up(name: str) -> None:
