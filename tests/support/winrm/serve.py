@@ -44,7 +44,9 @@ class Peer:
         for entry in wanted:
             self.hosts[entry["name"]].settings.change(entry.get("settings", {}))
         names = list(self.hosts)
-        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], names)
+        # A host's own accounts may be given with its NetBIOS name.
+        short = [name.partition(".")[0] for name in names]
+        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], [*names, *short])
         logons = folder / "ntlm"
         accounts.write(logons)
         os.environ["NTLM_USER_FILE"] = str(logons)

@@ -112,7 +112,7 @@ def _ansible(peer: Peer) -> None:
     }
     before = peer.do("counts", HOST)
     with tempfile.TemporaryDirectory() as folder:
-        # On a terminal only this user sees the file that holds the password.
+        # In a file, so that the password is in no argument.
         file = pathlib.Path(folder, "variables.json")
         file.touch(0o600)
         file.write_text(json.dumps(variables))

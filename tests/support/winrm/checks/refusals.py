@@ -112,6 +112,7 @@ def _forms(peer: Peer) -> None:
         "svc-rollout@corp.example",
         "administrator",
         ".\\Administrator",
+        "WIN1\\Administrator",
         f"{HOST}\\Administrator",
     ):
         _open(peer, Way("pypsrp", "ntlm", False, user=user))
