@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     session: String,
     envelope: AtomicUsize,
     /// A host that refused the credentials is not asked again.
-    is_rejected: AtomicBool,
+    rejection: Mutex<Option<Error>>,
     /// The credentials were taken once, so that a later 401 is not about them.
     is_proven: AtomicBool,
     idle: Mutex<Vec<Connection>>,
@@ -106,7 +106,7 @@ impl Client {
             to: endpoint.to_string(),
             session: new_id()?,
             envelope: AtomicUsize::new(limits.envelope.max(SMALL_ENVELOPE)),
-            is_rejected: AtomicBool::new(false),
+            rejection: Mutex::new(None),
             is_proven: AtomicBool::new(false),
             idle: Mutex::new(Vec::new()),
             connections: Arc::new(Semaphore::new(connections)),
@@ -216,8 +216,7 @@ impl Inner {
                 Err(Refusal::LoginWanted(offered)) => {
                     let may_go_on = connection.is_logged_in() && self.is_proven.load(Ordering::Relaxed);
                     if had_login_wanted || !may_go_on {
-                        self.is_rejected.store(true, Ordering::Relaxed);
-                        return Err(rejected(&self.target(), offered));
+                        return Err(self.reject(rejected(&self.target(), offered)));
                     }
                     had_login_wanted = true;
                 }
@@ -260,8 +259,9 @@ impl Inner {
     }
 
     async fn open(&self) -> Result<Connection, Error> {
-        if self.is_rejected.load(Ordering::Relaxed) {
-            return Err(rejected(&self.target(), "nothing".into()));
+        let before = self.rejection.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(rejection) = before {
+            return Err(rejection);
         }
         match Connection::open(&self.target()).await {
             Ok(connection) => {
@@ -270,13 +270,16 @@ impl Inner {
                 }
                 Ok(connection)
             }
-            Err(error) => {
-                if matches!(error, Error::Rejected { .. }) {
-                    self.is_rejected.store(true, Ordering::Relaxed);
-                }
-                Err(error)
-            }
+            Err(error) => Err(self.reject(error)),
         }
+    }
+
+    /// Remembers that the credentials were refused.
+    fn reject(&self, error: Error) -> Error {
+        if matches!(error, Error::Rejected { .. }) {
+            *self.rejection.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+        error
     }
 
     /// The connection that was used last, since the others may come near their end.

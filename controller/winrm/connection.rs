@@ -22,6 +22,7 @@ use crate::limits::Limits;
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 /// What Windows wants in place of a token when the TLS connection has authenticated ([MS-WSMV] 2.2.3).
 const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
+const NOTHING: &str = "nothing";
 /// More round trips than any login takes.
 const MOST_STEPS: usize = 8;
 /// Longest token of a login, in characters of base64. Kerberos tickets with many groups come near 64 KiB.
@@ -220,7 +221,7 @@ fn offers(response: &Response) -> String {
         .collect();
     names.sort();
     names.dedup();
-    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    if names.is_empty() { NOTHING.into() } else { names.join(", ") }
 }
 
 /// The error for credentials that a host did not take, with what may be the reason.
@@ -233,7 +234,8 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
         Credentials::Basic { .. } => offers("Basic"),
         Credentials::Certificate { .. } => offers("Certificate"),
     };
-    if !is_offered && offered != "nothing" {
+    // After an NTLM answer a host may leave out what it offers; before, that means that it offers nothing.
+    if !is_offered && !(offered == NOTHING && matches!(credentials, Credentials::Ntlm { .. })) {
         return Error::NotOffered { method, offered };
     }
     let hint = match credentials {

@@ -273,6 +273,9 @@ impl Error {
             Self::Silent { .. } => {
                 "the host is busy or the network is slow: give it more time".into()
             }
+            Self::AnswerLost { operation: Operation::Login, .. } => {
+                "nothing was done: try again; if it happens every time over http, the port may be one of https".into()
+            }
             Self::OutputLost { .. } | Self::AnswerLost { .. } => {
                 "find out what the host did before it is asked again".into()
             }

@@ -1,6 +1,5 @@
 //! The names that a person may log in with: `DOMAIN\user`, `user@realm`, `.\user` for a user of the host itself, `user`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -56,14 +55,14 @@ impl FromStr for Account {
 }
 
 impl Account {
-    /// User and domain as NTLM sends them. A local user's domain is the host's own name, which the host told; a
-    /// principal stands in the user's place alone.
-    pub(crate) fn for_ntlm(&self, computer: Option<&str>) -> (&str, Cow<'_, str>) {
+    /// User and domain as NTLM sends them. The domain of the host's own users is `.` for Windows; a principal stands in the
+    /// user's place alone.
+    pub(crate) fn for_ntlm(&self) -> (&str, &str) {
         match &self.form {
-            Form::Domain { domain, user } => (user, Cow::Borrowed(domain)),
-            Form::Principal { name } => (name, Cow::Borrowed("")),
-            Form::Local { user } => (user, Cow::Owned(computer.unwrap_or(".").to_owned())),
-            Form::Plain { user } => (user, Cow::Borrowed("")),
+            Form::Domain { domain, user } => (user, domain),
+            Form::Principal { name } => (name, ""),
+            Form::Local { user } => (user, "."),
+            Form::Plain { user } => (user, ""),
         }
     }
 

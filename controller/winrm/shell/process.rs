@@ -97,11 +97,11 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        if self.exit.borrow().is_some() {
-            return;
-        }
         for task in &self.tasks {
             task.abort();
+        }
+        if self.exit.borrow().is_some() {
+            return;
         }
         let (core, command) = (Arc::clone(&self.core), self.command.clone());
         if !core.is_closed.load(std::sync::atomic::Ordering::SeqCst) {
@@ -218,24 +218,29 @@ struct Feed {
 }
 
 impl Feed {
-    async fn all(mut self, sink: &Sink) -> Result<(), Error> {
-        loop {
-            let longest = self.core.client.input_chunk();
-            let chunk = tokio::select! {
-                chunk = sink.next(longest) => chunk,
-                _ = self.exit.wait_for(Option::is_some) => None,
-            };
-            let Some(chunk) = chunk else { return Ok(()) };
+    async fn all(self, sink: &Sink) -> Result<(), Error> {
+        let mut exit = self.exit.clone();
+        tokio::select! {
+            biased;
+            // Nobody takes input any more, whatever is on its way.
+            _ = exit.wait_for(Option::is_some) => Ok(()),
+            result = self.until_last(sink) => match result {
+                Err(_) if self.has_ended() => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    async fn until_last(&self, sink: &Sink) -> Result<(), Error> {
+        while let Some(chunk) = sink.next(self.core.client.input_chunk()).await {
             let is_last = chunk.is_last;
-            match self.send(chunk).await {
-                Err(_) if self.has_ended() => return Ok(()),
-                other => other?,
-            }
+            self.send(chunk).await?;
             sink.sent();
             if is_last {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     fn has_ended(&self) -> bool {
