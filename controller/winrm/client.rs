@@ -168,14 +168,16 @@ impl Inner {
         &self.limits
     }
 
-    /// Bytes of input for one request.
-    pub(crate) fn input_chunk(&self) -> usize {
-        envelope::input_chunk(self.envelope.load(Ordering::Relaxed))
+    /// The size of envelopes that hosts are asked with.
+    pub(crate) fn envelope(&self) -> usize {
+        self.envelope.load(Ordering::Relaxed)
     }
 
-    /// Asks for smaller envelopes from now on; false if they are as small as they get.
-    pub(crate) fn shrink(&self) -> bool {
-        self.envelope.swap(SMALL_ENVELOPE, Ordering::Relaxed) > SMALL_ENVELOPE
+    /// Asks with smaller envelopes from now on, because one of size `used` was refused; false if it was as small as
+    /// they get.
+    pub(crate) fn shrink(&self, used: usize) -> bool {
+        self.envelope.store(SMALL_ENVELOPE, Ordering::Relaxed);
+        used > SMALL_ENVELOPE
     }
 
     /// Makes a request, sends it once, and gives the answer; a fault is an error. `write` gets what all requests have in common and
@@ -193,7 +195,7 @@ impl Inner {
             to: &self.to,
             session: &self.session,
             message: &message,
-            envelope_size: self.envelope.load(Ordering::Relaxed),
+            envelope_size: self.envelope(),
             timeout: self.limits.operation,
         };
         let document = write(&common)?;
@@ -243,8 +245,9 @@ impl Inner {
         operation: Operation,
         write: impl Fn(&Common<'_>) -> Result<String, NotXml>,
     ) -> Result<Answer, Error> {
+        let used = self.envelope();
         match self.ask(operation, &write).await {
-            Err(error) if is_too_large(&error) && self.shrink() => self.ask(operation, &write).await,
+            Err(error) if is_too_large(&error) && self.shrink(used) => self.ask(operation, &write).await,
             other => other,
         }
     }

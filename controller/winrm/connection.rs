@@ -235,7 +235,8 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
         Credentials::Certificate { .. } => offers("Certificate"),
     };
     // After an NTLM answer a host may leave out what it offers; before, that means that it offers nothing.
-    if !is_offered && !(offered == NOTHING && matches!(credentials, Credentials::Ntlm { .. })) {
+    let is_left_out = offered == NOTHING && matches!(credentials, Credentials::Ntlm { .. });
+    if !is_offered && !is_left_out {
         return Error::NotOffered { method, offered };
     }
     let hint = match credentials {

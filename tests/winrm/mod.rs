@@ -2,5 +2,7 @@
 
 mod accepted;
 mod client;
+mod endurance;
+mod faults;
 mod login;
 mod running;

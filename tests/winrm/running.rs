@@ -179,14 +179,24 @@ async fn shells_are_deleted_whatever_becomes_of_their_owner() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_with_small_envelopes_are_asked_in_smaller_ones() {
     let peer = Peer::start(1, &json!({"max_envelope_size_kb": 150}));
-    let shell = shell(&sealed(&peer.host(1)).await).await;
-    let mut process = bounded(shell.run(line("digest"))).await.unwrap();
-    let content = pattern(1_000_000);
-    bounded(process.stdin.write_all(&content)).await.unwrap();
-    bounded(process.stdin.shutdown()).await.unwrap();
-    let mut said = String::new();
-    bounded(process.stdout.read_to_string(&mut said)).await.unwrap();
-    assert_eq!(said.trim(), format!("1000000 {}", super::client::sha256(&content)));
+    let host = peer.host(1);
+    for is_small_from_the_start in [true, false] {
+        if !is_small_from_the_start {
+            host.set(&json!({"max_envelope_size_kb": 500}));
+        }
+        let creates = host.count("request:Create");
+        let shell = shell(&sealed(&host).await).await;
+        assert_eq!(host.count("request:Create") - creates, if is_small_from_the_start { 2 } else { 1 });
+        let mut process = bounded(shell.run(line("digest"))).await.unwrap();
+        host.set(&json!({"max_envelope_size_kb": 150}));
+        let content = pattern(1_000_000);
+        bounded(process.stdin.write_all(&content)).await.unwrap();
+        bounded(process.stdin.shutdown()).await.unwrap();
+        let mut said = String::new();
+        bounded(process.stdout.read_to_string(&mut said)).await.unwrap();
+        assert_eq!(said.trim(), format!("1000000 {}", super::client::sha256(&content)));
+    }
+    assert!(host.count("too_large") <= 1, "asked once in vain, then smaller");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ pub(crate) struct Negotiation<'a> {
 
 enum Stage {
     Offered(Handshake),
-    Answered(Session),
+    Answered(Box<Session>),
     Over,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Negotiation<'a> {
                 let (message, mut session) = handshake.answer(&challenge, &identity, &entropy)?;
                 let signature = session.sign(&spnego::mechanisms(NTLM));
                 session.restart_ours();
-                self.stage = Stage::Answered(session);
+                self.stage = Stage::Answered(Box::new(session));
                 Ok(Next::Token(spnego::go_on(&message, &signature)))
             }
             Stage::Answered(mut session) => {
@@ -79,7 +79,7 @@ impl<'a> Negotiation<'a> {
                     }
                     session.restart_theirs();
                 }
-                Ok(Next::Done(Context::Ntlm(Box::new(session))))
+                Ok(Next::Done(Context::Ntlm(session)))
             }
             Stage::Over => Err(TokenError::Unreadable.into()),
         }
@@ -88,7 +88,7 @@ impl<'a> Negotiation<'a> {
     /// The host agreed without a last token, which a host may do that has nothing to sign ([RFC 4178] 5).
     pub(crate) fn finish(&mut self) -> Result<Context, Error> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Answered(session) => Ok(Context::Ntlm(Box::new(session))),
+            Stage::Answered(session) => Ok(Context::Ntlm(session)),
             _ => Err(TokenError::Unreadable.into()),
         }
     }

@@ -102,7 +102,11 @@ impl Core {
         operation: Operation,
         write: impl Fn(&Common<'_>) -> Result<String, NotXml>,
     ) -> Result<Answer, Error> {
-        let answer = self.client.ask(operation, write).await;
+        let answer = match operation {
+            // Smaller envelopes need smaller input.
+            Operation::Send => self.client.ask(operation, write).await,
+            _ => self.client.ask_small(operation, write).await,
+        };
         match answer {
             // What fails because the shell was closed here is no news.
             Err(_) if self.is_closed.load(Ordering::SeqCst) => Err(Error::Closed),

@@ -232,7 +232,7 @@ impl Feed {
     }
 
     async fn until_last(&self, sink: &Sink) -> Result<(), Error> {
-        while let Some(chunk) = sink.next(self.core.client.input_chunk()).await {
+        while let Some(chunk) = sink.next(envelope::input_chunk(self.core.client.envelope())).await {
             let is_last = chunk.is_last;
             self.send(chunk).await?;
             sink.sent();
@@ -251,7 +251,8 @@ impl Feed {
     async fn send(&self, mut chunk: Chunk) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
         loop {
-            let length = chunk.bytes.len().min(self.core.client.input_chunk());
+            let used = self.core.client.envelope();
+            let length = chunk.bytes.len().min(envelope::input_chunk(used));
             let is_last = chunk.is_last && length == chunk.bytes.len();
             let part = chunk.bytes.slice(..length);
             let write =
@@ -267,10 +268,10 @@ impl Feed {
                         wait = (wait * 2).min(LONGEST_WAIT);
                         continue;
                     }
-                    FaultKind::TooLarge if self.core.client.shrink() => continue,
+                    FaultKind::TooLarge if self.core.client.shrink(used) => continue,
                     _ => return Err(Error::Fault { operation: Operation::Send, fault }),
                 },
-                Err(error) if is_too_large(&error) && self.core.client.shrink() => continue,
+                Err(error) if is_too_large(&error) && self.core.client.shrink(used) => continue,
                 Err(error) => return Err(error),
             }
             let _ = chunk.bytes.split_to(length);

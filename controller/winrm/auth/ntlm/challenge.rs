@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_needs() {
-        let info = b"\x01\0\x04\0H\01\0\x07\0\x08\0abcdefgh\0\0\0\0";
+        let info = b"\x01\0\x04\0H\0I\0\x07\0\x08\0abcdefgh\0\0\0\0";
         let challenge = Challenge::parse(&message(OFFERED | TARGET_INFO, info)).unwrap();
         assert_eq!(challenge.nonce, [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(challenge.attributes.timestamp().as_ref(), Some(b"abcdefgh"));
@@ -195,7 +195,7 @@ mod tests {
 
         #[test]
         fn takes_any_change_of_a_challenge(at in 0usize..80, value: u8) {
-            let mut bytes = message(OFFERED | TARGET_INFO, b"\x01\0\x04\0H\01\0\x07\0\x08\0abcdefgh\0\0\0\0");
+            let mut bytes = message(OFFERED | TARGET_INFO, b"\x01\0\x04\0H\0I\0\x07\0\x08\0abcdefgh\0\0\0\0");
             if let Some(byte) = bytes.get_mut(at) { *byte = value; }
             if let Ok(challenge) = Challenge::parse(&bytes) {
                 let _ = challenge.attributes.answer(true, Some(&[0; 16]), b"x");
