@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::Answer;
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Tickets};
 use crate::connection::{Connection, Refusal, Target, rejected};
 use crate::endpoint::Endpoint;
 use crate::envelope::{self, Common};
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     credentials: Credentials,
     limits: Limits,
     tls: Option<Arc<ClientConfig>>,
+    tickets: Tickets,
     /// The address as envelopes name it.
     to: String,
     session: String,
@@ -105,6 +106,7 @@ impl Client {
         let inner = Inner {
             to: endpoint.to_string(),
             session: new_id()?,
+            tickets: Tickets::default(),
             envelope: AtomicUsize::new(limits.envelope.max(SMALL_ENVELOPE)),
             rejection: Mutex::new(None),
             is_proven: AtomicBool::new(false),
@@ -258,6 +260,7 @@ impl Inner {
             credentials: &self.credentials,
             limits: &self.limits,
             tls: self.tls.as_ref(),
+            tickets: &self.tickets,
         }
     }
 

@@ -74,6 +74,18 @@ impl Account {
         }
     }
 
+    /// The principal; None for names that are none. A plain name is one of the default realm.
+    pub(crate) fn for_kerberos(&self) -> Option<String> {
+        match &self.form {
+            Form::Principal { name } => {
+                let (user, realm) = name.rsplit_once('@')?;
+                Some(format!("{user}@{}", realm.to_uppercase()))
+            }
+            Form::Plain { user } => Some(user.clone()),
+            Form::Domain { .. } | Form::Local { .. } => None,
+        }
+    }
+
     /// Whether it names a domain, so that Basic, which knows the host's own users only, cannot be meant.
     pub(crate) fn is_of_a_domain(&self) -> bool {
         matches!(self.form, Form::Domain { .. } | Form::Principal { .. })
@@ -105,6 +117,18 @@ mod tests {
     fn forms_are_kept() {
         for name in ["CORP\\ann", "ann@corp.example", ".\\ann", "ann", "corp.example\\ann"] {
             assert_eq!(name.parse::<Account>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn principals_have_realms_in_upper_case() {
+        for (name, principal) in [
+            ("ann@corp.example", Some("ann@CORP.EXAMPLE")),
+            ("ann", Some("ann")),
+            ("CORP\\ann", None),
+            (".\\ann", None),
+        ] {
+            assert_eq!(name.parse::<Account>().unwrap().for_kerberos().as_deref(), principal, "{name}");
         }
     }
 

@@ -3,12 +3,13 @@
 
 use super::context::Context;
 use super::credentials::Credentials;
+use super::negotiation::Next;
 use super::ntlm::{Entropy, Handshake, Identity, Session, bindings_digest};
 use super::spnego::{self, NTLM, State, TokenError};
 use crate::error::Error;
 
 /// A handshake that is under way.
-pub(crate) struct Negotiation<'a> {
+pub(crate) struct NtlmNegotiation<'a> {
     credentials: &'a Credentials,
     service: String,
     bindings: Option<Vec<u8>>,
@@ -21,15 +22,7 @@ enum Stage {
     Over,
 }
 
-/// What comes next.
-pub(crate) enum Next {
-    /// This token goes to the host.
-    Token(Vec<u8>),
-    /// Both sides agree.
-    Done(Context),
-}
-
-impl<'a> Negotiation<'a> {
+impl<'a> NtlmNegotiation<'a> {
     /// Starts a handshake for a service (`HTTP/host`), bound to the connection by `bindings`, and gives the first token.
     pub(crate) fn start(
         credentials: &'a Credentials,
