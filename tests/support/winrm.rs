@@ -155,6 +155,11 @@ impl Host<'_> {
         serde_json::from_value(self.ask("shells", &json!({}))).unwrap()
     }
 
+    /// How often the peer's program `count NAME` was run.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        self.ask("counters", &json!({}))[name].as_u64().unwrap_or(0)
+    }
+
     /// Injects a fault, for instance `{"on": "Receive", "do": "drop"}`; `peer/injection.py` lists them.
     pub(crate) fn inject(&self, fault: &Value) {
         self.ask("inject", &json!({"fault": fault}));

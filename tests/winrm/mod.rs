@@ -4,5 +4,7 @@ mod accepted;
 mod client;
 mod endurance;
 mod faults;
+mod kerberos;
 mod login;
+mod peer;
 mod running;

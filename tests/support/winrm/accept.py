@@ -9,17 +9,18 @@ import sys
 import time
 import traceback
 
-from checks import injected, kerberos, refusals, running  # noqa: F401 (they register their checks)
+from checks import injected, kerberos, more, refusals, running  # noqa: F401 (they register their checks)
 from checks.clients import HOST
 from checks.register import CHECKS
-from kdc import Kdc, temporary
+from kdc import Kdc, log_in, temporary
 from started import PASSWORD, Peer
 
 
 def main() -> int:
     with temporary() as folder, Kdc(pathlib.Path(folder), kerberos.REALM, [HOST], [kerberos.USER], PASSWORD) as kdc:
         os.environ.update(kdc.environment)
-        kerberos.log_in()
+        cache = kdc.environment["KRB5CCNAME"].removeprefix("FILE:")
+        log_in(f"{kerberos.USER}@{kerberos.REALM}", PASSWORD, cache)
         return run(sys.argv[1:])
 
 
