@@ -24,6 +24,9 @@ use crate::xml::NotXml;
 /// The envelope that every WinRM takes ([MS-WSMV] 3.1.4.1.4: 150 KiB is the default of the oldest).
 const SMALL_ENVELOPE: usize = 153_600;
 
+const CERTIFICATE_NEGOTIATION: &str = "let the host ask for it within the TLS handshake: `netsh http update sslcert \
+    ipport=0.0.0.0:5986 certhash=... appid=... clientcertnegotiation=enable`";
+
 /// A host that was logged in to. Clones are the same client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -124,7 +127,7 @@ impl Client {
                 let has_login = connection.is_logged_in();
                 client.inner.put_back(connection);
                 if !has_login {
-                    client.identify().await?;
+                    client.identify().await.map_err(|error| client.inner.without_login(error))?;
                 }
                 Ok(client)
             }
@@ -277,6 +280,21 @@ impl Inner {
                 Ok(connection)
             }
             Err(error) => Err(self.reject(error)),
+        }
+    }
+
+    /// A host that wants a client certificate after the handshake asks for a new one, which cannot be had here, and hangs up.
+    fn without_login(&self, error: Error) -> Error {
+        let is_cut = matches!(error, Error::AnswerLost { .. } | Error::Silent { .. } | Error::NotSent { .. });
+        match &self.credentials {
+            Credentials::Certificate { .. } if is_cut => Error::Tls {
+                host: self.endpoint.host.clone(),
+                port: self.endpoint.port,
+                reason: format!("the host hung up instead of taking the client certificate: {error}"),
+                hint: CERTIFICATE_NEGOTIATION,
+                is_certificate: true,
+            },
+            _ => error,
         }
     }
 

@@ -213,7 +213,7 @@ async fn a_shell_that_is_lost_while_a_program_runs_is_named_at_once() {
     assert!(matches!(&error, Error::Fault { fault, .. } if fault.kind() == FaultKind::Gone), "{error:?}");
     let error = bounded(process.stdout.read_to_end(&mut Vec::new())).await.unwrap_err();
     assert!(error.to_string().contains("Receive"), "{error}");
-    assert!(bounded(process.stdin.write_all(b"x")).await.is_err());
+    bounded(async { while process.stdin.write_all(&[0; 65_536]).await.is_ok() {} }).await;
     assert!(bounded(shell.run(line("exit 0"))).await.is_err());
     // Gone is what closing wants.
     bounded(shell.close()).await.unwrap();
@@ -227,4 +227,16 @@ async fn a_busy_host_is_asked_again_for_output_only() {
     let error = under(&host, http(&host), json!({"on": "Command", "do": "busy"})).await.unwrap_err();
     assert!(matches!(error, Error::Status { operation: Operation::Command, status: 503 }), "{error:?}");
     assert_eq!(host.count("request:Command"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_is_deleted_although_the_answer_or_the_request_is_lost() {
+    let peer = Peer::start(1, &json!({}));
+    let host = peer.host(1);
+    for kind in ["drop", "drop_after", "truncate", "busy", "garbage"] {
+        let shell = shell(&sealed(&host).await).await;
+        host.inject(&json!({"on": "Delete", "do": kind}));
+        bounded(shell.close()).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert!(host.shells().is_empty(), "{kind}");
+    }
 }

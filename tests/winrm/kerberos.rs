@@ -127,6 +127,11 @@ fn what_fails_is_named() {
     assert_eq!(wrong["rejected"], json!(true), "{wrong}");
     assert!(hint(&wrong).contains("password") && wrong["retryable"] == json!(false), "{wrong}");
 
+    let log = std::fs::read_to_string(realm.kdc.folder().join("kdc.log")).unwrap();
+    let attempts =
+        log.lines().filter(|line| line.contains("AS_REQ") && !line.contains("NEEDED_PREAUTH")).count();
+    assert_eq!(attempts, 1, "{log}");
+
     let stranger = realm.log_in(&json!({"account": format!("nobody@{REALM}"), "password": PASSWORD}), &[]);
     assert!(hint(&stranger).contains("does not know the user"), "{stranger}");
 

@@ -161,3 +161,28 @@ async fn the_host_says_who_it_is() {
     let identity = bounded(sealed(&peer.host(1)).await.identify()).await.unwrap();
     assert!(identity.version.contains("OS:") && !identity.vendor.is_empty(), "{identity:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_hangs_up_on_a_client_certificate_is_told_how_to_ask_for_it() {
+    let peer = Peer::start(1, &json!({}));
+    let host = peer.host(1);
+    let (certificate, key) = peer.client();
+    let credentials = Credentials::Certificate {
+        certificate_pem: std::fs::read(certificate).unwrap(),
+        key_pem: std::fs::read_to_string(key).unwrap().into(),
+    };
+    host.inject(&json!({"on": "Identify", "do": "drop"}));
+    let error = bounded(Client::connect(https(&peer, &host), credentials, quick())).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("clientcertnegotiation=enable"), "{error}");
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_port_that_does_answer_is_named() {
+    // An address of its own, so that nothing else listens there.
+    let _listener = tokio::net::TcpListener::bind("127.0.99.85:5985").await.unwrap();
+    let endpoint = Endpoint::https("h.example", 5986).with_address("127.0.99.85");
+    let error = bounded(Client::connect(endpoint, ntlm(ADMINISTRATOR), quick())).await.unwrap_err();
+    assert!(matches!(error, Error::Connect { other_port: Some(5985), .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("no listener for https"), "{error:?}");
+}

@@ -114,14 +114,23 @@ impl Core {
         }
     }
 
+    /// Deletes the shell. Doing that twice does no harm, so a lost answer is asked for once more.
     async fn delete(&self) -> Result<(), Error> {
         let operation = Operation::Delete;
         let limit = self.client.cleanup();
-        let request = self.client.ask(operation, |common| envelope::delete(common, &self.id));
-        match timeout(limit, request).await {
-            Err(_) => Err(Error::Silent { operation, limit }),
-            Ok(Err(Error::Fault { fault, .. })) if fault.kind() == FaultKind::Gone => Ok(()),
-            Ok(result) => result.map(|_| ()),
+        let both = async {
+            match self.delete_once().await {
+                Err(error) if error.is_retryable() || error.may_have_been_done() => self.delete_once().await,
+                other => other,
+            }
+        };
+        timeout(limit, both).await.unwrap_or(Err(Error::Silent { operation, limit }))
+    }
+
+    async fn delete_once(&self) -> Result<(), Error> {
+        match self.client.ask(Operation::Delete, |common| envelope::delete(common, &self.id)).await {
+            Err(Error::Fault { fault, .. }) if fault.kind() == FaultKind::Gone => Ok(()),
+            other => other.map(|_| ()),
         }
     }
 }
