@@ -224,3 +224,37 @@ async fn idle_connections_are_replaced_not_trusted() {
     let used: Vec<_> = host.log(Some("connect")).iter().map(|c| field(c, "kind").to_owned()).collect();
     assert!(used.len() >= 2, "{used:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_commands_at_once_share_a_few_connections() {
+    let peer = Peer::start(1, &json!({}));
+    let host = peer.host(1);
+    let shell = shell(&sealed(&host).await).await;
+    let names: Vec<_> = (0..12).map(|code| format!("exit {code}")).collect();
+    let mut long = bounded(shell.run(line("sleep 50"))).await.unwrap();
+    for round in names.chunks(6) {
+        let (a, b, c, d, e, f) = tokio::join!(
+            run(&shell, &round[0]),
+            run(&shell, &round[1]),
+            run(&shell, &round[2]),
+            run(&shell, &round[3]),
+            run(&shell, &round[4]),
+            run(&shell, &round[5])
+        );
+        for (name, ran) in round.iter().zip([a, b, c, d, e, f]) {
+            assert_eq!(format!("exit {}", ran.unwrap().code), *name);
+        }
+    }
+    bounded(long.signal(Signal::Terminate)).await.unwrap();
+    let _ = bounded(long.wait()).await;
+    let (mut open, mut most) = (0, 0);
+    for event in host.log(None) {
+        match field(&event, "kind") {
+            "connect" => open += 1,
+            "disconnect" => open -= 1,
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    assert!(most <= 4, "{most} connections at a time");
+}
