@@ -156,7 +156,7 @@ async fn until_prompt(stderr: &mut BoxedRead, prompt: &str) -> bool {
 }
 
 /// Makes a TCP connection from the host, sends, and reads the answer.
-async fn over_tcp(link: &Link, request: &Tcp) -> Reply {
+pub(super) async fn over_tcp(link: &Link, request: &Tcp) -> Reply {
     tokio::time::sleep(request.delay).await;
     let mut reply = Reply { status: 1, ..Reply::default() };
     let Ok(connection) = link.connection() else { return reply };

@@ -14,6 +14,7 @@ mod options;
 mod pause;
 mod ping;
 mod place;
+mod preflight;
 mod python;
 mod raw;
 mod registry;
