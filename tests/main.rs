@@ -8,4 +8,5 @@ mod hostile;
 mod rollout;
 mod support;
 mod transport;
+mod windows;
 mod winrm;
