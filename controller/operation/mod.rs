@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod attributes;
+pub mod certificate;
 pub mod command;
 mod content;
 pub mod edit;
@@ -29,6 +30,10 @@ pub(crate) mod restored;
 mod script;
 pub mod service;
 mod session;
+pub mod settings;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod settings_tests;
 pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -102,11 +102,11 @@ async fn a_claim_that_ran_out_is_not_brought_back() {
     let model = Model::new();
     let way = model.child();
     within_limit(async {
-        let mine = claim("r1", 1, 2);
+        let mine = claim("r1", 1, 15);
         let mut session = open(&way, &mine).await;
         assert_eq!(renew(&way, &session, &mine).await, Renewal::Renewed);
         assert_eq!(session.run("ping").await.status, Some(0));
-        tokio::time::sleep(Duration::from_millis(4100)).await;
+        tokio::time::sleep(Duration::from_millis(16_100)).await;
         assert_eq!(renew(&way, &session, &mine).await, Renewal::Late);
         let step = Step { id: 9, epoch: 9, text: "ping".to_owned(), ..Step::default() };
         session.handle.send(step).await.unwrap();
