@@ -379,13 +379,18 @@ pub(super) async fn run(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it.
+/// below it. Windows takes names in any case.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
+    let plain = |path: &str| if path.contains('\\') { path.to_lowercase() } else { path.to_owned() };
     let below = |path: &str, folder: &str| {
-        path.strip_prefix(folder.trim_end_matches('/'))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(folder.trim_end_matches(['/', '\\']))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
     };
-    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
+    let at = plain(&point.path);
+    let related = |failed: &Point| {
+        let other = plain(&failed.path);
+        below(&other, &at) || below(&at, &other)
+    };
     failed.iter().any(related)
 }
 
@@ -405,6 +410,16 @@ mod tests {
             ("file", "/opt/agent/logger", false),
             ("file", "/etc/agent.conf", false),
             ("times", "/opt", true),
+        ] {
+            assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
+        }
+        let failed = [point("absent", "C:\\Acme\\Runtime"), point("pool", "pool Acme")];
+        for (kind, path, waits) in [
+            ("absent", "c:\\acme", true),
+            ("file", "C:\\Acme\\runtime\\web.config", true),
+            ("file", "C:\\Acme\\RuntimeOld", false),
+            ("pool", "pool Acme", true),
+            ("pool", "pool AcmeOther", false),
         ] {
             assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
         }
