@@ -75,7 +75,7 @@ async fn wait(limit: Option<Duration>) {
 }
 
 /// Sends a command line through the login shell, as `raw` does in Ansible.
-async fn raw(
+pub(super) async fn raw(
     link: &Link,
     login: &Login,
     password: Option<&secrecy::SecretString>,

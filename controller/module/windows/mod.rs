@@ -4,4 +4,4 @@ mod files;
 mod server;
 
 pub(super) use files::MODULES as FILES;
-pub(super) use server::MODULES as SERVER;
+pub(super) use server::{MODULES as SERVER, plain_service};

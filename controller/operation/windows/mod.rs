@@ -3,10 +3,13 @@
 //! A program for Windows is data, not text of a language: see [`call`]. Most operations are one call of `ensure`, which
 //! reads a thing attribute by attribute and writes only what differs ([`Ensure`]).
 
+mod act;
 mod call;
 mod ensure;
 mod library;
 
 pub use call::{Call, Values, environment};
+pub use act::{Act, Judge, all_said, said};
+pub use call::{Call, Values};
 pub use ensure::{Describe, Ensure, States};
 pub use library::{beside_library, library};
