@@ -16,7 +16,11 @@ const PARTS: &[&str] = &[
 pub fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let lines = PARTS.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
+        let lines = PARTS
+            .iter()
+            .chain(super::files::PARTS)
+            .flat_map(|part| part.lines())
+            .filter(|line| !line.starts_with('#'));
         lines.fold(String::new(), |mut text, line| {
             text.push_str(line);
             text.push('\n');
