@@ -92,7 +92,9 @@ impl Module for WinFind {
         let patterns = options.texts("patterns").unwrap_or_default();
         let regexes = if options.flag("use_regex", false) {
             let regex = |text: &String| {
-                Regex::new(&format!("(?i){text}")).map_err(|error| ModuleError::new(error.to_string()))
+                Regex::new(&format!("(?i){text}")).map_err(|error| {
+                    ModuleError::new(format!("option `patterns` of `win_find`: `{text}` is not a regular expression: {error}"))
+                })
             };
             patterns.iter().map(regex).collect::<Result<Vec<_>, _>>()?
         } else {

@@ -195,8 +195,8 @@ mod tests {
             assert_eq!(facts[&format!("ansible_{name}")], expected, "{name}");
         }
         assert_eq!(facts["ansible_env"]["PATH"], "C:\\b");
-        assert_eq!(facts["ansible_date_time"]["iso8601"], "2022-12-31T12:00:01Z");
-        assert_eq!(facts["ansible_date_time"]["hour"], "13");
+        assert_eq!(facts["ansible_date_time"]["iso8601"], "2023-01-02T00:00:01Z");
+        assert_eq!(facts["ansible_date_time"]["hour"], "01");
         assert_eq!(facts["ansible_interfaces"][0]["default_gateway"], "10.1.0.1");
     }
 
