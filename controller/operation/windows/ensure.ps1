@@ -7,6 +7,7 @@
 #   pw_clean_K NAME VALUES           optional: the form in which values are compared
 #   pw_expand_K NAME VALUES          optional: what a value of a list that is asked for stands for
 #   pw_secrets_K KEY                 optional: secrets that Windows tells an administrator, by name
+#   pw_secret_is_K KEY NAME VALUE    optional: whether a secret has this value
 #   pw_activate_K KEY ACTION         optional: restarts it, recycles it
 #   pw_list_K                        optional: the keys of all things of the kind
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
@@ -96,6 +97,7 @@ function pw_expanded($kind, $attributes) {
 # ARGUMENTS KIND BEFORE: the attributes as they have to be, as far as the call says.
 function pw_wanted($a, $kind, $before) {
     $wanted = pw_expanded $kind (pw_below $a 'set.')
+    if ($null -eq $before) { $wanted = pw_merged $wanted (pw_below $a 'new.') }
     $more = pw_expanded $kind (pw_below $a 'add.')
     $less = pw_expanded $kind (pw_below $a 'remove.')
     foreach ($name in (@($more.Keys) + @($less.Keys))) {
@@ -133,15 +135,17 @@ function pw_merged($wanted, $before) {
     return $all
 }
 
-# ARGUMENTS BEFORE: the secrets that have to be written. One that Windows does not tell is written every time, unless
-# the call says `keep_secret` and the thing is there.
-function pw_secrets_to_write($a, $before) {
+# ARGUMENTS KIND KEY BEFORE: the secrets that have to be written. One that Windows does not tell is written every time,
+# unless the call says `keep_secret` and the thing is there.
+function pw_secrets_to_write($a, $kind, $key, $before) {
     $write = [ordered]@{}
     $wanted = pw_below $a 'secret.'
     foreach ($name in $wanted.Keys) {
         $known = "secret.$name"
         if ($null -ne $before) {
             if ($before.Contains($known) -and $before[$known][0] -ceq $wanted[$name][0]) { continue }
+            $asked = "pw_secret_is_$kind"
+            if ((pw_has $asked) -and (& $asked $key $name $wanted[$name][0])) { continue }
             if (pl_flag $a 'keep_secret') { continue }
         }
         $write[$known] = $wanted[$name]
@@ -149,7 +153,7 @@ function pw_secrets_to_write($a, $before) {
     return $write
 }
 
-# kind key.* want set.* add.* remove.* secret.* check: see above.
+# kind key.* want set.* new.* add.* remove.* secret.* check: see above; `new.` is for things that are not there yet.
 function pw_ensure($a) {
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
@@ -162,7 +166,7 @@ function pw_ensure($a) {
     $wanted = pw_wanted $a $kind $before
     $write = $wanted
     if ($null -ne $before) { $write = pw_state_part $wanted (pw_differing $kind $wanted $before) }
-    $secrets = pw_secrets_to_write $a $saved
+    $secrets = pw_secrets_to_write $a $kind $key $saved
     foreach ($name in $secrets.Keys) { $write[$name] = $secrets[$name] }
     if ($null -ne $before -and $write.Count -eq 0) {
         pw_tell 'after' $before

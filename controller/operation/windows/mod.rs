@@ -18,11 +18,11 @@ mod tree;
 mod unzip;
 pub(in crate::operation) mod uri;
 
-pub use call::{Call, Values};
+pub use call::{Call, Values, environment};
 pub use edit::EditFile;
 pub use ensure::{Describe, Ensure, States};
 pub use facts::Facts;
-pub use library::library;
+pub use library::{beside_library, library};
 pub use powershell::{PowerShell, Sensitive};
 pub use put::{PutFile, PutOptions};
 pub use step::{Step, Tell};

@@ -19,6 +19,11 @@ function pw_open_points($a) {
         folder = [IO.Path]::Combine($home_of_host, 'points'); number = 0; ready = $false
         limit = [long]1073741824; folders = @{}
     }
+    $pl.base = $base
+    $pl.run = pl_arg $a 'run'
+    $pl.host = pl_arg $a 'host'
+    $pl.run_folder = $home_of_host
+    $pl.points = $script:pw_at.folder
     return 0
 }
 

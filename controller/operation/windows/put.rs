@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn check_mode_sends_nothing_and_shows_the_difference() {
-        let mode = Mode { check: true, diff: true, eager: true };
+        let mode = Mode { check: true, diff: true, eager: true, ..Mode::default() };
         let mut put = put(PutOptions { as_win_copy: true, ..PutOptions::default() });
         assert!(put.first(mode).payload.is_none());
         let mut answer = reply(0, &[("path", "C:\\x"), ("was", "file"), ("changed", "1")]);

@@ -122,3 +122,11 @@ function pw_sys_account($sid) {
         return $sid
     }
 }
+
+# FILE WORDS SECONDS: runs a program of ours to its end, with nothing on its input: its code and what it said. What it
+# prints goes nowhere else.
+function pw_sys_program($file, $words, $seconds) {
+    $code = pl_run ([string[]](@($file) + @($words))) @{ keep = $true; limit = $seconds }
+    if (pl_timed_out) { throw "``$file`` did not end within $seconds s and was stopped" }
+    return @{ code = $code; text = (pl_kept_out) + (pl_kept_err) }
+}

@@ -24,6 +24,7 @@ fn kept(operations: Vec<Box<dyn Operation>>) -> Option<KeptProgram> {
     let tasks: Vec<KeptTask> = operations
         .into_iter()
         .map(|mut operation| KeptTask {
+            platform: Platform::Posix,
             name: "Undo it".to_owned(),
             program: operation.kept().expect("it can be kept"),
             exports: "export WORD='it'\\''s'\n".to_owned(),
