@@ -12,6 +12,7 @@ from . import (
     features,
     firewall,
     iis_kinds,
+    packages,
     pathcalls,
     registry,
     restorecalls,
@@ -23,5 +24,5 @@ from . import (
 
 LOADED = (
     account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip

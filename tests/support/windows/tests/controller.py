@@ -170,15 +170,15 @@ class Controller:
         before, _, after = content.partition(mark)
         return before, after.decode().strip()
 
-    def run(self, function: str, payload: bytes | None = None, **values: Any) -> Reply:
+    def run(self, function: str, body: bytes | None = None, **values: Any) -> Reply:
         """One call, one step, and its reply. A failure gets a new epoch behind it, as a controller does."""
-        reply = self.result(self.order(calls.write(function, **values), payload=payload))
+        reply = self.result(self.order(calls.write(function, **values), payload=body))
         if reply.status != 0:
             self.epoch += 1
         return reply
 
     def ensure(
-        self, kind: str, key: dict[str, str], want: str = "present", payload: bytes | None = None, **more: Any
+        self, kind: str, key: dict[str, str], want: str = "present", body: bytes | None = None, **more: Any
     ) -> Reply:
         values: dict[str, Any] = {"kind": kind, "want": want}
         values |= {f"key.{name}": value for name, value in key.items()}
@@ -188,7 +188,7 @@ class Controller:
             listed = [value] if isinstance(value, str) else value
             encoded = ",".join(base64.b64encode(part.encode()).decode() for part in listed)
             words.append(f"{name}:{encoded}" if listed else name)
-        reply = self.result(self.order(" ".join(words), payload=payload))
+        reply = self.result(self.order(" ".join(words), payload=body))
         if reply.status != 0:
             self.epoch += 1
         return reply
