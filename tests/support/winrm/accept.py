@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-from checks import injected, kerberos, refusals, running  # noqa: F401 (they register their checks)
+from checks import injected, kerberos, more, refusals, running  # noqa: F401 (they register their checks)
 from checks.clients import HOST
 from checks.register import CHECKS
 from kdc import Kdc, temporary

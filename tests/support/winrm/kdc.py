@@ -1,8 +1,10 @@
 """A KDC of MIT Kerberos on loopback, with configuration and database in a folder of its own.
 
-From Python: `with Kdc(hosts, users) as kdc:`. As a program: `kdc.py FOLDER REALM HOST,HOST... USER,USER...` with the users'
-password in the first line of standard input; prints one line of JSON (`environment`: what clients and the peer need) and runs until standard input ends.
-Needs Debian's `krb5-kdc` and `krb5-admin-server`; nothing of the machine's own Kerberos is read or written.
+From Python: `with Kdc(folder, realm, hosts, users, password) as kdc:`. As a program:
+`kdc.py FOLDER REALM HOST,HOST... USER,USER...` with the users' password in the first line of standard input. It prints
+one line of JSON (`environment`: what clients and the peer need; the ticket cache there begins empty) and runs until
+standard input ends. Needs Debian's `krb5-kdc` and `krb5-admin-server`; nothing of the machine's own Kerberos is read or
+written.
 """
 
 import json
@@ -85,7 +87,12 @@ kdc_tcp_listen = 127.0.0.1:{self._port}
 
     def _run(self, command: list[str], text: str = "") -> None:
         done = subprocess.run(
-            [_program(command[0]), *command[1:]], input=text, env=self._settings, capture_output=True, text=True, timeout=60
+            [_program(command[0]), *command[1:]],
+            input=text,
+            env=self._settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if done.returncode != 0:
             raise RuntimeError(f"{command[0]} failed: {done.stdout}\n{done.stderr}")

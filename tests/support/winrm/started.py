@@ -18,7 +18,12 @@ ACCOUNTS = [
 class Peer:
     """A context manager; `ready` is what the peer answered to its configuration."""
 
-    def __init__(self, hosts: list[dict[str, Any]], environment: dict[str, str] | None = None, accounts: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        hosts: list[dict[str, Any]],
+        environment: dict[str, str] | None = None,
+        accounts: list[dict[str, Any]] | None = None,
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-peer-")
         self._process = subprocess.Popen(
             [sys.executable, str(pathlib.Path(__file__).with_name("serve.py")), self._folder.name],

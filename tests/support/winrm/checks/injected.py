@@ -4,10 +4,13 @@ import base64
 import http.client
 import time
 import xml.etree.ElementTree as ET
-from typing import Callable
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
+
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
@@ -17,7 +20,9 @@ SEALED = Way("pypsrp", "ntlm", False)
 BROKEN = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
-def _hit(peer: Peer, fault: dict[str, object], error: type[BaseException] | tuple[type[BaseException], ...], executions: int) -> BaseException:
+def _hit(
+    peer: Peer, fault: dict[str, object], error: type[BaseException] | tuple[type[BaseException], ...], executions: int
+) -> Any:
     """Injects, runs one command, and compares what it raised and how often it was executed."""
     before = peer.do("counts", HOST)
     session = Session(peer, SEALED)
@@ -26,7 +31,11 @@ def _hit(peer: Peer, fault: dict[str, object], error: type[BaseException] | tupl
     raised = refused(error, lambda: client.run("count", "hit"))  # type: ignore[arg-type]
     after = peer.do("counts", HOST)
     same(after.get("execute", 0) - before.get("execute", 0), executions, "executions")
-    same(after.get("injected", 0) - before.get("injected", 0), 0 if fault["do"] in ("fault", "lost_shell") else 1, "injections")
+    same(
+        after.get("injected", 0) - before.get("injected", 0),
+        0 if fault["do"] in ("fault", "lost_shell") else 1,
+        "injections",
+    )
     with Session(peer, SEALED) as other:
         same(other.run("exit", "0")[0], 0, "a new connection")
     for shell in peer.do("shells", HOST):
@@ -49,10 +58,7 @@ _TABLE: list[tuple[str, str, type[BaseException] | tuple[type[BaseException], ..
 ]
 for _on, _do, _error, _executions in _TABLE:
     check(f"injected: `{_do}` on {_on}")(
-        lambda peer, on=_on, do=_do, error=_error, executions=_executions: _hit(
-            peer, {"on": on, "do": do}, error, executions
-        )
-        and None
+        partial(_hit, fault={"on": _on, "do": _do}, error=_error, executions=_executions)
     )
 
 
@@ -144,4 +150,8 @@ def _unsealed(peer: Peer) -> None:
         transport.session.hooks["response"].append(lambda response, **_: seen.append(response.headers["Content-Type"]))
         peer.do("inject", HOST, fault={"on": "Command", "do": "unsealed"})
         client.run("exit", "0")
-        same([kind for kind in seen if kind.startswith("application/soap")], ["application/soap+xml;charset=UTF-8"], "in plain")
+        same(
+            [kind for kind in seen if kind.startswith("application/soap")],
+            ["application/soap+xml;charset=UTF-8"],
+            "in plain",
+        )

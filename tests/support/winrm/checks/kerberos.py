@@ -1,7 +1,11 @@
 """Kerberos with a KDC of its own: sealed over http, with channel bindings over https, by ticket and by password."""
 
+from functools import partial
+from typing import Any
+
 import krb5
 from pypsrp.exceptions import AuthenticationError
+
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
@@ -23,7 +27,7 @@ def log_in() -> None:
     krb5.cc_store_cred(context, cache, credential)
 
 
-def _logon(peer: Peer) -> dict[str, object]:
+def _logon(peer: Peer) -> Any:
     return peer.do("log", HOST, kind="logon")[-1]
 
 
@@ -46,7 +50,7 @@ def _by_kerberos(peer: Peer, way: Way) -> None:
 
 
 for _way in _WAYS:
-    check(f"kerberos: {_way}: programs, codes, 10 MiB out, 2 MiB in")(lambda peer, way=_way: _by_kerberos(peer, way))
+    check(f"kerberos: {_way}: programs, codes, 10 MiB out, 2 MiB in")(partial(_by_kerberos, way=_way))
 
 
 @check("kerberos: pypsrp over https is refused without channel bindings")

@@ -1,12 +1,15 @@
 """What the peer refuses, and how the two clients see it: passwords, rights, sealing, bindings, certificates, quotas."""
 
+from functools import partial
+
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError
 from pypsrp.wsman import WSMan
-from started import Peer
 from winrm.exceptions import InvalidCredentialsError
 from winrm.exceptions import WinRMTransportError as PywinrmTransportError
 from winrm.exceptions import WSManFaultError as PywinrmFault
+
+from started import Peer
 
 from .clients import HOST, Session, Way
 from .register import check, refused, same
@@ -34,9 +37,7 @@ _WRONG = [
 ]
 for _client, _authentication, _tls, _error in _WRONG:
     _way = Way(_client, _authentication, _tls, password="not the password")
-    check(f"{_way}: a wrong password is refused once")(
-        lambda peer, way=_way, error=_error: _one_failed_logon(peer, way, error)
-    )
+    check(f"{_way}: a wrong password is refused once")(partial(_one_failed_logon, way=_way, error=_error))
 
 
 @check("pypsrp ntlm over https: refused without channel bindings")
@@ -71,14 +72,16 @@ def _certificates(peer: Peer) -> None:
         peer.do("set", HOST, settings={"server_certificate": kind})
         try:
             for client in ("pypsrp", "pywinrm"):
-                refused(requests.exceptions.SSLError, lambda: _open(peer, Way(client, "basic", True)))
+                refused(requests.exceptions.SSLError, partial(_open, peer, Way(client, "basic", True)))
         finally:
             peer.do("set", HOST, settings={"server_certificate": "good"})
 
 
 @check("pypsrp: what is not sealed gets 500 and nothing else over http")
 def _unsealed(peer: Peer) -> None:
-    error = refused(WinRMTransportError, lambda: _open(peer, Way("pypsrp", "ntlm", False, more={"encryption": "never"})))
+    error = refused(
+        WinRMTransportError, lambda: _open(peer, Way("pypsrp", "ntlm", False, more={"encryption": "never"}))
+    )
     same((error.code, error.response_text), (500, ""), "answer")
 
 
@@ -104,7 +107,13 @@ def _no_administrator(peer: Peer) -> None:
 
 @check("pypsrp: accounts of the domain and of the host in all their forms")
 def _forms(peer: Peer) -> None:
-    for user in ("CORP\\svc-rollout", "svc-rollout@corp.example", "administrator", ".\\Administrator", f"{HOST}\\Administrator"):
+    for user in (
+        "CORP\\svc-rollout",
+        "svc-rollout@corp.example",
+        "administrator",
+        ".\\Administrator",
+        f"{HOST}\\Administrator",
+    ):
         _open(peer, Way("pypsrp", "ntlm", False, user=user))
 
 
@@ -156,7 +165,9 @@ def _long_lines(peer: Peer) -> None:
         long = "x" * 9000
         same(client.run("args", long), (1, b"", b"The command line is too long.\r\n"), "through cmd.exe")
         same(client.run("args", long, skip_cmd=True)[0], 0, "without cmd.exe")
-        same(refused(WSManFaultError, lambda: client.run("args", "x" * 32767, skip_cmd=True)).code, 206, "CreateProcess")
+        same(
+            refused(WSManFaultError, lambda: client.run("args", "x" * 32767, skip_cmd=True)).code, 206, "CreateProcess"
+        )
 
 
 @check("pypsrp: another user's shell, a lost shell and an idle one are not found")

@@ -2,11 +2,12 @@
 
 import threading
 import traceback
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from started import Peer
 
-Check = Callable[[Peer], None]
+Check = Callable[[Peer], object]
 CHECKS: list[tuple[str, Check]] = []
 
 

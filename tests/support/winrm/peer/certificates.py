@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-KINDS = "good sha384 ecdsa expired not_yet wrong_host self_signed self_signed_ca other_ca".split()
+KINDS = ["good", "sha384", "ecdsa", "expired", "not_yet", "wrong_host", "self_signed", "self_signed_ca", "other_ca"]
 # szOID_NT_PRINCIPAL_NAME: the user principal name by which Windows maps client certificates to accounts.
 PRINCIPAL = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -39,7 +39,9 @@ class Pair:
 def principal(der: bytes) -> str:
     """The user principal name of a client certificate, empty without one."""
     try:
-        names = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = (
+            x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        )
     except x509.ExtensionNotFound:
         return ""
     for name in names:
@@ -96,7 +98,9 @@ class Authority:
             issuer, signer = _name("An authority nobody trusts"), _rsa()
         certificate = self._certificate(name, key, issuer, signer, kind, names)
         pair = Pair(
-            self._folder / f"{file}.pem", self._folder / f"{file}.key", certificate.public_bytes(serialization.Encoding.DER)
+            self._folder / f"{file}.pem",
+            self._folder / f"{file}.key",
+            certificate.public_bytes(serialization.Encoding.DER),
         )
         pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.touch(0o600)
@@ -111,7 +115,7 @@ class Authority:
     def _certificate(
         name: x509.Name, key: _Key, issuer: x509.Name, signer: _Key, kind: str, names: list[x509.GeneralName]
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         day = datetime.timedelta(days=1)
         begin, end = {"expired": (now - 30 * day, now - day), "not_yet": (now + day, now + 30 * day)}.get(
             kind, (now - day, now + 30 * day)

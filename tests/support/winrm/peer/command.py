@@ -8,6 +8,7 @@ not read makes Send time out, as pipes do on Windows.
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import faults
@@ -36,7 +37,7 @@ class Input:
     def read(self, limit: int = 65536) -> bytes:
         return self._command.take(limit)
 
-    def lines(self, limit: int = 64 * 1024 * 1024):
+    def lines(self, limit: int = 64 * 1024 * 1024) -> Iterator[bytes]:
         """Lines without their line feed; the last one may have had none."""
         rest = b""
         while data := self.read(1024 * 1024):

@@ -1,5 +1,6 @@
 """One host of the peer: its settings, shells, counters, record and injected faults."""
 
+import pathlib
 import threading
 from dataclasses import dataclass, field, fields
 
@@ -39,6 +40,8 @@ class Settings:
 class Host:
     name: str
     address: str
+    # Where files of the host lie, below the letter of their drive.
+    files: pathlib.Path
     settings: Settings = field(default_factory=Settings)
     record: Record = field(default_factory=Record)
     injections: Injections = field(default_factory=Injections)
@@ -57,8 +60,9 @@ class Host:
             if sum(other.user == shell.user for other in self.shells.values()) >= limit:
                 raise Fault(
                     faults.QUOTA_SHELLS,
-                    f"The WS-Management service cannot process the request. This user is allowed a maximum number of {limit} "
-                    "concurrent shells, which has been exceeded. Close existing shells or raise the quota for this user.",
+                    f"The WS-Management service cannot process the request. This user is allowed a maximum "
+                    f"number of {limit} concurrent shells, which has been exceeded. Close existing shells or raise the "
+                    "quota for this user.",
                 )
             if shell.identifier in self.shells:
                 raise Fault(faults.INVALID_PARAMETER, "The shell identifier is in use.")

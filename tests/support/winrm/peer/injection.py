@@ -1,8 +1,9 @@
 """Faults to inject: which request they hit, and what is done to it.
 
 A fault is a JSON object. `on`: an action (`Create`, `Receive` ...), `any`, `handshake` (a request that carries a token
-of a logon that is not over) or `connect`. `nth`: which such request from now on, 1 the next one. `times`: how many from
-there on, 1 if not said. `do`:
+of a logon) or `connect` (the connection is closed at once). `nth`: which such request from now on, 1 the next one.
+`times`: how many from there on, 1 if not said. At a handshake, `drop`, `unauthorized`, `busy`, `empty` and `slow` are
+what can be done. `do`:
 
 - `drop`: close before anything was done; `drop_after`: do it, then close without an answer;
 - `truncate`: do it, promise the whole answer, send half of it, close;
@@ -21,10 +22,28 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 KINDS = frozenset(
-    "drop drop_after truncate unauthorized busy empty fault lost_shell garbage unrelated huge endless slow trickle unsealed "
-    "broken_seal".split()
+    [
+        "drop",
+        "drop_after",
+        "truncate",
+        "unauthorized",
+        "busy",
+        "empty",
+        "fault",
+        "lost_shell",
+        "garbage",
+        "unrelated",
+        "huge",
+        "endless",
+        "slow",
+        "trickle",
+        "unsealed",
+        "broken_seal",
+    ]
 )
-PLACES = frozenset("any handshake connect Identify Create Command Send Receive Signal Delete Get".split())
+PLACES = frozenset(
+    ["any", "handshake", "connect", "Identify", "Create", "Command", "Send", "Receive", "Signal", "Delete", "Get"]
+)
 
 
 @dataclass
@@ -40,7 +59,13 @@ class Injection:
     def read(cls, values: dict[str, Any]) -> "Injection":
         unknown = set(values) - {field.name for field in fields(cls)}
         injection = cls(**{name: value for name, value in values.items() if name not in unknown})
-        if unknown or injection.do not in KINDS or injection.on not in PLACES or injection.nth < 1 or injection.times < 1:
+        if (
+            unknown
+            or injection.do not in KINDS
+            or injection.on not in PLACES
+            or injection.nth < 1
+            or injection.times < 1
+        ):
             raise ValueError(f"not a fault to inject: {values}")
         return injection
 

@@ -1,7 +1,7 @@
 """What a program gets: its arguments and streams, and what its shell was made with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 from .command import Command, Input, Output
 

@@ -1,14 +1,18 @@
 """`powershell.exe` of a host: a real `pwsh` where there is one, else a stand-in.
 
 The stand-in knows the two uses that the controller makes of it. The remote shell's bootstrap goes to the model of a
-Windows host (`tests/support/windows`, `windows.session.serve`). Any other script must be of these statements, one a
-line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`, `[Console]::Error.WriteLine('text')`,
-`exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as PowerShell has for what it cannot parse.
+Windows host, if there is one in `tests/support/windows`: `windows.session.serve(encoded_command, stdin, stdout, stderr,
+host)`, where `host` is its name and the streams block; `windows.session.recognises(script)`, if it is there, says
+which scripts it takes, and `windows.session.control(host, request)` answers tests. Any other script must be of these
+statements, one a line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`,
+`[Console]::Error.WriteLine('text')`, `exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as
+PowerShell has for what it cannot parse.
 """
 
 import base64
 import binascii
 import importlib
+import itertools
 import pathlib
 import re
 import shutil
@@ -43,7 +47,7 @@ def run(job: Job) -> int:
     statements = _parse(script)
     if statements is not None:
         return _obey(job, statements)
-    session = _model()
+    session = model()
     recognises = getattr(session, "recognises", None)
     if session is not None and (recognises is None or recognises(script)):
         encoded = base64.b64encode(script.encode("utf-16-le")).decode()
@@ -54,7 +58,7 @@ def run(job: Job) -> int:
 
 def _script(arguments: list[str]) -> str | None:
     """The decoded `-EncodedCommand`, which may be shortened to `-e`, `-ec` and `-enc` as PowerShell allows."""
-    for option, value in zip(arguments, arguments[1:]):
+    for option, value in itertools.pairwise(arguments):
         name = option.lower().lstrip("-/")
         if name == "ec" or (name and "encodedcommand".startswith(name)):
             try:
@@ -105,7 +109,7 @@ def _obey(job: Job, statements: list[re.Match[str]]) -> int:
     return 0
 
 
-def _model() -> Any:
+def model() -> Any:
     """The model of a Windows host, if it is there; its folder goes last, so that it hides nothing."""
     support = str(pathlib.Path(__file__).resolve().parents[2])
     if support not in sys.path:
@@ -120,13 +124,14 @@ def _real(job: Job, program: str) -> int:
     process = subprocess.Popen(
         [program, *job.arguments[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
-    assert process.stdin and process.stdout and process.stderr
+    entrance, out, err = process.stdin, process.stdout, process.stderr
+    assert entrance and out and err
 
     def feed() -> None:
         try:
             while data := job.stdin.read():
-                process.stdin.write(data)
-            process.stdin.close()
+                entrance.write(data)
+            entrance.close()
         except (OSError, Stopped):
             process.kill()
 
@@ -139,8 +144,7 @@ def _real(job: Job, program: str) -> int:
 
     threading.Thread(target=feed, daemon=True).start()
     readers = [
-        threading.Thread(target=drain, args=pair, daemon=True)
-        for pair in ((process.stdout, job.stdout), (process.stderr, job.stderr))
+        threading.Thread(target=drain, args=pair, daemon=True) for pair in ((out, job.stdout), (err, job.stderr))
     ]
     for reader in readers:
         reader.start()

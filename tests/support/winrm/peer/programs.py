@@ -5,7 +5,7 @@ They are found by name with or without folder and `.exe`, in any case: `C:\\bin\
 
 import hashlib
 import json
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from .job import Job
 
