@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_kinds,
     aclcalls,
+    beside,
     certificates,
     commandcalls,
     environment,

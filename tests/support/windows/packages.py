@@ -346,12 +346,6 @@ class Package(ensure.Kind):
             raise Failure(f"msiexec.exe failed with {code}")
 
 
-@function("boot")
-def boot(session: "Session", a: Arguments) -> int:
-    session.v("boot", session.host.boot_id)
-    return 0
-
-
 @function("reboot", "message", "delay", "check")
 def reboot(session: "Session", a: Arguments) -> int:
     """Asks for a restart; the step is over before it comes."""

@@ -9,7 +9,8 @@ import zipfile
 
 from .. import acl, control, names
 from ..calls import Failure
-from .controller import Controller, HostCase, Reply
+from .case import HostCase
+from .controller import Controller, Reply
 
 
 def put(session: Controller, path: str, content: bytes, **more: str) -> Reply:

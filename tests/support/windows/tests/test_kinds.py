@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import accounts
 from .certificates import pfx
-from .controller import Controller, HostCase, Reply
+from .case import HostCase
+from .controller import Controller, Reply
 
 POOL = {
     "set.managedRuntimeVersion": "",

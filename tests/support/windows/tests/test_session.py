@@ -6,7 +6,8 @@ import os
 import time
 
 from .. import calls
-from .controller import Controller, HostCase
+from .case import HostCase
+from .controller import Controller
 
 
 def lease(run: str = "run1", incarnation: str = "1", since: str = "now", seconds: str = "60") -> str:
