@@ -18,6 +18,7 @@ pub mod operation;
 pub mod pattern;
 pub mod plan;
 pub mod playbook;
+pub mod preflight;
 pub mod report;
 pub mod rollback;
 pub mod secrets;

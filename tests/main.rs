@@ -5,6 +5,8 @@ mod compare;
 mod contract;
 mod crash;
 mod hostile;
+mod preflight;
 mod rollout;
 mod support;
 mod transport;
+mod winrm;

@@ -15,6 +15,7 @@ use crate::journal::{Kept, KeptResult};
 use crate::module::Work;
 use crate::operation::Operation;
 use crate::plan::{self, CompiledTask, Login};
+use crate::shell::Platform;
 use crate::source::{Node, NodeValue};
 use crate::template::Binding;
 use paceline_remote::Group;
@@ -37,6 +38,7 @@ impl Settled {
             login: Login::Plain,
             password: None,
             exports: String::new(),
+            platform: Platform::Posix,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
 mod assert;
+mod certificate_check;
 mod command;
 mod copy;
 mod debug;

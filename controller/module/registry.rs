@@ -16,6 +16,7 @@ pub trait Module: Sync {
 
 static MODULES: &[&dyn Module] = &[
     &super::assert::Assert,
+    &super::certificate_check::CertificateCheckModule,
     &super::command::CommandModule,
     &super::copy::CopyModule,
     &super::debug::Debug,

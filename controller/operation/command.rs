@@ -355,7 +355,8 @@ mod tests {
     use super::super::testing::{Rehearsal, SHELLS};
     use super::*;
 
-    const CHECK: Mode = Mode { check: true, diff: false, eager: false };
+    const CHECK: Mode =
+        Mode { check: true, diff: false, eager: false, platform: crate::shell::Platform::Posix };
 
     fn words(argv: &[&str]) -> Command {
         Command {

@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod attributes;
+pub mod certificate;
 pub mod command;
 mod content;
 pub mod edit;
@@ -28,6 +29,7 @@ pub mod remote_copy;
 pub(crate) mod restored;
 mod script;
 pub mod service;
+mod session;
 pub mod settings;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -42,14 +44,10 @@ pub mod wait_for;
 mod walk;
 pub mod windows;
 
-pub use answer::reported_points;
+pub use answer::{decode, reported_points};
 pub use content::Content;
-pub use lease::{
-    Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
-    show_lease,
-};
-pub use library::{
-    library, limit_points, open_ledger, open_points, probe_ahead, sweep, tell_ledger, tell_output,
-};
+pub use lease::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, show_lease};
+pub use library::{library, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};
+pub use session::SessionText;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Content, Outcome};
+use crate::shell::Platform;
 
 /// How to act.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,13 +17,15 @@ pub struct Mode {
     /// Content is probably missing on this host: send small content at once instead of asking for
     /// the digest first.
     pub eager: bool,
+    /// Which shell the host has, for operations that exist for both.
+    pub platform: Platform,
 }
 
 /// One body for the host's remote shell.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
-    /// Trusted shell text: one or more calls of functions of the operation library, arguments
-    /// quoted by [`crate::shell`]. Its exit status: 0 done, 75 the controller has to decide
+    /// Trusted text: one or more calls of functions of the operation library. On POSIX it is shell text, arguments
+    /// quoted by [`crate::shell`]; on Windows it is made by [`super::windows::Call`]. Its exit status: 0 done, 75 the controller has to decide
     /// ([`Progress::Again`] follows), anything else failed; both hold back the later steps.
     pub text: String,
     /// Bytes for the step, in the file `$pl_payload` when the text runs.

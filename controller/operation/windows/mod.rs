@@ -7,6 +7,6 @@ mod call;
 mod ensure;
 mod library;
 
-pub use call::{Call, Values};
+pub use call::{Call, Values, environment};
 pub use ensure::{Describe, Ensure, States};
-pub use library::library;
+pub use library::{beside_library, library};

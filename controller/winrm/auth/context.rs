@@ -1,0 +1,49 @@
+//! What a login agreed on, for the messages of its connection.
+
+use super::NtlmSession;
+use crate::error::Error;
+use crate::seal;
+
+/// The keys of one connection. Messages have to be opened in the order in which they came.
+pub(crate) enum Context {
+    Ntlm(Box<NtlmSession>),
+}
+
+impl Context {
+    /// The protocol as sealed bodies name it ([MS-WSMV] 2.2.9.1).
+    pub(crate) fn protocol(&self) -> &'static str {
+        match self {
+            Self::Ntlm(_) => "application/HTTP-SPNEGO-session-encrypted",
+        }
+    }
+
+    /// The body that carries `message`. It is for this connection and this moment: never sent twice.
+    pub(crate) fn seal(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let protocol = self.protocol();
+        match self {
+            Self::Ntlm(session) => {
+                let mut sealed = message.to_vec();
+                let signature = session.seal(&mut sealed);
+                Ok(seal::wrap(protocol, message.len(), &signature, &sealed))
+            }
+        }
+    }
+
+    /// The message in a body, which has to be sealed by the host.
+    pub(crate) fn open(&mut self, content_type: &str, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let sealed = seal::unwrap(content_type, body, self.protocol())?;
+        let message = match self {
+            Self::Ntlm(session) => {
+                let mut message = sealed.sealed;
+                if !session.unseal(&mut message, &sealed.signature) {
+                    return Err(Error::NotSealed { what: "the signature is wrong" });
+                }
+                message
+            }
+        };
+        if message.len() != sealed.plain_length {
+            return Err(Error::NotSealed { what: "its length is not the one that it names" });
+        }
+        Ok(message)
+    }
+}

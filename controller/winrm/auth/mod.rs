@@ -1,0 +1,17 @@
+//! Logging in. A login belongs to one connection; what it agrees on seals the messages of that connection.
+
+mod account;
+mod context;
+mod credentials;
+pub(crate) mod der;
+mod negotiate;
+mod ntlm;
+mod spnego;
+
+pub use account::{Account, AccountError};
+pub(crate) use context::Context;
+pub use credentials::Credentials;
+pub(crate) use negotiate::{Negotiation, Next};
+pub use ntlm::ChallengeError;
+pub(crate) use ntlm::Session as NtlmSession;
+pub use spnego::TokenError;

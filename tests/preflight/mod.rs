@@ -1,0 +1,6 @@
+//! `paceline preflight` as a user calls it.
+
+mod certificates;
+mod formats;
+mod hostile;
+mod module;

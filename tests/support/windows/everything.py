@@ -1,0 +1,27 @@
+"""Loads the modules that register functions and kinds."""
+
+from __future__ import annotations
+
+from . import (
+    account_kinds,
+    aclcalls,
+    certificates,
+    commandcalls,
+    environment,
+    facts,
+    features,
+    firewall,
+    iis_kinds,
+    pathcalls,
+    registry,
+    restorecalls,
+    services,
+    tasks,
+    unzipcalls,
+    webcalls,
+)
+
+LOADED = (
+    account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
+    registry, restorecalls, services, tasks, unzipcalls, webcalls,
+)  # fmt: skip

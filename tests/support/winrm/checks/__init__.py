@@ -1,0 +1,1 @@
+"""Checks of the peer with `pywinrm` and `pypsrp`; `accept.py` runs them."""

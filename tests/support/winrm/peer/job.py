@@ -1,0 +1,42 @@
+"""What a program gets: its arguments and streams, and what its shell was made with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .command import Command, Input, Output
+
+
+@dataclass
+class Job:
+    """`line` is the whole command line, `arguments` what the program makes of it, `arguments[0]` its name."""
+
+    command: Command
+    line: str
+    host: str
+    user: str
+    count: Callable[[str], int]
+    arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    codepage: int | None = None
+    folder: str = ""
+    no_profile: bool = False
+    skip_cmd: bool = False
+    powershell: str = "auto"
+
+    @property
+    def stdin(self) -> Input:
+        return self.command.stdin
+
+    @property
+    def stdout(self) -> Output:
+        return self.command.stdout
+
+    @property
+    def stderr(self) -> Output:
+        return self.command.stderr
+
+    def sleep(self, seconds: float) -> None:
+        self.command.sleep(seconds)
+
+    def complain(self, text: str) -> None:
+        self.stderr.write(text.encode() + b"\r\n")
