@@ -28,6 +28,7 @@ mod outside;
 mod pipeline;
 mod prepare;
 mod reached;
+mod reboot;
 mod recover;
 mod replay;
 mod restore;

@@ -45,6 +45,7 @@ impl Worker<'_> {
         let limit = program.timeout;
         let running = async {
             match program.tcp {
+                None if program.text.is_empty() => Ok(Reply::default()),
                 Some(tcp) => Ok(over_tcp(link, &tcp).await),
                 None => raw(link, &login, password.as_ref(), &program.text, sink, &label).await,
             }
@@ -74,7 +75,7 @@ async fn wait(limit: Option<Duration>) {
 }
 
 /// Sends a command line through the login shell, as `raw` does in Ansible.
-async fn raw(
+pub(super) async fn raw(
     link: &Link,
     login: &Login,
     password: Option<&secrecy::SecretString>,

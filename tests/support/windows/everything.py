@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_kinds,
     aclcalls,
+    beside,
     certificates,
     commandcalls,
     environment,
@@ -12,6 +13,7 @@ from . import (
     features,
     firewall,
     iis_kinds,
+    packages,
     pathcalls,
     preflightcalls,
     registry,
@@ -24,5 +26,5 @@ from . import (
 
 LOADED = (
     account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    packages, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip
