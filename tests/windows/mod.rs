@@ -2,7 +2,7 @@
 
 mod lease;
 mod lost;
-mod peer;
-mod session;
 mod model;
+mod peer;
 mod scripts;
+mod session;
