@@ -15,6 +15,7 @@ from . import (
     iis_kinds,
     packages,
     pathcalls,
+    preflightcalls,
     registry,
     restorecalls,
     services,
@@ -25,5 +26,5 @@ from . import (
 
 LOADED = (
     account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    packages, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip
