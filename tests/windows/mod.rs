@@ -4,3 +4,5 @@ mod lease;
 mod lost;
 mod peer;
 mod session;
+mod model;
+mod scripts;
