@@ -4,5 +4,6 @@ mod lease;
 mod lost;
 mod model;
 mod peer;
+mod rollout;
 mod scripts;
 mod session;
