@@ -7,6 +7,7 @@
 //! whole picture and the glossary.
 
 pub mod cli;
+pub mod document;
 pub mod executor;
 pub mod hostlog;
 pub mod inventory;
@@ -17,6 +18,7 @@ pub mod operation;
 pub mod pattern;
 pub mod plan;
 pub mod playbook;
+pub mod preflight;
 pub mod report;
 pub mod rollback;
 pub mod secrets;

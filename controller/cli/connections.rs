@@ -11,7 +11,7 @@ use crate::executor::{PreparedPlay, connection_variable, lease_seconds};
 use crate::plan::{HostScope, HostValues, LoopScope, RunScope, TaskScope};
 use crate::source::{Diagnostic, Diagnostics, Node};
 use crate::template::{Binding, Engine, Scope as _};
-use crate::transport::TransportError;
+use crate::transport::{TransportError, winrm};
 
 /// Checks how the hosts of all plays are reached; each mistake is told once, however many hosts have it.
 pub(super) fn check(
@@ -35,6 +35,13 @@ pub(super) fn check(
                 task: TaskScope::default(),
                 item: LoopScope::default(),
             };
+            let known = run.inventory.host(&host.0).map(|known| &known.variables);
+            for (name, candidates) in known.into_iter().flatten() {
+                let Some((what, candidate)) = winrm::unknown(name).zip(candidates.last()) else { continue };
+                if told.insert((candidate.node.span.place(), what.clone())) {
+                    diagnostics.push(diagnostic(&candidate.node, name, &what));
+                }
+            }
             // What was found wrong is passed over, so that the next mistake of the host is found too.
             let wrong = RefCell::new(HashSet::new());
             let variable = |name: &str| {
@@ -55,12 +62,7 @@ pub(super) fn check(
                 if let Some(node) = node.filter(|node| is_literal(node))
                     && told.insert((node.span.place(), what.clone()))
                 {
-                    let (what, hint) = match what.split_once("\nhint: ") {
-                        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-                        None => (what, None),
-                    };
-                    let error = Diagnostic::error(&node.span, format!("`{variable}`: {what}"));
-                    diagnostics.push(Diagnostic { hint, ..error });
+                    diagnostics.push(diagnostic(&node, &variable, &what));
                 }
                 if !wrong.borrow_mut().insert(variable) {
                     break;
@@ -69,6 +71,15 @@ pub(super) fn check(
         }
     }
     diagnostics
+}
+
+fn diagnostic(node: &Node, variable: &str, what: &str) -> Diagnostic {
+    let (what, hint) = match what.split_once("\nhint: ") {
+        Some((what, hint)) => (what, Some(hint.to_owned())),
+        None => (what, None),
+    };
+    let error = Diagnostic::error(&node.span, format!("`{variable}`: {what}"));
+    Diagnostic { hint, ..error }
 }
 
 fn is_literal(node: &Node) -> bool {

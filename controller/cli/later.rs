@@ -20,8 +20,6 @@ pub(super) struct Anything {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Later {
     #[command(hide = true)]
-    Preflight(Anything),
-    #[command(hide = true)]
     Audit(Anything),
     #[command(hide = true)]
     Vault(Anything),
@@ -33,9 +31,6 @@ impl Later {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Preflight(_) => {
-                not_yet("paceline preflight", "`paceline plan` connects and shows what would change")
-            }
             Self::Audit(_) => not_yet(
                 "paceline audit",
                 "`paceline inventory list --output json` shows the variable `agent` of every host",
@@ -152,8 +147,6 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
         for (line, what) in [
-            ("preflight -i hosts.yml -l web", "paceline preflight"),
-            ("preflight --certificate a.pem --strict", "paceline preflight"),
             ("audit -i hosts.yml --live", "paceline audit"),
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
@@ -179,7 +172,7 @@ mod tests {
             assert!(!help.contains(word), "{help}");
         }
         let help = Cli::command().render_help().to_string();
-        for word in ["preflight", "audit", "vault", "schema"] {
+        for word in ["audit", "vault", "schema"] {
             assert!(!help.contains(word), "{help}");
         }
     }

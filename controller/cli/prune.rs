@@ -17,7 +17,6 @@ use crate::executor::event::EventKind;
 use crate::executor::{Visit, VisitError, Visitor};
 use crate::hostlog::{escape_json, percent_encode_host, sanitize_line};
 use crate::journal::{self, RunFolder, RunLock, RunRecord, short_id};
-use crate::operation::{prune_claims, prune_run};
 use crate::ui::counted;
 
 /// Hosts that are visited at once.
@@ -253,7 +252,7 @@ async fn one_host(visit: Visit, runs: Vec<(usize, String)>) -> Visited {
     for (run, id) in runs {
         let result = match &lost {
             Some(error) => Err(error.to_string()),
-            None => match visitor.ask(prune_run(&id, &name)).await {
+            None => match visitor.ask(visitor.texts().prune_run(&id, &name)).await {
                 Ok(answered) if answered.done => {
                     Ok(answered.value("pruned").and_then(|points| points.parse().ok()).unwrap_or(0))
                 }
@@ -269,7 +268,7 @@ async fn one_host(visit: Visit, runs: Vec<(usize, String)>) -> Visited {
     }
     if lost.is_none() {
         // Claims that are left take little room; the next run or prune collects them.
-        let _ = visitor.ask(prune_claims()).await;
+        let _ = visitor.ask(visitor.texts().prune_claims()).await;
     }
     visitor.leave().await;
     Visited { host, runs: results, unreachable: lost.is_some() }

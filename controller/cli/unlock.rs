@@ -15,7 +15,7 @@ use crate::executor::{Visit, VisitError, Visitor};
 use crate::hostlog::{escape_json, sanitize_line};
 use crate::inventory::HostName;
 use crate::journal::{self, RunRecord, short_id};
-use crate::operation::{Holder, LeaseAnswer, break_lease, show_lease};
+use crate::operation::{Holder, LeaseAnswer};
 use crate::pattern;
 
 /// Break the lease of a run on its hosts
@@ -210,7 +210,8 @@ async fn unlock(
     for looked in &mut looked {
         let Some(mut visitor) = looked.visitor.take() else { continue };
         if looked.state == State::Held {
-            let answered = visitor.ask(break_lease(looked.number, &operator, &now, &looked.host)).await;
+            let answered =
+                visitor.ask(visitor.texts().break_lease(looked.number, &operator, &now, &looked.host)).await;
             (looked.state, looked.message) = match answered {
                 Ok(answered) if answered.done => (State::Unlocked, None),
                 Ok(answered) => (State::Failed, answered.value("msg").map(str::to_owned)),
@@ -232,7 +233,7 @@ async fn look(visit: Visit, user: Option<String>, run: Option<&str>) -> Looked {
     let host = visit.name.to_string();
     let seen = async {
         let mut visitor = Visitor::enter(visit).await?;
-        let answered = visitor.ask(show_lease()).await?;
+        let answered = visitor.ask(visitor.texts().show_lease()).await?;
         let answer = LeaseAnswer::read(|name| answered.value(name).map(str::to_owned));
         Ok::<_, VisitError>((visitor, answer))
     };

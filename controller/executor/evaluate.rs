@@ -16,7 +16,7 @@ use super::context::{PlayContext, RunContext};
 use super::worker::HostState;
 use crate::inventory::HostName;
 use crate::module::{self, ModuleContext, ModuleError, Work};
-use crate::operation::Mode;
+use crate::operation::{Mode, windows};
 use crate::plan::{
     CompiledTask, HostScope, HostValues, LocalFiles, Login, LoginError, LoopScope, TaskScope, resolve_login,
     truth,
@@ -79,7 +79,9 @@ pub(super) struct Settled {
     pub timeout: Option<Duration>,
     pub login: Login,
     pub password: Option<SecretString>,
+    /// What sets the variables of `environment`, in the language of the host's shell.
     pub exports: String,
+    pub platform: Platform,
 }
 
 /// One item of a task's loop, or the task itself.
@@ -203,8 +205,12 @@ impl<'a> Evaluator<'a> {
             Some(Binding::Scopes(_)) => Ok(None),
         };
         let keyword = |node: &Node| Ok(engine.render(node, &scope)?);
+        let platform = self.platform()?;
         let (login, password) =
             resolve_login(&directives.r#become, &self.run.become_defaults, &variable, &keyword)?;
+        if platform == Platform::Windows && login != Login::Plain {
+            return Err(LoginError::Windows.into());
+        }
         Ok(Settled {
             name: self.name(task),
             ignore_errors: self.boolean(task, directives.ignore_errors.as_ref(), "ignore_errors")?,
@@ -220,12 +226,13 @@ impl<'a> Evaluator<'a> {
             timeout,
             login,
             password,
-            exports: self.exports(task)?,
+            exports: self.exports(task, platform)?,
+            platform,
         })
     }
 
-    /// Merges `environment` from the outside in and returns the statements that export it.
-    fn exports(&self, task: &CompiledTask) -> Result<String, EvaluateError> {
+    /// Merges `environment` from the outside in and returns what sets it.
+    fn exports(&self, task: &CompiledTask, platform: Platform) -> Result<String, EvaluateError> {
         let mut merged = Map::new();
         for node in &task.directives.environment {
             let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
@@ -248,7 +255,10 @@ impl<'a> Evaluator<'a> {
         for (name, value) in merged {
             pairs.push((name, crate::module::to_text(&value)));
         }
-        shell::exports(&pairs).map_err(EvaluateError::Failed)
+        match platform {
+            Platform::Posix => shell::exports(&pairs).map_err(EvaluateError::Failed),
+            Platform::Windows => windows::environment(&pairs).map_err(EvaluateError::Failed),
+        }
     }
 
     /// Tells whether all of `conditions` hold; the text of the first one that does not.
@@ -378,7 +388,7 @@ impl<'a> Evaluator<'a> {
 
     /// How the operations of a task act.
     pub(super) fn mode(settled: &Settled, eager: bool) -> Mode {
-        Mode { check: settled.check, diff: settled.diff, eager }
+        Mode { check: settled.check, diff: settled.diff, eager, platform: settled.platform }
     }
 
     /// Returns the keys of `handlers` that `notify` names, or the first name that no handler has.

@@ -23,6 +23,7 @@ use crate::operation::guard::{Guard, GuardReport};
 use crate::operation::{Mode, Point};
 use crate::plan::{CompiledBlock, CompiledGuard, Login};
 use crate::playbook::OnFailure;
+use crate::shell::Platform;
 
 /// Seconds by which the guard of each further shell fires later: all are confirmed before the second one can fire.
 const LATER: u64 = 15;
@@ -40,6 +41,10 @@ pub(super) struct Guarding {
     /// Makes a new connection to the same host with the same login.
     link: Option<Link>,
 }
+
+/// Nothing on Windows restores a host without its controller: a rollback point is restored by a session.
+const NOT_ON_WINDOWS: &str = "the guard is not supported on Windows: nothing there could undo the block without the \
+     controller\nhint: take `guard` away for these hosts, and use `on_failure: rollback`";
 
 /// A guard in one remote shell.
 struct Armed {
@@ -114,6 +119,9 @@ impl Worker<'_> {
     /// Arms the guard of the block in the shell of this task, if that has not happened. Returns why it cannot be.
     pub(super) async fn arm(&mut self, settled: &Settled) -> Result<Option<String>, Stop> {
         let Some(guarding) = self.guard.as_ref().filter(|_| !settled.check) else { return Ok(None) };
+        if settled.platform == Platform::Windows {
+            return Ok(Some(NOT_ON_WINDOWS.to_owned()));
+        }
         if guarding.armed.iter().any(|armed| armed.login == settled.login) {
             return Ok(None);
         }
@@ -155,7 +163,7 @@ impl Worker<'_> {
     /// block when that is run again. Returns why that is not possible.
     pub(super) async fn settle_left_guards(&mut self, settled: &Settled) -> Result<Option<String>, Stop> {
         let left = self.host.replay.as_ref().is_some_and(|replay| replay.has_guard());
-        if !left || self.settled_guards.contains(&settled.login) {
+        if !left || settled.platform == Platform::Windows || self.settled_guards.contains(&settled.login) {
             return Ok(None);
         }
         self.settled_guards.push(settled.login.clone());

@@ -7,18 +7,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use paceline_remote::{Nonce, Pipes};
+use paceline_remote::{Aside, Dialect, Nonce};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
-use super::link::LinkError;
+use super::link::{LinkError, pipes};
 use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::journal::short_id;
-use crate::operation::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, Renewal};
-use crate::shell::quote;
+use crate::operation::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, Renewal, SessionText};
+use crate::shell::{Platform, quote};
 use crate::transport::{Connection, Lookup, Target, TransportError, connect};
 
 /// The variable that says how long a lease holds.
@@ -81,18 +81,29 @@ pub(super) struct Beside {
     pub connection: Connection,
     pub login: paceline_remote::Login,
     pub password: Option<Zeroizing<Vec<u8>>>,
+    /// What the session calls its folder.
+    pub session: Nonce,
+    pub dialect: Dialect,
 }
 
 impl Beside {
     /// Runs trusted text and returns what it said.
     pub(super) async fn run(&self, text: &str, limit: Duration) -> Result<Vec<u8>, LinkError> {
         let nonce = Nonce::new();
-        let line = paceline_remote::command_line(&nonce, &self.login);
+        let line = self.dialect.command_line(&nonce, &self.login);
         let running = async {
             let process = self.connection.exec(&line).await?;
-            let pipes = Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
-            let password = self.password.clone();
-            Ok(paceline_remote::beside(pipes, &nonce, &self.login, password, text, limit).await?)
+            let (pipes, password) = (pipes(process), self.password.clone());
+            Ok(match self.dialect {
+                Dialect::Posix => {
+                    paceline_remote::beside(pipes, &nonce, &self.login, password, text, limit).await?
+                }
+                Dialect::PowerShell => {
+                    let library = SessionText(Platform::Windows).beside_library();
+                    let what = Aside::Calls { library, calls: text };
+                    paceline_remote::beside_powershell(pipes, &nonce, &self.session, what, limit).await?
+                }
+            })
         };
         tokio::time::timeout(limit, running).await.unwrap_or(Err(LinkError::TimedOut))
     }
@@ -115,7 +126,7 @@ impl Drop for Lease {
 impl Lease {
     /// Begins to keep a claim that was just taken.
     pub(super) fn keep(beside: Beside, target: Target, claim: &Claim, folder: &str, number: u64) -> Self {
-        let text: Arc<str> = claim.renew(folder, number).into();
+        let text: Arc<str> = SessionText(target.platform).renew(claim, folder, number).into();
         let (sender, lost) = watch::channel(None);
         // Twice in the time that it holds, and some of it for the way.
         let every = Duration::from_millis(claim.seconds * 1000 / 3);

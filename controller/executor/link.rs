@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paceline_remote::{Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions, Started};
+use paceline_remote::{
+    Aside, Dialect, Nonce, Pipes, ShellEvent, ShellHandle, StartError, StartOptions, Started,
+};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -19,14 +21,17 @@ use super::reached::Reached;
 use super::worker::HostState;
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
-use crate::operation::{self, Claim, LeaseAnswer};
+use crate::operation::{self, Claim, LeaseAnswer, SessionText};
 use crate::plan::Login;
-use crate::transport::{Connection, Target, TransportError};
+use crate::shell::Platform;
+use crate::transport::{Connection, Process, Target, TransportError};
 
 /// Output of one step that reaches the host log (DESIGN section 7).
 const OUTPUT_CAP: u64 = 64 * 1024 * 1024;
 /// Limit for a command beside a busy shell.
 const BESIDE: Duration = Duration::from_secs(5);
+/// The same where a second PowerShell has to start first.
+const BESIDE_WINDOWS: Duration = Duration::from_secs(20);
 /// Limit for opening a remote shell, sudo included.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is told that a session waits for an earlier one.
@@ -86,8 +91,8 @@ impl LinkError {
 
     /// Tells whether `become` is at fault and not the host: then the task failed.
     pub(super) fn is_become(&self) -> bool {
-        use StartError::{SudoNeedsPassword, SudoNotAllowed, SudoPasswordWrong};
-        matches!(self, Self::Start(SudoNeedsPassword | SudoPasswordWrong | SudoNotAllowed { .. }))
+        use StartError::{NoBecome, SudoNeedsPassword, SudoNotAllowed, SudoPasswordWrong};
+        matches!(self, Self::Start(SudoNeedsPassword | SudoPasswordWrong | SudoNotAllowed { .. } | NoBecome))
     }
 }
 
@@ -190,24 +195,30 @@ impl Link {
         if let Some(index) = self.shells.iter().position(|shell| shell.login == *login) {
             return Ok(&mut self.shells[index]);
         }
-        let nonce = Nonce::new();
+        let (nonce, dialect, texts) = (Nonce::new(), self.dialect(), self.texts());
         let session_login = remote_login(login, password.is_some());
+        if dialect == Dialect::PowerShell && *login != Login::Plain {
+            return Err(StartError::NoBecome.into());
+        }
         let password = password.map(|password| Zeroizing::new(password.expose_secret().as_bytes().to_vec()));
-        let process = self.connection()?.exec(&paceline_remote::command_line(&nonce, &session_login)).await?;
-        let points = operation::open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
-        let ledger = if self.points.ledger { operation::open_ledger() } else { "" };
-        let limit = self.point_limit.map(operation::limit_points).unwrap_or_default();
-        let take = self.claim.as_ref().map(|(claim, _)| claim.take()).unwrap_or_default();
-        let library = [operation::library(), &points, "\n", &limit, "\n", ledger, "\n", &take, "\n"].concat();
+        let process = self.connection()?.exec(&dialect.command_line(&nonce, &session_login)).await?;
+        let points = texts.open_points(self.points.base.as_deref(), &self.points.run, &self.points.host);
+        let limit = self.point_limit.map(|limit| texts.limit_points(limit)).unwrap_or_default();
+        let ledger = if self.points.ledger { texts.open_ledger() } else { String::new() };
+        let take = self.claim.as_ref().map(|(claim, _)| texts.take(claim)).unwrap_or_default();
+        let library = texts.library().to_owned();
+        let opening = [&points, "\n", &limit, "\n", &ledger, "\n", &take, "\n"].concat();
         let (waiting, waits) = mpsc::unbounded_channel();
         let starting = paceline_remote::start(
-            Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
+            pipes(process),
             StartOptions {
+                dialect,
                 nonce: nonce.clone(),
                 login: session_login.clone(),
                 password: password.clone(),
                 timeout: SHELL_TIMEOUT,
                 library,
+                opening,
                 output_cap: OUTPUT_CAP,
                 waiting: Some(waiting),
             },
@@ -290,6 +301,8 @@ impl Link {
                     connection: self.connection()?.clone(),
                     login: session_login.clone(),
                     password: password.clone(),
+                    session: started.handle.folder_name().clone(),
+                    dialect: started.handle.dialect(),
                 };
                 Ok(Some(Lease::keep(beside, self.target.clone(), claim, &folder, number)))
             }
@@ -307,7 +320,7 @@ impl Link {
     /// Asks the host whether the run still has its lease, for work that no session's shell does.
     pub(super) async fn confirm_lease(&self) -> Result<(), LinkError> {
         for lease in self.shells.iter().filter_map(|shell| shell.lease.as_ref()) {
-            lease.confirm(BESIDE).await?;
+            lease.confirm(self.beside_limit()).await?;
         }
         Ok(())
     }
@@ -387,12 +400,12 @@ impl Link {
 
     /// Keeps the shell of `login` from taking further steps; the one in hand goes on.
     pub(super) async fn hold(&self, login: &Login) -> Result<(), LinkError> {
-        self.beside(login, ShellHandle::hold_line).await
+        self.beside(login, ShellHandle::hold_line, Aside::Hold).await
     }
 
     /// Ends the user command that runs in the shell of `login`, through a second channel.
     pub(super) async fn interrupt(&self, login: &Login) -> Result<(), LinkError> {
-        self.beside(login, ShellHandle::interrupt_line).await
+        self.beside(login, ShellHandle::interrupt_line, Aside::Interrupt).await
     }
 
     /// Runs a command line beside the busy shell, under the same login.
@@ -400,13 +413,44 @@ impl Link {
         &self,
         login: &Login,
         line: impl Fn(&ShellHandle, &paceline_remote::Login) -> String,
+        what: Aside<'_>,
     ) -> Result<(), LinkError> {
         let Some(shell) = self.shells.iter().find(|shell| shell.login == *login) else { return Ok(()) };
-        let process = self.connection()?.exec(&line(&shell.handle, &shell.remote_login)).await?;
-        let pipes = Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
-        let (nonce, password) = (&shell.nonce, shell.password.clone());
-        paceline_remote::interrupt(pipes, nonce, &shell.remote_login, password, BESIDE).await?;
+        match shell.handle.dialect() {
+            Dialect::Posix => {
+                let process = self.connection()?.exec(&line(&shell.handle, &shell.remote_login)).await?;
+                let (nonce, password) = (&shell.nonce, shell.password.clone());
+                paceline_remote::interrupt(pipes(process), nonce, &shell.remote_login, password, BESIDE)
+                    .await?;
+            }
+            Dialect::PowerShell => {
+                let nonce = Nonce::new();
+                let line = Dialect::PowerShell.command_line(&nonce, &shell.remote_login);
+                let process = self.connection()?.exec(&line).await?;
+                let session = shell.handle.folder_name();
+                paceline_remote::beside_powershell(pipes(process), &nonce, session, what, BESIDE_WINDOWS)
+                    .await?;
+            }
+        }
         Ok(())
+    }
+
+    /// Limit for a command beside a busy shell.
+    fn beside_limit(&self) -> Duration {
+        if self.dialect() == Dialect::Posix { BESIDE } else { BESIDE_WINDOWS }
+    }
+
+    /// Which shell the host has.
+    fn dialect(&self) -> Dialect {
+        match self.target.platform {
+            Platform::Posix => Dialect::Posix,
+            Platform::Windows => Dialect::PowerShell,
+        }
+    }
+
+    /// The language of that shell.
+    pub(super) fn texts(&self) -> SessionText {
+        SessionText(self.target.platform)
     }
 
     /// Closes shells and connection in order. With `forget` all results are in safety here, and the host need not keep
@@ -425,6 +469,11 @@ impl Link {
         self.shells.clear();
         self.connection = None;
     }
+}
+
+/// The streams of an opened command.
+pub(super) fn pipes(process: Process) -> Pipes {
+    Pipes { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr }
 }
 
 /// The bytes that `paceline_point_limit` names.

@@ -16,9 +16,9 @@ use super::link::{LinkError, OpenShell};
 use super::sink::{Sink, StepLabel};
 use crate::journal::Position;
 use crate::operation::{
-    Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply, probe_ahead, sweep,
+    Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply, SessionText, probe_ahead,
 };
-use crate::shell;
+use crate::shell::{self, Platform};
 
 /// Steps that may be ahead of their results.
 const STEPS_AHEAD: usize = 64;
@@ -156,7 +156,7 @@ impl Flight {
     /// Adds what an attempt that was cut off has done.
     pub(super) fn carrying(mut self, carried: Carried) -> Self {
         let points: Vec<u64> = carried.points.iter().map(|point| point.number).collect();
-        self.program.text.insert_str(0, &sweep(&points));
+        self.program.text.insert_str(0, &SessionText(self.mode.platform).sweep(&points));
         self.carried = Some(carried);
         self
     }
@@ -168,6 +168,14 @@ impl Flight {
             (Some(own), Some(task)) => Some(own.min(task)),
             (own, task) => own.or(task),
         };
+    }
+
+    /// The text of the program, with what sets its environment in front.
+    fn text(&self) -> String {
+        match self.mode.platform {
+            Platform::Posix => shell::with_environment(&self.exports, &self.program.text),
+            Platform::Windows => [self.exports.as_str(), &self.program.text].concat(),
+        }
     }
 
     /// Announces the step, once.
@@ -277,7 +285,7 @@ impl Pipeline {
                 flight.sent = Some(Instant::now());
                 flight.content_sent |= flight.program.content;
                 let mut text = looks.next().unwrap_or_default();
-                text.push_str(&shell::with_environment(&flight.exports, &flight.program.text));
+                text.push_str(&flight.text());
                 steps.push(Step {
                     id: self.wires,
                     epoch: self.epoch + 1,
@@ -322,11 +330,14 @@ impl Pipeline {
     fn looks(&self, sendable: usize) -> Vec<String> {
         let unsent = self.flights.iter().take(sendable).filter(|flight| flight.wire.is_none());
         let paths: Vec<Vec<String>> = unsent
-            .map(
-                |flight| {
-                    if flight.mode.eager || flight.asked { Vec::new() } else { flight.operation.looks_at() }
-                },
-            )
+            .map(|flight| {
+                let posix = flight.mode.platform == Platform::Posix;
+                if flight.mode.eager || flight.asked || !posix {
+                    Vec::new()
+                } else {
+                    flight.operation.looks_at()
+                }
+            })
             .collect();
         let mut looks = Vec::with_capacity(paths.len());
         for row in paths.chunk_by(|one, next| one.is_empty() == next.is_empty()) {

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::shell::Platform;
+use crate::transport::winrm::{Method, TlsPolicy, WinRmSetting};
 use crate::transport::{Authentication, HostKeyPolicy, Target, Via};
 
 /// How a host was reached. Play variables, `-e`, `ansible.cfg` and the ssh configuration of that time are in it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Reached {
-    /// `ssh` or `local`.
+    /// `ssh`, `winrm` or `local`.
     pub connection: String,
     /// Whether it is a Windows host.
     #[serde(skip_serializing_if = "is_false")]
@@ -42,6 +43,9 @@ pub struct Reached {
     /// Hosts on the way, the first one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub jumps: Vec<Self>,
+    /// How WinRM was spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub winrm: Option<ReachedWinRm>,
     /// `paceline_base`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
@@ -51,6 +55,66 @@ pub struct Reached {
     /// `ansible_become_flags`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub become_flags: Option<String>,
+}
+
+/// How WinRM was spoken: what [`Reached`] has no field for.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct ReachedWinRm {
+    /// Whether over TLS.
+    pub https: bool,
+    /// Path of the service.
+    pub path: String,
+    /// `basic`, `ntlm`, `kerberos`, `certificate`, in the order in which they are tried.
+    pub methods: Vec<String>,
+    /// A file or folder of CA certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Whether any certificate was accepted.
+    #[serde(skip_serializing_if = "is_false")]
+    pub any_certificate: bool,
+    /// Client certificate and key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Service of the Kerberos name, if not `HTTP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kerberos_service: Option<String>,
+    /// Host of the Kerberos name, if not the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kerberos_host: Option<String>,
+}
+
+impl ReachedWinRm {
+    fn of(setting: &WinRmSetting) -> Self {
+        let tls = setting.tls.as_ref();
+        Self {
+            https: tls.is_some(),
+            path: setting.path.clone(),
+            methods: setting.methods.iter().map(|method| method.name().to_owned()).collect(),
+            ca: tls.and_then(|tls| tls.ca.clone()),
+            any_certificate: tls.is_some_and(|tls| tls.accept_any),
+            certificate: setting.certificate.clone(),
+            kerberos_service: setting.kerberos_name.0.clone(),
+            kerberos_host: setting.kerberos_name.1.clone(),
+        }
+    }
+
+    /// Makes `setting` speak as it was spoken; the pins are the host's.
+    fn apply(&self, setting: &mut WinRmSetting, pins: &[String], folder: &Path) {
+        let path = |path: &PathBuf| folder.join(path);
+        setting.path.clone_from(&self.path);
+        let methods: Vec<Method> = self.methods.iter().filter_map(|name| Method::named(name)).collect();
+        if !methods.is_empty() {
+            setting.methods = methods;
+        }
+        setting.tls = self.https.then(|| TlsPolicy {
+            ca: self.ca.as_ref().map(path),
+            pins: pins.to_vec(),
+            accept_any: self.any_certificate,
+        });
+        setting.certificate = self.certificate.as_ref().map(|(pem, key)| (path(pem), path(key)));
+        setting.kerberos_name = (self.kerberos_service.clone(), self.kerberos_host.clone());
+    }
 }
 
 /// What a command line says itself, so that what was noted does not count.
@@ -67,6 +131,18 @@ pub struct Given {
 impl Reached {
     /// Notes how `target` is reached.
     pub fn of(target: &Target) -> Self {
+        if let Via::WinRm(setting) = &target.via {
+            return Self {
+                connection: "winrm".to_owned(),
+                windows: true,
+                address: setting.address.clone(),
+                port: setting.port,
+                user: setting.user.clone().unwrap_or_default(),
+                pins: setting.tls.as_ref().map(|tls| tls.pins.clone()).unwrap_or_default(),
+                winrm: Some(ReachedWinRm::of(setting)),
+                ..Self::default()
+            };
+        }
         let Via::Ssh { address, port, user, authentication, host_key, jumps, .. } = &target.via else {
             return Self { connection: "local".to_owned(), ..Self::default() };
         };
@@ -90,6 +166,17 @@ impl Reached {
         target.platform = if self.windows { Platform::Windows } else { Platform::Posix };
         if self.connection == "local" {
             target.via = Via::Local;
+            return;
+        }
+        if let Via::WinRm(setting) = &mut target.via
+            && let Some(spoken) = &self.winrm
+        {
+            setting.address.clone_from(&self.address);
+            setting.port = self.port;
+            if !given.user && !self.user.is_empty() {
+                setting.user = Some(self.user.clone());
+            }
+            spoken.apply(setting, &self.pins, folder);
             return;
         }
         let Via::Ssh { address, port, user, authentication, host_key, jumps, timeout, keepalive } =
@@ -220,6 +307,52 @@ mod tests {
         let Via::Ssh { address, user, authentication, .. } = &jumps[0].via else { panic!() };
         assert_eq!((address.as_str(), user.as_str()), ("gate", "joe"));
         assert!(authentication.password.is_none() && authentication.passphrase.is_none());
+    }
+
+    #[test]
+    fn winrm_leads_to_the_same_host_again() {
+        let setting = WinRmSetting {
+            address: "10.0.0.9".to_owned(),
+            port: 5986,
+            tls: Some(TlsPolicy {
+                ca: Some("ca.pem".into()),
+                pins: vec!["ab".to_owned()],
+                accept_any: false,
+            }),
+            path: "wsman".to_owned(),
+            user: Some("CORP\\ann".to_owned()),
+            password: Some(SecretString::from("opens the host")),
+            methods: vec![Method::Kerberos, Method::Ntlm],
+            certificate: None,
+            kerberos_name: (None, Some("par-1.corp.example".to_owned())),
+            seal_always: false,
+            connect_timeout: Duration::from_secs(1),
+            operation_timeout: Duration::from_secs(1),
+        };
+        let with = |setting: WinRmSetting| Target {
+            host: "par-1".to_owned(),
+            platform: Platform::Windows,
+            via: Via::WinRm(setting),
+        };
+        let reached = Reached::of(&with(setting.clone()));
+        let text = serde_json::to_string(&reached).unwrap();
+        assert!(!text.contains("opens"), "{text}");
+        assert_eq!(serde_json::from_str::<Reached>(&text).unwrap(), reached);
+        let mut now = with(WinRmSetting {
+            address: "par-1".to_owned(),
+            tls: None,
+            methods: vec![Method::Basic],
+            user: None,
+            kerberos_name: (None, None),
+            ..setting
+        });
+        reached.apply(&mut now, Given::default(), Path::new("/run"));
+        let Via::WinRm(setting) = &now.via else { panic!() };
+        assert_eq!((setting.address.as_str(), setting.user.as_deref()), ("10.0.0.9", Some("CORP\\ann")));
+        assert_eq!(setting.methods, [Method::Kerberos, Method::Ntlm]);
+        let tls = setting.tls.as_ref().unwrap();
+        assert_eq!((tls.ca.as_deref(), tls.pins.len()), (Some(Path::new("/run/ca.pem")), 1));
+        assert!(setting.password.is_some());
     }
 
     #[test]

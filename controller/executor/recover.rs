@@ -13,13 +13,13 @@ use serde_json::{Map, Value, json};
 use super::context::Assume;
 use super::evaluate::{Evaluator, Item, Settled};
 use super::ledger::{Ledger, Noted, NotedStep};
-use super::link::{LinkError, OpenShell};
+use super::link::{Link, LinkError, OpenShell};
 use super::pipeline::{Carried, Flight, Landed, Ticket};
 use super::slot::{ItemResult, Slot};
 use super::steps::add_loop_fields;
 use super::worker::{Stop, Worker};
 use crate::journal::{KeptResult, Position};
-use crate::operation::{self, Operation, Outcome, Progress, Reply, reported_points};
+use crate::operation::{self, Operation, Outcome, Progress, Reply, SessionText, reported_points};
 use crate::plan::CompiledTask;
 
 /// Limit for reading a ledger or the output of a command.
@@ -256,7 +256,7 @@ impl Worker<'_> {
         let outputs = noted.outputs.clone();
         let mut reply = noted.finished();
         for (folder, number) in outputs {
-            let blobs = self.read(&operation::tell_output(&folder, &number)).await?;
+            let blobs = self.read(&self.texts().tell_output(&folder, &number)).await?;
             for (name, bytes) in blobs {
                 match name.as_str() {
                     "stdout" => reply.stdout.extend(bytes),
@@ -274,13 +274,18 @@ impl Worker<'_> {
         if let Some(known) = link.and_then(|link| link.open(&login)).and_then(|shell| shell.ledger.clone()) {
             return Ok(Some(known));
         }
-        let blobs = self.read(&operation::tell_ledger()).await?;
+        let blobs = self.read(&self.texts().tell_ledger()).await?;
         let Some((_, bytes)) = blobs.into_iter().find(|(name, _)| name == "ledger") else { return Ok(None) };
         let ledger = Arc::new(Ledger::parse(&bytes));
         if let Some(shell) = self.host.link.as_mut().and_then(|link| link.open(&login)) {
             shell.ledger = Some(ledger.clone());
         }
         Ok(Some(ledger))
+    }
+
+    /// The language of the host's shell.
+    fn texts(&self) -> SessionText {
+        self.host.link.as_ref().map_or_else(SessionText::default, Link::texts)
     }
 
     /// Runs a program that only reads, and returns what it reported. Nothing else is on its way.

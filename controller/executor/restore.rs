@@ -1,5 +1,6 @@
 //! Restores the rollback points of a run on many hosts, newest first.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -369,7 +370,7 @@ pub(super) async fn run(
     };
     let ticket = Ticket { slot: step, item: 0 };
     let mut pipeline = Pipeline::default();
-    let mode = Mode::default();
+    let mode = Mode { platform: link.texts().0, ..Mode::default() };
     pipeline.push(Flight::new(ticket, step, label, operation, mode, Group::Alone, String::new()));
     let shell = link.shell(login, password).await?;
     match pipeline.next(shell, sink).await? {
@@ -383,6 +384,9 @@ pub(super) async fn run(
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
     let plain = |path: &str| if path.contains('\\') { path.to_lowercase() } else { path.to_owned() };
     let below = |path: &str, folder: &str| {
+        let (path, folder) = (comparable(path), comparable(folder));
+        path.strip_prefix(folder.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         path.strip_prefix(folder.trim_end_matches(['/', '\\']))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
     };
@@ -392,6 +396,16 @@ fn waits_for(point: &Point, failed: &[Point]) -> bool {
         below(&other, &at) || below(&at, &other)
     };
     failed.iter().any(related)
+}
+
+/// A path of Windows names the same thing in upper and lower case, and has other separators.
+fn comparable(path: &str) -> Cow<'_, str> {
+    match path.as_bytes() {
+        [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic() => {
+            path.replace('\\', "/").to_lowercase().into()
+        }
+        _ => path.into(),
+    }
 }
 
 #[cfg(test)]
@@ -410,9 +424,13 @@ mod tests {
             ("file", "/opt/agent/logger", false),
             ("file", "/etc/agent.conf", false),
             ("times", "/opt", true),
+            ("file", "/opt/agent\\log", false),
         ] {
             assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
         }
+        let failed = [point("absent", r"C:\Agent\Log")];
+        assert!(waits_for(&point("file", r"c:\agent\log\x"), &failed));
+        assert!(!waits_for(&point("file", r"C:\Agent\Logs"), &failed));
         let failed = [point("absent", "C:\\Acme\\Runtime"), point("pool", "pool Acme")];
         for (kind, path, waits) in [
             ("absent", "c:\\acme", true),

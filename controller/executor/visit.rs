@@ -9,7 +9,9 @@ use thiserror::Error;
 use super::link::{Link, LinkError, PointsPlace};
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
+use crate::operation::{SessionText, decode};
 use crate::plan::Login;
+use crate::shell::Platform;
 use crate::transport::{Target, TransportError};
 
 /// Limit for one question.
@@ -86,12 +88,18 @@ impl Visitor {
         Ok(Self { link, login, steps: 0 })
     }
 
-    /// Runs a step of trusted text.
+    /// The language of the host's shell.
+    pub fn texts(&self) -> SessionText {
+        self.link.texts()
+    }
+
+    /// Runs a step of trusted text, made by [`Self::texts`].
     ///
     /// # Errors
     /// The session ended before it answered.
     pub async fn ask(&mut self, text: String) -> Result<Answered, VisitError> {
         self.steps += 1;
+        let windows = self.texts().0 == Platform::Windows;
         let id = self.steps;
         let shell = self.link.open(&self.login).ok_or(LinkError::Closed)?;
         let step = Step { id, epoch: id, text, ..Step::default() };
@@ -101,6 +109,8 @@ impl Visitor {
             loop {
                 match shell.events.recv().await {
                     Some(ShellEvent::Value { name, text, .. }) if answered.values.len() < VALUES => {
+                        // PowerShell writes every value as one line.
+                        let text = if windows { decode(&text) } else { text };
                         answered.values.push((name, text));
                     }
                     Some(ShellEvent::Finished { status, .. }) => {

@@ -1,6 +1,7 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
 mod assert;
+mod certificate_check;
 mod command;
 mod copy;
 mod debug;
@@ -13,12 +14,15 @@ mod options;
 mod pause;
 mod ping;
 mod place;
+mod preflight;
 mod python;
 mod raw;
 mod registry;
 mod script;
 mod service;
 mod set_fact;
+mod settings_json;
+mod settings_xml;
 mod setup;
 mod shell;
 mod slurp;

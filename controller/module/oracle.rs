@@ -303,7 +303,7 @@ fn check(case: &Map<String, Value>, shell: &'static str, local: &Path, is_root: 
         local: local.to_owned(),
         is_root,
         shell: rehearsal,
-        mode: Mode { check: flag("check"), diff: flag("diff"), eager: shell == "dash" },
+        mode: Mode { check: flag("check"), diff: flag("diff"), eager: shell == "dash", ..Mode::default() },
     };
     let before = listing(&folder);
     let folder_before = fs::metadata(&folder).expect("metadata").modified().expect("a time");

@@ -16,6 +16,7 @@ pub trait Module: Sync {
 
 static MODULES: &[&dyn Module] = &[
     &super::assert::Assert,
+    &super::certificate_check::CertificateCheckModule,
     &super::command::CommandModule,
     &super::copy::CopyModule,
     &super::debug::Debug,
@@ -26,11 +27,14 @@ static MODULES: &[&dyn Module] = &[
     &super::meta::Meta,
     &super::pause::Pause,
     &super::ping::PingModule,
+    &super::preflight::PreflightModule,
     &super::raw::RawModule,
     &super::script::Script,
     &super::service::Service,
     &super::service::SystemdService,
     &super::set_fact::SetFact,
+    &super::settings_json::SettingsJson,
+    &super::settings_xml::SettingsXml,
     &super::setup::Setup,
     &super::shell::Shell,
     &super::uri::Uri,

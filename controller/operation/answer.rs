@@ -81,7 +81,7 @@ pub(super) fn state(reply: &Reply, name: &str) -> Option<PathState> {
 }
 
 /// Undoes the escapes of `pf_say`.
-pub(super) fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

@@ -55,17 +55,17 @@ pub fn break_lease(number: u64, operator: &str, since: &str, host: &str) -> Stri
 }
 
 /// The text of a step that removes what a run left on its host; `host` is percent-encoded as for the points.
-pub fn prune_run(run: &str, host: &str) -> String {
+pub(super) fn prune_run(run: &str, host: &str) -> String {
     call("pf_prune", [run, host])
 }
 
 /// The text of a step that removes claims that no longer count.
-pub fn prune_claims() -> String {
+pub(super) fn prune_claims() -> String {
     call("pf_prune_claims", [])
 }
 
 /// A claim is read line by line.
-fn one_line(text: impl AsRef<str>) -> String {
+pub(super) fn one_line(text: impl AsRef<str>) -> String {
     text.as_ref().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 

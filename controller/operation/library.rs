@@ -27,6 +27,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/put.sh"),
     include_str!("posix/tree.sh"),
     include_str!("posix/read.sh"),
+    include_str!("posix/preflight.sh"),
     include_str!("posix/walk.sh"),
 ];
 
@@ -52,13 +53,13 @@ pub fn open_points(base: Option<&str>, run: &str, host: &str) -> String {
 }
 
 /// Returns the text that begins the ledger of a session; [`open_points`] comes in front of it.
-pub fn open_ledger() -> &'static str {
+pub(super) fn open_ledger() -> &'static str {
     "pl_ledger_begin"
 }
 
 /// Returns text in front of a program that is repeated: what an attempt that was cut off left beside its paths, under the
 /// temporary names that these points know, is removed. Nothing for no points.
-pub fn sweep(points: &[u64]) -> String {
+pub(super) fn sweep(points: &[u64]) -> String {
     if points.is_empty() {
         return String::new();
     }
@@ -67,18 +68,18 @@ pub fn sweep(points: &[u64]) -> String {
 }
 
 /// Returns the program that reports the ledger, as the blob `ledger`.
-pub fn tell_ledger() -> String {
+pub(super) fn tell_ledger() -> String {
     "pl_ledger_tell".to_owned()
 }
 
 /// Returns the program that reports the output of a command of an earlier session, as the blobs `stdout` and `stderr`.
 /// `folder` and `number` are what the ledger says.
-pub fn tell_output(folder: &str, number: &str) -> String {
+pub(super) fn tell_output(folder: &str, number: &str) -> String {
     call("pl_ledger_output", [folder, number])
 }
 
 /// Returns the text that limits, for a session, how many bytes are copied for one rollback point.
-pub fn limit_points(bytes: u64) -> String {
+pub(super) fn limit_points(bytes: u64) -> String {
     call("pf_points_limit", [bytes.to_string().as_str()])
 }
 

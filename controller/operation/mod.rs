@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod attributes;
+pub mod certificate;
 pub mod command;
 mod content;
 pub mod edit;
@@ -21,6 +22,7 @@ mod library;
 pub mod lines;
 mod outcome;
 pub mod ping;
+pub mod preflight;
 mod program;
 pub mod put;
 pub mod read;
@@ -28,6 +30,11 @@ pub mod remote_copy;
 pub(crate) mod restored;
 mod script;
 pub mod service;
+mod session;
+pub mod settings;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod settings_tests;
 pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -38,14 +45,10 @@ pub mod wait_for;
 mod walk;
 pub mod windows;
 
-pub use answer::reported_points;
+pub use answer::{decode, reported_points};
 pub use content::Content;
-pub use lease::{
-    Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, prune_claims, prune_run,
-    show_lease,
-};
-pub use library::{
-    library, limit_points, open_ledger, open_points, probe_ahead, sweep, tell_ledger, tell_output,
-};
+pub use lease::{Claim, Holder, LEASE_LEAST, LEASE_SECONDS, LeaseAnswer, Renewal, break_lease, show_lease};
+pub use library::{library, open_points, probe_ahead};
 pub use outcome::{Diff, Outcome, Point};
 pub use program::{Mode, Operation, Payload, Program, Progress, Reply, Tcp};
+pub use session::SessionText;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Content, Outcome};
+use crate::shell::Platform;
 
 /// How to act.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,13 +17,15 @@ pub struct Mode {
     /// Content is probably missing on this host: send small content at once instead of asking for
     /// the digest first.
     pub eager: bool,
+    /// Which shell the host has, for operations that exist for both.
+    pub platform: Platform,
 }
 
 /// One body for the host's remote shell.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
-    /// Trusted shell text: one or more calls of functions of the operation library, arguments
-    /// quoted by [`crate::shell`]. Its exit status: 0 done, 75 the controller has to decide
+    /// Trusted text: one or more calls of functions of the operation library. On POSIX it is shell text, arguments
+    /// quoted by [`crate::shell`]; on Windows it is made by [`super::windows::Call`]. Its exit status: 0 done, 75 the controller has to decide
     /// ([`Progress::Again`] follows), anything else failed; both hold back the later steps.
     pub text: String,
     /// Bytes for the step, in the file `$pl_payload` when the text runs.
@@ -128,6 +131,19 @@ impl Reply {
         self.values.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns the last text reported under `name`, its escapes undone.
+    pub fn text(&self, name: &str) -> Option<String> {
+        super::answer::said(self, name)
+    }
+
+    /// Returns all texts reported under `name`, in order.
+    pub fn texts<'r>(&'r self, name: &'r str) -> impl Iterator<Item = String> + 'r {
+        self.values
+            .iter()
+            .filter(move |(given, _)| given == name)
+            .map(|(_, text)| super::answer::decode(text))
+    }
+
     /// Returns the last bytes reported under `name`.
     pub fn blob(&self, name: &str) -> Option<&[u8]> {
         self.blobs.iter().rev().find(|(key, _)| key == name).map(|(_, bytes)| bytes.as_slice())
@@ -179,6 +195,11 @@ pub trait Operation: fmt::Debug + Send + Sync {
     /// what a host may keep and run later.
     fn kept(&mut self) -> Option<Program> {
         None
+    }
+
+    /// Tells whether any of its programs runs in the remote shell, so that one has to be open.
+    fn needs_shell(&self) -> bool {
+        true
     }
 
     /// Tells what `plan` and the confirmation have to say: whether nothing can undo it.

@@ -47,6 +47,12 @@ pub enum LoginError {
     /// Only sudo is there.
     #[error("become method `{0}` is not supported; only `sudo` is")]
     Method(String),
+    /// There is none on Windows.
+    #[error(
+        "`become` is not supported on Windows: `runas` would need a service on the host or a password kept there\n\
+         hint: connect as that user, or let a scheduled task run as it (`win_scheduled_task`)"
+    )]
+    Windows,
     /// A keyword has a value of the wrong kind.
     #[error("`{0}` must be {1}")]
     Kind(&'static str, &'static str),
@@ -84,6 +90,9 @@ pub fn resolve_login<E: From<LoginError>>(
     }
     let method = text("become_method", setting(&["ansible_become_method"], &keywords.method)?)?
         .or_else(|| defaults.method.clone());
+    if method.as_deref().is_some_and(|method| matches!(method, "runas" | "ansible.builtin.runas")) {
+        return Err(LoginError::Windows.into());
+    }
     if let Some(method) = method.filter(|method| method != "sudo" && method != "ansible.builtin.sudo") {
         return Err(LoginError::Method(method).into());
     }

@@ -49,7 +49,9 @@ pub enum StartError {
         text: String,
     },
     /// The command ended or wrote something else before the shell came up.
-    #[error("no POSIX shell came up on the host: {what}\nhint: the login shell may refuse commands")]
+    #[error(
+        "no shell came up on the host: {what}\nhint: the login shell may refuse commands; a Windows host needs `ansible_shell_type: powershell`"
+    )]
     NoShell {
         /// What came instead.
         what: String,
@@ -62,6 +64,17 @@ pub enum StartError {
         /// The tool.
         tool: String,
     },
+    /// PowerShell came up and may not do what the session needs.
+    #[error(
+        "PowerShell cannot be used: {what}\nhint: PowerShell 5.1 or 7 in full language mode is needed; an application control policy may forbid it for this user"
+    )]
+    PowerShell {
+        /// What it said.
+        what: String,
+    },
+    /// There is no `become` on Windows.
+    #[error("`become` is not supported on Windows\nhint: connect as that user, or use a scheduled task")]
+    NoBecome,
     /// The shell came up, but reported that it cannot work.
     #[error("the remote shell cannot work: {text}")]
     Failed {

@@ -167,7 +167,7 @@ impl Parser {
                 let [_, rc, timed_out, dropped] = fields(rest).ok_or_else(unknown)?;
                 Frame::Command {
                     id: id()?,
-                    rc: small(rc).ok_or_else(unknown)?,
+                    rc: code(rc).ok_or_else(unknown)?,
                     timed_out: number(timed_out).ok_or_else(unknown)? != 0,
                     dropped: number(dropped).ok_or_else(unknown)?,
                 }
@@ -330,6 +330,13 @@ fn small(word: &[u8]) -> Option<i32> {
     number(word).filter(|status| *status < 100_000).and_then(|status| i32::try_from(status).ok())
 }
 
+/// What a program of Windows exits with may be any 32 bits.
+fn code(word: &[u8]) -> Option<i32> {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    number(digits)?;
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
 /// Bytes as text.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -359,7 +366,7 @@ mod tests {
     fn every_kind_of_frame_is_read() {
         let stream = format!(
             "I uid 0\nI home /root with space\nY {TOKEN}\nS 7\nV 7 mode 0644 x\nV 7 empty \nW 7 two\na\nb{TOKEN}\n\
-             D 7 file\n\0\x01{TOKEN} 0\nO 7 e\nouch{TOKEN}\nC 7 143 1 99\nR 7 75\nK 8\nX 9\nA 9\nN 9\nU dd\nE no space\n"
+             D 7 file\n\0\x01{TOKEN} 0\nO 7 e\nouch{TOKEN}\nC 7 -1073741819 1 99\nR 7 75\nK 8\nX 9\nA 9\nN 9\nU dd\nE no space\n"
         );
         let value = |name: &str, text: &str| Frame::Value { id: 7, name: name.into(), text: text.into() };
         let frames = parse(stream.as_bytes()).unwrap();
@@ -369,7 +376,7 @@ mod tests {
         assert_eq!(frames[4..7], [value("mode", "0644 x"), value("empty", ""), value("two", "a\nb")]);
         assert_eq!(frames[7], Frame::Blob { id: 7, name: "file".into(), bytes: vec![0, 1], complete: true });
         assert_eq!(frames[8], Frame::Output { id: 7, stderr: true, bytes: b"ouch".to_vec() });
-        assert_eq!(frames[9], Frame::Command { id: 7, rc: 143, timed_out: true, dropped: 99 });
+        assert_eq!(frames[9], Frame::Command { id: 7, rc: -1_073_741_819, timed_out: true, dropped: 99 });
         assert_eq!(frames[10], Frame::Finished { id: 7, status: 75 });
         assert_eq!(frames[13], Frame::Stored { id: 9, wanted: true });
     }
@@ -385,6 +392,8 @@ mod tests {
             "R 1\n",
             "R 1 999999\n",
             "C 1 0 0\n",
+            "C 1 -x 0 0\n",
+            "C 1 4294967296 0 0\n",
             "O 1 x\n",
             "Y\n",
             "Y 0123\n",

@@ -21,13 +21,15 @@ pub(crate) struct Settings<'a> {
     pub(crate) blob_cap: u64,
     /// Trusted text that is evaluated once.
     pub(crate) library: &'a str,
+    /// What opens the session, behind the library.
+    pub(crate) opening: &'a str,
 }
 
 /// The first bytes that the shell reads: two lines for its `read` loop, and a body read by `dd`.
 pub(crate) fn bootstrap(settings: &Settings<'_>) -> Vec<u8> {
-    let Settings { token, directory, output_cap, blob_cap, library } = settings;
+    let Settings { token, directory, output_cap, blob_cap, library, opening } = settings;
     let body = format!(
-        "{SESSION}\n{library}\necho \"Y $plr_tok\" >&7 || exit\n\
+        "{SESSION}\n{library}\n{opening}\necho \"Y $plr_tok\" >&7 || exit\n\
          while IFS= read -r plr_l <&8; do case $plr_l in *\"#$plr_tok\") eval \"$plr_l\";; *) exit 1;; esac; done\n\
          exit 0\n#{token}"
     );

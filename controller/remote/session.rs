@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use crate::dialect::Dialect;
 use crate::error::{CloseReason, SendError};
 use crate::login::{Login, sentinel};
 use crate::nonce::Nonce;
@@ -38,7 +39,7 @@ pub struct Started {
 pub struct ShellInfo {
     /// Process id of the shell.
     pub pid: u32,
-    /// User id.
+    /// User id. On Windows 0 is an elevated administrator, 1000 anybody else.
     pub uid: u32,
     /// User name.
     pub user: String,
@@ -46,7 +47,7 @@ pub struct ShellInfo {
     pub home: String,
     /// The login's umask, as `umask` prints it.
     pub umask: String,
-    /// `Linux`.
+    /// `Linux` or `Windows`.
     pub os: String,
     /// Release of the kernel.
     pub kernel: String,
@@ -54,7 +55,7 @@ pub struct ShellInfo {
     pub hostname: String,
     /// Differs after a reboot.
     pub boot_id: Option<String>,
-    /// The directory for temporary files: one of a fixed list.
+    /// The directory for temporary files: one of a fixed list; `%TEMP%` on Windows.
     pub temp: &'static str,
     /// The session's private directory (`$pl_d`), inside of `temp`.
     pub directory: String,
@@ -152,9 +153,21 @@ pub struct ShellHandle {
     pub(crate) closing: Arc<AtomicBool>,
     pub(crate) nonce: Nonce,
     pub(crate) directory: String,
+    pub(crate) name: Nonce,
+    pub(crate) dialect: Dialect,
 }
 
 impl ShellHandle {
+    /// Which shell it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The random word in the name of the session's private folder, for [`crate::beside_powershell`].
+    pub fn folder_name(&self) -> &Nonce {
+        &self.name
+    }
+
     /// Hands over a step. Never waits for the host: the queue takes what it is given, and at most
     /// 64 steps or about 256 KiB of it are on the host ahead of their results.
     pub async fn send(&self, step: Step) -> Result<(), SendError> {
@@ -172,7 +185,7 @@ impl ShellHandle {
         self.orders.send(Order::Steps(steps)).map_err(|_| SendError::Closed)
     }
 
-    /// Returns the command line for a second channel that ends the user command in hand: TERM, and
+    /// Returns the command line for a second channel of a POSIX session that ends the user command in hand: TERM, and
     /// KILL after two seconds. [`crate::interrupt`] drives it where sudo asks for a password.
     pub fn interrupt_line(&self, login: &Login) -> String {
         let Self { nonce, directory, .. } = self;
@@ -191,7 +204,7 @@ impl ShellHandle {
         &self.nonce
     }
 
-    /// Returns the command line for a second channel that holds back every step behind the one in hand.
+    /// Returns the command line for a second channel of a POSIX session that holds back every step behind the one in hand.
     pub fn hold_line(&self, login: &Login) -> String {
         let Self { nonce, directory, .. } = self;
         let prefix = login.prefix(nonce);

@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::dialect::Dialect;
 use crate::error::{StartError, StartPhase};
 use crate::frame::{Frame, Limits, Parser, excerpt, position};
-use crate::login::{Login, prompt, sentinel};
+use crate::login::{Login, prompt};
 use crate::nonce::Nonce;
 use crate::outstanding::Outstanding;
-use crate::program::{Settings, TEMPORARY, bootstrap};
+use crate::program::{Settings, TEMPORARY};
 use crate::reader::{READ, Reader, StepCounts};
 use crate::session::{Pipes, ShellHandle, ShellInfo, Started};
 use crate::writer::Writer;
@@ -29,12 +30,12 @@ const EVENTS: usize = 64;
 /// Most that a library may say, and how long it may wait for something.
 const INFOS: usize = 100;
 const WAITING: Duration = Duration::from_secs(2 * 3600);
-/// Most that a command beside a session may say.
-const BESIDE_CAP: usize = 16 * 1024;
 
 /// How to start.
 #[derive(Debug)]
 pub struct StartOptions {
+    /// Which shell the command line starts.
+    pub dialect: Dialect,
     /// The nonce of the command line.
     pub nonce: Nonce,
     /// The login of the command line.
@@ -45,6 +46,8 @@ pub struct StartOptions {
     pub timeout: Duration,
     /// Trusted text that is evaluated once, before the first step: functions.
     pub library: String,
+    /// What is run once, behind the library: shell text on POSIX, calls for PowerShell.
+    pub opening: String,
     /// Most bytes of output per step, and of a blob; on the host and here.
     pub output_cap: u64,
     /// Told what the library says while it waits for something (`plr_info` of a name that ends in `_wait`). Each
@@ -54,7 +57,17 @@ pub struct StartOptions {
 
 /// Starts a session over the streams of a command that [`crate::command_line`] made.
 pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, StartError> {
-    let StartOptions { nonce, login, password, timeout, library, output_cap, waiting } = options;
+    let StartOptions {
+        dialect,
+        nonce,
+        login,
+        password,
+        timeout,
+        library,
+        opening: calls,
+        output_cap,
+        waiting,
+    } = options;
     let token = Nonce::new();
     let directory = Nonce::new();
     let output_cap = output_cap.clamp(4096, 1 << 40);
@@ -66,11 +79,15 @@ pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, Start
         output_cap,
         blob_cap,
         library: &library,
+        opening: &calls,
     };
-    let program = bootstrap(&settings);
+    let program = dialect.bootstrap(&settings);
+    if dialect == Dialect::PowerShell && login != Login::Plain {
+        return Err(StartError::NoBecome);
+    }
 
     let Pipes { mut stdin, stdout, stderr } = pipes;
-    let mut opening = Opening::new(stdout, stderr, &nonce, &login, timeout);
+    let mut opening = Opening::new(stdout, stderr, dialect, &nonce, &login, timeout);
     opening.waiting = waiting;
     let mut frames = Vec::new();
     let limits = Limits { line: LINE_CAP, blob: usize::try_from(blob_cap).unwrap_or(usize::MAX) };
@@ -88,7 +105,7 @@ pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, Start
         opening.phase(StartPhase::Shell);
         while_sending(&mut stdin, &program, opening.ready(&mut parser, &mut frames)).await?;
     }
-    let info = info(&frames, directory.as_str())?;
+    let info = info(&frames, dialect, directory.as_str())?;
     let Opening { stdout, stderr, .. } = opening;
 
     let (orders, queue) = mpsc::unbounded_channel();
@@ -101,6 +118,7 @@ pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, Start
         outstanding: Arc::clone(&outstanding),
         closing: Arc::clone(&closing),
         token: token.to_string(),
+        dialect,
     };
     let writer = tokio::spawn(writer.run()).abort_handle();
     let stderr = tokio::spawn(drain(stderr)).abort_handle();
@@ -116,68 +134,19 @@ pub async fn start(pipes: Pipes, options: StartOptions) -> Result<Started, Start
         step: StepCounts::default(),
     };
     tokio::spawn(reader.run());
-    let handle = ShellHandle { orders, outstanding, closing, nonce, directory: info.directory.clone() };
+    let handle = ShellHandle {
+        orders,
+        outstanding,
+        closing,
+        nonce,
+        directory: info.directory.clone(),
+        name: directory,
+        dialect,
+    };
     Ok(Started { handle, events, info })
 }
 
-/// Drives the command of [`ShellHandle::interrupt_line`]: answers sudo, waits for the end.
-pub async fn interrupt(
-    pipes: Pipes,
-    nonce: &Nonce,
-    login: &Login,
-    password: Option<Zeroizing<Vec<u8>>>,
-    timeout: Duration,
-) -> Result<(), StartError> {
-    run(pipes, nonce, login, password, None, timeout).await.map(drop)
-}
-
-/// Runs trusted text beside a session, in a command that [`crate::command_line`] made, and returns what it wrote
-/// to standard output, up to 16 KiB.
-pub async fn beside(
-    pipes: Pipes,
-    nonce: &Nonce,
-    login: &Login,
-    password: Option<Zeroizing<Vec<u8>>>,
-    text: &str,
-    timeout: Duration,
-) -> Result<Vec<u8>, StartError> {
-    // A function runs only when all of it has come; and the shell that reads it takes it as a script.
-    let text = format!("exec /bin/sh\nplr_beside() {{\n{text}\n}}\nplr_beside\nexit\n");
-    run(pipes, nonce, login, password, Some(text), timeout).await
-}
-
-async fn run(
-    pipes: Pipes,
-    nonce: &Nonce,
-    login: &Login,
-    password: Option<Zeroizing<Vec<u8>>>,
-    text: Option<String>,
-    timeout: Duration,
-) -> Result<Vec<u8>, StartError> {
-    let Pipes { mut stdin, stdout, stderr } = pipes;
-    let mut opening = Opening::new(stdout, stderr, nonce, login, timeout);
-    opening.sentinel(Some(&mut stdin), password).await?;
-    opening.phase(StartPhase::Shell);
-    if let Some(text) = text {
-        // A shell that is gone already says so by the end of its output.
-        let sent = tokio::time::timeout_at(opening.deadline, send(&mut stdin, text.as_bytes())).await;
-        drop(sent.map_err(|_| opening.late())?);
-    }
-    let mut said = std::mem::take(&mut opening.pending);
-    let mut buffer = [0; 1024];
-    loop {
-        match tokio::time::timeout_at(opening.deadline, opening.stdout.read(&mut buffer)).await {
-            Ok(Ok(0) | Err(_)) => return Ok(said),
-            Ok(Ok(count)) => {
-                let room = BESIDE_CAP.saturating_sub(said.len());
-                said.extend_from_slice(&buffer[..count.min(room)]);
-            }
-            Err(_) => return Err(opening.late()),
-        }
-    }
-}
-
-async fn send(stdin: &mut (dyn AsyncWrite + Send + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) async fn send(stdin: &mut (dyn AsyncWrite + Send + Unpin), bytes: &[u8]) -> std::io::Result<()> {
     stdin.write_all(bytes).await?;
     stdin.flush().await
 }
@@ -208,16 +177,17 @@ async fn drain(mut stream: Box<dyn AsyncRead + Send + Unpin>) {
 }
 
 /// The streams before the session.
-struct Opening<'a> {
-    stdout: Box<dyn AsyncRead + Send + Unpin>,
+pub(crate) struct Opening<'a> {
+    pub(crate) stdout: Box<dyn AsyncRead + Send + Unpin>,
     stderr: Box<dyn AsyncRead + Send + Unpin>,
+    dialect: Dialect,
     nonce: &'a Nonce,
     login: &'a Login,
     phase: StartPhase,
     timeout: Duration,
-    deadline: Instant,
+    pub(crate) deadline: Instant,
     /// What came on standard output and is not taken yet.
-    pending: Vec<u8>,
+    pub(crate) pending: Vec<u8>,
     /// The beginning of what came before the sentinel.
     noise: Vec<u8>,
     /// Bytes before the sentinel.
@@ -231,9 +201,10 @@ struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
-    fn new(
+    pub(crate) fn new(
         stdout: Box<dyn AsyncRead + Send + Unpin>,
         stderr: Box<dyn AsyncRead + Send + Unpin>,
+        dialect: Dialect,
         nonce: &'a Nonce,
         login: &'a Login,
         timeout: Duration,
@@ -242,6 +213,7 @@ impl<'a> Opening<'a> {
         Self {
             stdout,
             stderr,
+            dialect,
             nonce,
             login,
             phase,
@@ -257,12 +229,12 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn phase(&mut self, phase: StartPhase) {
+    pub(crate) fn phase(&mut self, phase: StartPhase) {
         self.phase = phase;
         self.deadline = Instant::now() + self.timeout;
     }
 
-    fn late(&self) -> StartError {
+    pub(crate) fn late(&self) -> StartError {
         StartError::Timeout { phase: self.phase }
     }
 
@@ -289,12 +261,12 @@ impl<'a> Opening<'a> {
     }
 
     /// Reads up to the sentinel, answering sudo's prompt on the way.
-    async fn sentinel(
+    pub(crate) async fn sentinel(
         &mut self,
         mut stdin: Option<&mut Box<dyn AsyncWrite + Send + Unpin>>,
         mut password: Option<Zeroizing<Vec<u8>>>,
     ) -> Result<(), StartError> {
-        let line = sentinel(self.nonce).into_bytes();
+        let line = self.dialect.sentinel(self.nonce).into_bytes();
         let prompt = prompt(self.nonce).into_bytes();
         let mut asked = false;
         let mut searched = 0;
@@ -302,7 +274,9 @@ impl<'a> Opening<'a> {
             while let Some(end) = position(&self.pending[searched..], b'\n') {
                 let end = searched + end;
                 searched = 0;
-                let found = self.pending[..end] == line[..];
+                // PowerShell that may not call methods writes it with a carriage return.
+                let came = self.pending[..end].strip_suffix(b"\r").unwrap_or(&self.pending[..end]);
+                let found = came == &line[..];
                 self.keep_noise(end + 1);
                 if found {
                     return Ok(());
@@ -351,7 +325,7 @@ impl<'a> Opening<'a> {
             let came = parser.feed(&bytes).map_err(|what| StartError::NoShell { what })?;
             for frame in came {
                 match frame {
-                    Frame::Unsupported { tool } => return Err(StartError::Unsupported { tool }),
+                    Frame::Unsupported { tool } => return Err(unsupported(self.dialect, tool)),
                     Frame::Failed { text } => return Err(StartError::Failed { text }),
                     Frame::Info { key, value } if key.ends_with("_wait") => self.wait_on(value),
                     Frame::Info { .. } if frames.len() < INFOS => frames.push(frame),
@@ -423,8 +397,16 @@ fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
     bytes.windows(word.len()).position(|window| window == word)
 }
 
+/// What a shell lacks, in the words of its system.
+fn unsupported(dialect: Dialect, tool: String) -> StartError {
+    match dialect {
+        Dialect::Posix => StartError::Unsupported { tool },
+        Dialect::PowerShell => StartError::PowerShell { what: tool.trim_end_matches('.').to_owned() },
+    }
+}
+
 /// Reads the facts of the start.
-fn info(frames: &[Frame], directory: &str) -> Result<ShellInfo, StartError> {
+fn info(frames: &[Frame], dialect: Dialect, directory: &str) -> Result<ShellInfo, StartError> {
     let value = |name: &str| {
         frames.iter().find_map(|frame| match frame {
             Frame::Info { key, value } if key == name => Some(value.clone()),
@@ -435,7 +417,10 @@ fn info(frames: &[Frame], directory: &str) -> Result<ShellInfo, StartError> {
         let missing = || StartError::NoShell { what: format!("the shell did not tell its {name}") };
         value(name).and_then(|value| value.parse::<u32>().ok()).ok_or_else(missing)
     };
-    let place = TEMPORARY.get(number("temp")? as usize);
+    let place = match dialect {
+        Dialect::Posix => TEMPORARY.get(number("temp")? as usize),
+        Dialect::PowerShell => Some(&"%TEMP%"),
+    };
     let temp = place.ok_or_else(|| StartError::NoShell { what: "an unknown directory".to_owned() })?;
     let text = |name: &str| value(name).unwrap_or_default();
     const OWN: [&str; 10] =

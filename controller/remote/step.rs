@@ -24,12 +24,12 @@ pub struct Step {
     /// From 1. A failing step holds back later steps of the same or a lower epoch; the controller
     /// goes on by sending steps of a higher one.
     pub epoch: u64,
-    /// Trusted shell text. Its exit status is the step's: 0 done, 75 the controller decides,
-    /// anything else failed.
+    /// Trusted text: shell text on POSIX, calls for PowerShell. Its exit status is the step's: 0 done, 75 the
+    /// controller decides, anything else failed.
     pub text: String,
-    /// Bytes that the text finds in the file `$pl_payload`, complete or not at all.
+    /// Bytes that the text finds in the file `$pl_payload` (PowerShell: `pl_payload_stream`), complete or not at all.
     pub payload: Option<Arc<dyn AsRef<[u8]> + Send + Sync>>,
-    /// Limit for a `pl_run 0`, in whole seconds (rounded up).
+    /// Limit for a `pl_run` without one of its own, in whole seconds (rounded up).
     pub timeout: Option<Duration>,
     /// What its failure holds back.
     pub group: Group,
@@ -51,24 +51,22 @@ impl fmt::Debug for Step {
     }
 }
 
-impl Step {
-    /// The shell text that runs the step: a call with the text as one quoted word.
-    pub(crate) fn unit(&self) -> String {
-        let group = match self.group {
-            Group::Alone => 'a',
-            Group::Item => 'i',
-            Group::LastItem => 'l',
-        };
-        let payload = u8::from(self.payload.is_some());
-        let limit = self.timeout.map_or(0, whole_seconds);
-        let text = quote(&self.text);
-        let name = self.name.as_deref().map(|name| [" ", &quote(name)].concat()).unwrap_or_default();
-        format!("plr_step {} {} {group} {limit} {payload} {text}{name}", self.id, self.epoch)
-    }
+/// The shell text that runs a step on POSIX: a call with the text as one quoted word.
+pub(crate) fn posix_unit(step: &Step) -> String {
+    let group = match step.group {
+        Group::Alone => 'a',
+        Group::Item => 'i',
+        Group::LastItem => 'l',
+    };
+    let payload = u8::from(step.payload.is_some());
+    let limit = step.timeout.map_or(0, whole_seconds);
+    let text = quote(&step.text);
+    let name = step.name.as_deref().map(|name| [" ", &quote(name)].concat()).unwrap_or_default();
+    format!("plr_step {} {} {group} {limit} {payload} {text}{name}", step.id, step.epoch)
 }
 
 /// Rounds up, so that a limit is never shorter than asked for.
-fn whole_seconds(limit: Duration) -> u64 {
+pub(crate) fn whole_seconds(limit: Duration) -> u64 {
     (limit.as_secs() + u64::from(limit.subsec_nanos() > 0)).max(1)
 }
 

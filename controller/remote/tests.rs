@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
 
 use crate::{
-    CloseReason, Login, Nonce, Pipes, ShellEvent, StartError, StartOptions, StartPhase, Started, Step, start,
+    CloseReason, Dialect, Login, Nonce, Pipes, ShellEvent, StartError, StartOptions, StartPhase, Started,
+    Step, start,
 };
 
 /// The far end of a session.
@@ -19,11 +20,13 @@ const FACTS: &str = "I pid 9\nI uid 0\nI temp 0\n";
 
 fn options(nonce: Nonce, login: Login) -> StartOptions {
     StartOptions {
+        dialect: Dialect::Posix,
         nonce,
         login,
         password: None,
         timeout: Duration::from_millis(300),
         library: String::new(),
+        opening: String::new(),
         waiting: None,
         output_cap: 100_000,
     }

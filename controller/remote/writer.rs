@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use crate::dialect::Dialect;
 use crate::outstanding::{BYTES_AHEAD, Outstanding};
 use crate::session::Order;
 use crate::step::Step;
 
-/// `read` takes less time than starting `dd` for lines up to about this length.
-const LINE: usize = 1500;
 /// Smallest and largest piece of a payload. A piece is acknowledged before the next one is sent,
 /// and costs the host a `dd`; a large payload is sent in sixteen, unless it is the next thing the host does.
 const PIECE: (usize, usize) = (BYTES_AHEAD, 4 * 1024 * 1024);
@@ -38,6 +37,7 @@ pub(crate) struct Writer {
     pub(crate) outstanding: Arc<Outstanding>,
     pub(crate) closing: Arc<AtomicBool>,
     pub(crate) token: String,
+    pub(crate) dialect: Dialect,
 }
 
 impl Writer {
@@ -57,7 +57,7 @@ impl Writer {
             if queue.is_empty() {
                 if let Some(forget) = closed {
                     if forget {
-                        self.stdin.write_all(format!("plr_bye #{}\n", self.token).as_bytes()).await?;
+                        self.stdin.write_all(self.dialect.bye(&self.token).as_bytes()).await?;
                         self.stdin.flush().await?;
                     }
                     return Ok(());
@@ -91,7 +91,7 @@ impl Writer {
             && queue.front().is_some_and(|step| step.payload.is_none())
             && let Some(step) = queue.pop_front()
         {
-            let unit = step.unit();
+            let unit = self.dialect.unit(&step);
             let size = unit.len() + OVERHEAD;
             self.outstanding.push(step.id, size);
             steps -= 1;
@@ -102,17 +102,7 @@ impl Writer {
     }
 
     async fn write_units(&mut self, units: &[String]) -> Result<(), Stop> {
-        let token = &self.token;
-        let text = match units {
-            [] => return Ok(()),
-            [unit] if unit.len() <= LINE && !unit.contains('\n') => format!("{unit} #{token}\n"),
-            _ => {
-                let mut body = units.join("\n");
-                body.push_str("\n#");
-                body.push_str(token);
-                format!("plr_body {} #{token}\n{body}", body.len())
-            }
-        };
+        let text = self.dialect.units(units, &self.token);
         self.stdin.write_all(text.as_bytes()).await?;
         Ok(self.stdin.flush().await?)
     }
@@ -121,27 +111,26 @@ impl Writer {
     /// back, the rest stays here.
     async fn write_with_payload(&mut self, step: &Step) -> Result<(), Stop> {
         let payload = step.payload.as_deref().map_or(&[][..], |payload| payload.as_ref());
-        let unit = step.unit();
+        let unit = self.dialect.unit(step);
         // Nothing in front of the step can hold it back.
         let alone = self.outstanding.is_empty();
         let piece_size = if alone { PIECE.1 } else { (payload.len() / 16).clamp(PIECE.0, PIECE.1) };
         self.outstanding.push(step.id, unit.len() + OVERHEAD + payload.len().min(piece_size));
         let mut rest = payload;
-        let mut first = 1;
+        let mut first = true;
         loop {
             let (piece, following) = rest.split_at(rest.len().min(piece_size));
             rest = following;
-            let more = u8::from(!rest.is_empty());
-            let stored = (more == 1).then(|| self.outstanding.expect_stored(step.id));
-            let (token, length) = (&self.token, piece.len());
-            let head = format!("plr_in {} {} {length} {more} {first} #{token}\n", step.id, step.epoch);
+            let more = !rest.is_empty();
+            let stored = more.then(|| self.outstanding.expect_stored(step.id));
+            let head = self.dialect.piece(step, piece.len(), more, first, &self.token);
             self.stdin.write_all(head.as_bytes()).await?;
             self.stdin.write_all(piece).await?;
-            self.stdin.write_all(format!("{token}\n").as_bytes()).await?;
+            self.stdin.write_all(format!("{}\n", self.token).as_bytes()).await?;
             let Some(stored) = stored else { break };
             self.stdin.flush().await?;
             match stored.await {
-                Ok(true) => first = 0,
+                Ok(true) => first = false,
                 Ok(false) => break,
                 Err(_) => return Err(Stop::Over),
             }

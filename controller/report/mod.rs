@@ -1,8 +1,9 @@
-//! Text from a journal: the list of runs, the story of a run, its host logs.
+//! Text from a journal: the list of runs, the story of a run, its host logs; and tables of findings.
 //!
 //! Reads the state folder only; nothing here knows an inventory or a playbook.
 
 mod error;
+mod findings;
 mod history;
 mod list;
 mod logs;
@@ -14,6 +15,7 @@ mod table;
 mod testing;
 
 pub use error::ReportError;
+pub use findings::{AskedHost, Findings, findings};
 pub use history::{History, history};
 pub use list::list;
 pub use logs::logs;

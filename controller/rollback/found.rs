@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ListPoints;
-use crate::operation::{Mode, Operation, Outcome, Program, Progress, Reply, open_points, restored};
+use crate::operation::{Mode, Operation, Outcome, Program, Progress, Reply, SessionText, restored};
 
 /// A run that left rollback points on a host.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -36,8 +36,8 @@ impl FindRuns {
 }
 
 impl Operation for FindRuns {
-    fn first(&mut self, _mode: Mode) -> Program {
-        restored::list_runs()
+    fn first(&mut self, mode: Mode) -> Program {
+        Program { text: SessionText(mode.platform).list_runs(), ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
@@ -70,7 +70,7 @@ pub struct FindPoints {
 impl Operation for FindPoints {
     fn first(&mut self, mode: Mode) -> Program {
         let mut program = ListPoints.first(mode);
-        let points = open_points(self.base.as_deref(), &self.run, &self.host);
+        let points = SessionText(mode.platform).open_points(self.base.as_deref(), &self.run, &self.host);
         program.text = [&points, "\n", &program.text].concat();
         program
     }

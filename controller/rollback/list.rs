@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::operation::{Mode, Operation, Outcome, Point, Program, Progress, Reply, restored};
+use crate::operation::{Mode, Operation, Outcome, Point, Program, Progress, Reply, SessionText, restored};
 
 /// A point that lies on a host.
 #[derive(Clone, Debug)]
@@ -46,8 +46,8 @@ impl ListPoints {
 }
 
 impl Operation for ListPoints {
-    fn first(&mut self, _mode: Mode) -> Program {
-        restored::list()
+    fn first(&mut self, mode: Mode) -> Program {
+        Program { text: SessionText(mode.platform).list_points(), ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use crate::operation::{Mode, Operation, Outcome, Point, Program, Progress, Reply, restored};
+use crate::operation::{Mode, Operation, Outcome, Point, Program, Progress, Reply, SessionText, restored};
 
 /// Restores one rollback point. The outcome is changed if it was restored now, and failed with the
 /// reason if it could not be. Where something newer was put aside, the result has its paths as `replaced`.
@@ -24,8 +24,9 @@ pub struct RestoreTimes {
 }
 
 impl Operation for RestoreTimes {
-    fn first(&mut self, _mode: Mode) -> Program {
-        restored::times(&self.numbers, self.last)
+    fn first(&mut self, mode: Mode) -> Program {
+        let text = SessionText(mode.platform).restore_times(&self.numbers, self.last);
+        Program { text, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
@@ -35,7 +36,11 @@ impl Operation for RestoreTimes {
 
 impl Operation for RestorePoint {
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check { Program::default() } else { restored::program(self.point.number, self.force) }
+        if mode.check {
+            return Program::default();
+        }
+        let text = SessionText(mode.platform).restore(self.point.number, self.force);
+        Program { text, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {

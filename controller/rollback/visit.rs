@@ -2,7 +2,7 @@
 //! back newest first, then services and activations take note of it.
 
 use super::RestorePoint;
-use crate::operation::{Mode, Operation, Point, Program, Progress, Reply, restored};
+use crate::operation::{Mode, Operation, Point, Program, Progress, Reply, SessionText};
 
 /// Kinds of things that run, whose state comes back apart from everything else.
 const RUNNING: [&str; 3] = ["service", "pool", "site"];
@@ -100,7 +100,11 @@ impl Operation for Visit {
             Phase::Start => "start",
             Phase::Check => "check",
         };
-        if mode.check { Program::default() } else { restored::service_phase(word, self.point.number) }
+        if mode.check {
+            return Program::default();
+        }
+        let text = SessionText(mode.platform).service_phase(word, self.point.number);
+        Program { text, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {

@@ -2,13 +2,15 @@
 
 use tokio::net::TcpStream;
 
-use super::{ByteStream, LocalOptions, Process, Target, TransportError, Via, local, ssh};
+use super::{ByteStream, LocalOptions, Process, Target, TransportError, Via, local, ssh, winrm};
 
 /// An open connection. Clones share it.
 #[derive(Clone)]
 pub enum Connection {
     /// By SSH.
     Ssh(ssh::Connection),
+    /// By WinRM.
+    WinRm(winrm::Connection),
     /// This machine.
     Local(LocalOptions),
 }
@@ -20,6 +22,7 @@ pub enum Connection {
 pub async fn connect(target: &Target, warn: ssh::Warn<'_>) -> Result<Connection, TransportError> {
     match &target.via {
         Via::Ssh { .. } => Ok(Connection::Ssh(ssh::connect(target, warn).await?)),
+        Via::WinRm(setting) => Ok(Connection::WinRm(winrm::connect(&target.host, setting, warn).await?)),
         Via::Local => Ok(Connection::Local(LocalOptions::default())),
     }
 }
@@ -32,6 +35,7 @@ impl Connection {
     pub async fn exec(&self, command: &str) -> Result<Process, TransportError> {
         match self {
             Self::Ssh(connection) => connection.exec(command).await,
+            Self::WinRm(connection) => connection.exec(command).await,
             Self::Local(options) => local::exec(command, options).await,
         }
     }
@@ -43,6 +47,10 @@ impl Connection {
     pub async fn tcp(&self, host: &str, port: u16) -> Result<Box<dyn ByteStream>, TransportError> {
         match self {
             Self::Ssh(connection) => connection.tcp(host, port).await,
+            Self::WinRm(_) => {
+                let reason = "WinRM does not carry connections of the host".to_owned();
+                Err(TransportError::Open { reason })
+            }
             Self::Local(_) => {
                 let failed = |error: std::io::Error| TransportError::Open { reason: error.to_string() };
                 Ok(Box::new(TcpStream::connect((host, port)).await.map_err(failed)?))
@@ -55,7 +63,7 @@ impl Connection {
     pub fn fingerprint(&self) -> Option<&str> {
         match self {
             Self::Ssh(connection) => Some(connection.fingerprint()),
-            Self::Local(_) => None,
+            Self::WinRm(_) | Self::Local(_) => None,
         }
     }
 
@@ -63,6 +71,7 @@ impl Connection {
     pub async fn close(&self) {
         match self {
             Self::Ssh(connection) => connection.close().await,
+            Self::WinRm(connection) => connection.close().await,
             Self::Local(_) => {}
         }
     }

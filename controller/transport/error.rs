@@ -53,6 +53,16 @@ pub enum TransportError {
         /// What was tried and what the host still accepts.
         reason: String,
     },
+    /// WinRM failed.
+    #[error("{message}")]
+    WinRm {
+        /// The whole message.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+        /// Whether trying again may help without anybody doing something. Never after a refused password.
+        retry: bool,
+    },
     /// A command could not be opened on the connection.
     #[error("cannot open a session on the connection: {reason}")]
     Open {
@@ -100,6 +110,7 @@ impl TransportError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::HostKey { hint, .. } => Some(hint),
+            Self::WinRm { hint, .. } => hint.as_deref(),
             Self::Variable { source, .. } => Some(
                 source
                     .hint
@@ -114,6 +125,7 @@ impl TransportError {
     #[must_use]
     pub fn retry_may_help(&self) -> bool {
         match self {
+            Self::WinRm { retry, .. } => *retry,
             Self::Connect { .. } | Self::Handshake { .. } | Self::Open { .. } | Self::Lost { .. } => true,
             Self::Resolve { .. }
             | Self::HostKey { .. }

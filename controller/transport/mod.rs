@@ -9,6 +9,7 @@ pub mod ssh;
 mod target;
 pub mod trust;
 mod variables;
+pub mod winrm;
 
 pub use connection::{Connection, connect};
 pub use error::TransportError;

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use super::ssh::config::{HostSettings, SshConfig};
 use super::variables::{Lookup, Variables};
+use super::winrm;
 use super::{AskPassphrase, Authentication, HostKeyPolicy, Target, TransportError, Via};
 use crate::shell::Platform;
 
@@ -94,13 +95,14 @@ pub fn target(
             "paramiko" | "paramiko_ssh" => {
                 (options.warn)(&format!("`{host}`: `ansible_connection: {name}` is taken as `ssh`"));
             }
-            "winrm" | "psrp" => {
-                return Err(variables.error("ansible_connection", &format!("`{name}` is not supported yet")));
+            kind @ ("winrm" | "psrp") => {
+                let setting = winrm::setting(host, kind, &variables, options)?;
+                return Ok(Target { host: host.to_owned(), via: Via::WinRm(setting), platform });
             }
             _ => {
                 return Err(variables.error(
                     "ansible_connection",
-                    &format!("`{name}` is not supported\nhint: `ssh` and `local` are"),
+                    &format!("`{name}` is not supported\nhint: `ssh`, `winrm`, `psrp` and `local` are"),
                 ));
             }
         },
@@ -299,7 +301,7 @@ fn keepalive(settings: &HostSettings) -> Duration {
     }
 }
 
-fn expand_home(path: &str, home: &Path) -> PathBuf {
+pub(super) fn expand_home(path: &str, home: &Path) -> PathBuf {
     match path.strip_prefix("~/") {
         Some(rest) => home.join(rest),
         None => PathBuf::from(path),

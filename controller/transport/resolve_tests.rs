@@ -127,7 +127,7 @@ fn connections() {
     }
     assert_eq!(warnings.lock().unwrap().len(), 1);
     assert!(matches!(of("local").unwrap().via, Via::Local));
-    assert!(of("winrm").unwrap_err().contains("not supported yet"));
+    assert!(matches!(of("winrm").unwrap().via, Via::WinRm(_)));
     assert!(of("docker").unwrap_err().contains("`docker` is not supported"));
 }
 

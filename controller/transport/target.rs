@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::ssh::known_hosts::host_name;
+use super::winrm;
 use crate::shell::Platform;
 
 /// Everything a transport needs to know about one host, resolved from its variables, the command
@@ -28,6 +29,8 @@ pub struct Target {
 pub enum Via {
     /// A child process of the controller.
     Local,
+    /// WinRM.
+    WinRm(winrm::WinRmSetting),
     /// SSH.
     Ssh {
         /// Name or address to connect to.

@@ -14,9 +14,9 @@ pub enum Trust {
         /// Certificates of further authorities, PEM.
         extra_pem: Vec<u8>,
     },
-    /// The one whose DER has this SHA-256 digest, whatever name, issuer and time it has. The way to trust a
-    /// self-signed certificate.
-    Pin([u8; 32]),
+    /// Those whose DER has one of these SHA-256 digests, whatever name, issuer and time they have. The way to trust a
+    /// self-signed certificate; two while it is replaced.
+    Pins(Vec<[u8; 32]>),
     /// Any. Whoever is in between can read and change everything; callers should warn.
     Ignore,
 }
@@ -34,25 +34,38 @@ impl Trust {
     ///
     /// [`Error::Setting`] if it is not that.
     pub fn pin(text: &str) -> Result<Self, Error> {
-        let digits: Vec<u32> = text
-            .strip_prefix("sha256:")
-            .or_else(|| text.strip_prefix("SHA256:"))
-            .unwrap_or(text)
-            .chars()
-            .filter(|c| *c != ':' && !c.is_whitespace())
-            .map(|c| c.to_digit(16))
-            .collect::<Option<_>>()
-            .filter(|digits: &Vec<u32>| digits.len() == 64)
-            .ok_or(Error::Setting {
-                what: "a certificate pin is not a SHA-256 digest".into(),
-                hint: "write the 64 hexadecimal digits of the digest of the certificate",
-            })?;
-        let mut pin = [0; 32];
-        for (byte, pair) in pin.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] << 4 | pair[1]).unwrap_or(0);
-        }
-        Ok(Self::Pin(pin))
+        Self::pins([text])
     }
+
+    /// Reads several pins; one of them has to be the host's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if one is none.
+    pub fn pins<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        texts.into_iter().map(digest).collect::<Result<_, _>>().map(Self::Pins)
+    }
+}
+
+fn digest(text: &str) -> Result<[u8; 32], Error> {
+    let digits: Vec<u32> = text
+        .strip_prefix("sha256:")
+        .or_else(|| text.strip_prefix("SHA256:"))
+        .unwrap_or(text)
+        .chars()
+        .filter(|c| *c != ':' && !c.is_whitespace())
+        .map(|c| c.to_digit(16))
+        .collect::<Option<_>>()
+        .filter(|digits: &Vec<u32>| digits.len() == 64)
+        .ok_or(Error::Setting {
+            what: "a certificate pin is not a SHA-256 digest".into(),
+            hint: "write the 64 hexadecimal digits of the digest of the certificate",
+        })?;
+    let mut pin = [0; 32];
+    for (byte, pair) in pin.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::try_from(pair[0] << 4 | pair[1]).unwrap_or(0);
+    }
+    Ok(pin)
 }
 
 /// A listener of WinRM.
@@ -156,7 +169,7 @@ mod tests {
         let digits = "0a".repeat(32);
         let spaced = vec!["0A"; 32].join(":");
         for text in [&digits, &spaced, &format!("sha256:{digits}")] {
-            assert!(matches!(Trust::pin(text).unwrap(), Trust::Pin(pin) if pin == [10; 32]), "{text}");
+            assert!(matches!(Trust::pin(text).unwrap(), Trust::Pins(pins) if pins == [[10; 32]]), "{text}");
         }
         assert!(Trust::pin("0a").is_err());
         assert!(Trust::pin(&"0g".repeat(32)).is_err());

@@ -34,8 +34,8 @@ pub(crate) fn config(trust: &Trust, own: Option<(&[u8], &SecretString)>) -> Resu
                 .build()
                 .map_err(|error| setting(&format!("the trusted authorities cannot be used: {error}"), PEM))?
         }
-        Trust::Pin(pin) => Arc::new(Other { pin: Some(*pin), provider: Arc::clone(&provider) }),
-        Trust::Ignore => Arc::new(Other { pin: None, provider: Arc::clone(&provider) }),
+        Trust::Pins(pins) => Arc::new(Other { pins: Some(pins.clone()), provider: Arc::clone(&provider) }),
+        Trust::Ignore => Arc::new(Other { pins: None, provider: Arc::clone(&provider) }),
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -122,7 +122,8 @@ fn private_key(pem: &SecretString) -> Result<PrivateKeyDer<'static>, Error> {
 /// Takes one certificate, or any. That the peer has its private key is checked all the same.
 #[derive(Debug)]
 struct Other {
-    pin: Option<[u8; 32]>,
+    /// Nothing takes any certificate.
+    pins: Option<Vec<[u8; 32]>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -135,8 +136,8 @@ impl ServerCertVerifier for Other {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.pin {
-            Some(pin) if <[u8; 32]>::from(Sha256::digest(end_entity)) != pin => {
+        match &self.pins {
+            Some(pins) if !pins.contains(&Sha256::digest(end_entity).into()) => {
                 Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
             }
             _ => Ok(ServerCertVerified::assertion()),

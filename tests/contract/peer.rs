@@ -10,7 +10,7 @@ use std::time::Duration;
 use paceline::transport::local::{LocalOptions, exec};
 use paceline::transport::{BoxedWrite, Process};
 use paceline_remote::{
-    CloseReason, Group, Login, Nonce, Pipes, ShellEvent, ShellHandle, ShellInfo, StartOptions, Step,
+    CloseReason, Dialect, Group, Login, Nonce, Pipes, ShellEvent, ShellHandle, ShellInfo, StartOptions, Step,
     command_line_for, start,
 };
 use tokio::sync::mpsc;
@@ -87,11 +87,13 @@ pub(crate) struct Session {
 /// Options for a plain login.
 pub(crate) fn options(nonce: Nonce, login: Login) -> StartOptions {
     StartOptions {
+        dialect: Dialect::Posix,
         nonce,
         login,
         password: None,
         timeout: Duration::from_secs(20),
         library: String::new(),
+        opening: String::new(),
         output_cap: 64 << 20,
         waiting: None,
     }
@@ -103,6 +105,11 @@ pub(crate) fn pipes(process: Process) -> Pipes {
 }
 
 impl Session {
+    /// A session that was started elsewhere.
+    pub(crate) fn of(started: paceline_remote::Started) -> Self {
+        Self { handle: started.handle, events: started.events, info: started.info, next: 1 }
+    }
+
     pub(crate) async fn open(peer: &Peer) -> Self {
         Self::open_with(peer, Setting::default()).await
     }

@@ -173,7 +173,7 @@ async fn certificates_of_hosts_and_users() {
     fs::write(server.path("authorized"), "").unwrap();
     let user = match &server.target().via {
         Via::Ssh { user, .. } => user.clone(),
-        Via::Local => unreachable!(),
+        Via::Local | Via::WinRm(_) => unreachable!(),
     };
     let login = server.path("login.pub").display().to_string();
     keygen(&["-q", "-s", &at("authority"), "-I", "user", "-n", &user, &login]);

@@ -68,6 +68,27 @@ impl Call {
     }
 }
 
+/// The call that sets variables for the programs of the calls behind it, with its line end; empty for none.
+///
+/// # Errors
+/// A name that Windows cannot have, or a value with a NUL in it.
+pub fn environment(pairs: &[(String, String)]) -> Result<String, String> {
+    if pairs.is_empty() {
+        return Ok(String::new());
+    }
+    for (name, value) in pairs {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!("`environment`: `{name}` is not the name of an environment variable"));
+        }
+        if value.contains('\0') {
+            return Err(format!("`environment`: the value of `{name}` holds a NUL byte"));
+        }
+    }
+    let names = pairs.iter().map(|(name, _)| name.as_str());
+    let values = pairs.iter().map(|(_, value)| value.as_str());
+    Ok(Call::new("environment").list("names", names).list("values", values).text() + "\n")
+}
+
 /// Values that a host reported: base64 words between commas, `-` for none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Values(pub Vec<String>);
@@ -107,6 +128,16 @@ mod tests {
             .with("odd name:", "")
             .text();
         assert_eq!(text, "put path:QzpcYSBi4oCYJCh4KQrigJk= none two:,eA== check:MQ== odd_20_name_3a_:");
+    }
+
+    #[test]
+    fn an_environment_is_a_call_in_front() {
+        let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+        assert_eq!(environment(&[]), Ok(String::new()));
+        let text = environment(&pair("ProgramFiles(x86)", "a b"));
+        assert_eq!(text.as_deref(), Ok("environment names:UHJvZ3JhbUZpbGVzKHg4Nik= values:YSBi\n"));
+        assert!(environment(&pair("a=b", "c")).is_err());
+        assert!(environment(&pair("a", "\0")).is_err());
     }
 
     #[test]

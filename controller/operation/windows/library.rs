@@ -3,6 +3,11 @@
 use std::sync::OnceLock;
 
 const PARTS: &[&str] = &[
+    include_str!("ledger.ps1"),
+    include_str!("lease.ps1"),
+    include_str!("lease_look.ps1"),
+    include_str!("found.ps1"),
+    include_str!("prune.ps1"),
     include_str!("seam.ps1"),
     include_str!("point.ps1"),
     include_str!("point_file.ps1"),
@@ -25,17 +30,28 @@ const PARTS: &[&str] = &[
     include_str!("package.ps1"),
     include_str!("reboot.ps1"),
 ];
+/// What keeps a claim alive in a shell of its own.
+const BESIDE: &[&str] = &[include_str!("lease.ps1"), include_str!("lease_renew.ps1")];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.
 #[must_use]
 pub fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let lines = PARTS.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
-        lines.fold(String::new(), |mut text, line| {
-            text.push_str(line);
-            text.push('\n');
-            text
-        })
+    LIBRARY.get_or_init(|| without_comments(PARTS) + &without_comments(super::files::PARTS))
+}
+
+/// Returns the text of the functions that renew a lease beside a session.
+#[must_use]
+pub fn beside_library() -> &'static str {
+    static LIBRARY: OnceLock<String> = OnceLock::new();
+    LIBRARY.get_or_init(|| without_comments(BESIDE))
+}
+
+fn without_comments(parts: &[&str]) -> String {
+    let lines = parts.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
+    lines.fold(String::new(), |mut text, line| {
+        text.push_str(line);
+        text.push('\n');
+        text
     })
 }

@@ -47,6 +47,7 @@ function pw_kept_path($path, $number) {
 # PATH HOW MADE TEMPORARY: saves what is at PATH, durably, before it changes. HOW is
 #   absent      nothing is there and something is about to be made
 #   folders     folders are about to be made: PATH is the lowest, TEMPORARY the highest one
+#   made        the same, by a command: a folder may hold anything, and all of it goes with it
 #   replace     a file is about to be replaced: `pw_swap` does it
 #   take        a file, folder or link is about to be removed or replaced by another kind: `pw_take` does it
 #   copy        it is going to be edited in place, or nobody knows how: a copy is kept
@@ -57,7 +58,8 @@ function pw_kept_path($path, $number) {
 function pw_point_file($path, $how, $made, $temporary) {
     $number = pw_point_next
     $kind = pw_path_kind $path
-    if ($kind -ceq 'absent' -and $how -cne 'folders') { $how = 'absent' }
+    if ($how -ceq 'made' -and $kind -cne 'absent') { $how = 'copy' }
+    if ($kind -ceq 'absent' -and $how -cne 'folders' -and $how -cne 'made') { $how = 'absent' }
     $lines = [Collections.Generic.List[string]]::new()
     $lines.Add('path ' + (pw_pack $path))
     $lines.Add('how ' + (pw_pack $how))
@@ -68,14 +70,14 @@ function pw_point_file($path, $how, $made, $temporary) {
     if ($how -ceq 'copy') { $kept = pw_point_path $number '.kept' }
     if ($how -ceq 'replace' -or $how -ceq 'take') { $kept = pw_kept_path $path $number }
     if ($kept -cne '') { $lines.Add('kept ' + (pw_pack $kept)) }
-    if ($how -cne 'absent' -and $how -cne 'folders') {
+    if (@('absent', 'folders', 'made') -cnotcontains $how) {
         foreach ($line in (pw_path_lines $path)) { $lines.Add($line) }
     }
     foreach ($line in (pw_folder_lines $path)) { $lines.Add($line) }
     if ($how -ceq 'copy') { pw_keep_copy $path $kept }
     $covers = $kind
     if ($how -ceq 'attributes' -or $how -ceq 'times') { $covers = $how }
-    if ($how -ceq 'absent' -or $how -ceq 'folders') { $covers = 'absent' }
+    if (@('absent', 'folders', 'made') -ccontains $how) { $covers = 'absent' }
     $text = $path
     if ($how -ceq 'folders') { $text = $temporary }
     [void](pw_point $covers $text $lines)

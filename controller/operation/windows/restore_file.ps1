@@ -6,6 +6,7 @@ function pw_undo_file($number, $read, $force) {
     $how = $read.word['how'][0]
     switch -CaseSensitive ($how) {
         'absent' { pw_undo_absent $number $read $force }
+        'made' { pw_undo_made $number $read $force }
         'folders' { pw_undo_folders $path $read.word['temporary'][0] }
         'replace' { pw_undo_kept $number $read $force }
         'take' { pw_undo_kept $number $read $force }

@@ -135,7 +135,7 @@ async fn ask(targets: &[Target], warn: Warn<'_>) -> Vec<Result<Offered, Transpor
     for (index, target) in targets.iter().enumerate() {
         let (target, permits) = (target.clone(), Arc::clone(&permits));
         tasks.spawn(async move {
-            if matches!(target.via, Via::Local) {
+            if matches!(target.via, Via::Local | Via::WinRm(_)) {
                 return (index, Ok(Offered::Keys(Vec::new())), Vec::new());
             }
             let _permit = permits.acquire().await;
@@ -182,14 +182,14 @@ fn answer(target: &Target, offered: Offered) -> Result<Answer, TransportError> {
 fn listed_name(target: &Target) -> String {
     match &target.via {
         Via::Ssh { address, port, host_key, .. } => host_key.name(address, *port),
-        Via::Local => target.host.clone(),
+        Via::Local | Via::WinRm(_) => target.host.clone(),
     }
 }
 
 fn own_file(target: &Target) -> Option<PathBuf> {
     match &target.via {
         Via::Ssh { host_key, .. } => host_key.own.clone(),
-        Via::Local => None,
+        Via::Local | Via::WinRm(_) => None,
     }
 }
 

@@ -1,12 +1,20 @@
 """Runs the peer: `serve.py FOLDER`, with one JSON object a line on standard input, one on standard output for each.
 
 The first line is the configuration: `hosts` (objects with `name`, and `address` (127.0.0.1), `http` and `https`
-(ports; 0, the default, takes a free one, null none), `settings`), `accounts` (see `peer/accounts.py`), `client` (the user principal name of
-the client certificate). The answer holds what a client needs: ports, certificates, pins.
+(ports; 0, the default, takes a free one, null none), `settings`), `accounts` (see `peer/accounts.py`), `client` (the
+user principal name of the client certificate). The answer holds what a client needs: ports, certificates, pins.
 
-Then each line is a command, `do` says which: `log` (`host`, `since`, `kind`), `counts` (`host`), `shells` (`host`), `inject` (`host`, `fault`,
-see `peer/injection.py`), `clear` (`host`), `drop` (`host`, `shell`: loses it), `set` (`host`, `settings`, see `peer/host.py`). A refused command is answered with `error`. The peer ends when its
-standard input does, so it cannot outlive the test that started it.
+Then each line is a command; `do` says which, `host` the host:
+
+- `log` (`since`, `kind`), `counts`: what happened, and how often; `shells`: which ones are open;
+- `counters`: what the test program `count` counted;
+- `inject` (`fault`, see `peer/injection.py`), `clear`: faults to come;
+- `set` (`settings`, see `peer/host.py`), `drop` (`shell`: it is lost);
+- `hangup`: all connections end; `down`: and shells too, and connecting is refused until `up`;
+- `model` (`request`): handed to the model of a Windows host; `pin` (`certificate`, no host): SHA-256 of that kind.
+
+A refused command is answered with `error`. The peer ends when its standard input does, so it cannot outlive the test
+that started it.
 """
 
 import json
@@ -14,8 +22,10 @@ import os
 import pathlib
 import sys
 import threading
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
+from peer import power, powershell
 from peer.accounts import Account, Accounts
 from peer.certificates import KINDS, Authority
 from peer.host import Host
@@ -26,11 +36,17 @@ from peer.listener import Listener
 class Peer:
     def __init__(self, folder: pathlib.Path, configuration: dict[str, Any]) -> None:
         wanted = configuration["hosts"]
-        self.hosts = {entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1")) for entry in wanted}
+        self.hosts = {
+            entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1"), folder / "hosts" / entry["name"])
+            for entry in wanted
+        }
+        power.HOSTS.update(self.hosts)
         for entry in wanted:
             self.hosts[entry["name"]].settings.change(entry.get("settings", {}))
         names = list(self.hosts)
-        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], names)
+        # A host's own accounts may be given with its NetBIOS name.
+        short = [name.partition(".")[0] for name in names]
+        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], [*names, *short])
         logons = folder / "ntlm"
         accounts.write(logons)
         os.environ["NTLM_USER_FILE"] = str(logons)
@@ -48,7 +64,7 @@ class Peer:
         for scheme in ("http", "https"):
             port = entry.get(scheme, 0)
             ports[scheme] = None if port is None else self._listener.open(host, port, scheme == "https")
-        return {"address": host.address, **ports}
+        return {"address": host.address, "files": str(host.files), **ports}
 
     def _files(self) -> dict[str, Any]:
         client = self._authority.client
@@ -67,10 +83,15 @@ class Peer:
         actions: dict[str, Callable[[], Any]] = {
             "log": lambda: host.record.events(command.get("since", 0), command.get("kind")),
             "counts": host.record.counts,
+            "counters": lambda: dict(host.counters),
             "shells": lambda: list(host.shells),
             "inject": lambda: host.injections.add(Injection.read(command["fault"])),
             "clear": host.injections.clear,
             "set": lambda: self._set(host, command["settings"]),
+            "model": lambda: powershell.model().control(host.name, command["request"]),
+            "hangup": host.hang_up,
+            "down": lambda: power.down(host.name),
+            "up": lambda: power.up(host.name),
             "drop": lambda: host.drop(command["shell"], "shell_lost"),
         }
         return actions[do]()

@@ -1,13 +1,15 @@
 """The two clients under one face: log on in one of several ways, run a program, get its code and its bytes."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from pypsrp.shell import Process, SignalCode, WinRS
 from pypsrp.wsman import WSMan
-from started import PASSWORD, Peer
 from winrm.protocol import Protocol
+
+from started import PASSWORD, Peer
 
 warnings.simplefilter("ignore")
 

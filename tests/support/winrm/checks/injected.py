@@ -4,20 +4,26 @@ import base64
 import http.client
 import time
 import xml.etree.ElementTree as ET
-from typing import Callable
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
+from pypsrp.shell import SignalCode
+
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
-from .register import check, refused, same
+from .register import check, refused, same, while_received
 
 SEALED = Way("pypsrp", "ntlm", False)
 BROKEN = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
-def _hit(peer: Peer, fault: dict[str, object], error: type[BaseException] | tuple[type[BaseException], ...], executions: int) -> BaseException:
+def _hit(
+    peer: Peer, fault: dict[str, object], error: type[BaseException] | tuple[type[BaseException], ...], executions: int
+) -> Any:
     """Injects, runs one command, and compares what it raised and how often it was executed."""
     before = peer.do("counts", HOST)
     session = Session(peer, SEALED)
@@ -26,7 +32,11 @@ def _hit(peer: Peer, fault: dict[str, object], error: type[BaseException] | tupl
     raised = refused(error, lambda: client.run("count", "hit"))  # type: ignore[arg-type]
     after = peer.do("counts", HOST)
     same(after.get("execute", 0) - before.get("execute", 0), executions, "executions")
-    same(after.get("injected", 0) - before.get("injected", 0), 0 if fault["do"] in ("fault", "lost_shell") else 1, "injections")
+    same(
+        after.get("injected", 0) - before.get("injected", 0),
+        0 if fault["do"] in ("fault", "lost_shell") else 1,
+        "injections",
+    )
     with Session(peer, SEALED) as other:
         same(other.run("exit", "0")[0], 0, "a new connection")
     for shell in peer.do("shells", HOST):
@@ -49,17 +59,14 @@ _TABLE: list[tuple[str, str, type[BaseException] | tuple[type[BaseException], ..
 ]
 for _on, _do, _error, _executions in _TABLE:
     check(f"injected: `{_do}` on {_on}")(
-        lambda peer, on=_on, do=_do, error=_error, executions=_executions: _hit(
-            peer, {"on": on, "do": do}, error, executions
-        )
-        and None
+        partial(_hit, fault={"on": _on, "do": _do}, error=_error, executions=_executions)
     )
 
 
 @check("injected: a fault with its number")
 def _fault(peer: Peer) -> None:
     error = _hit(peer, {"on": "Command", "do": "fault", "code": 2150859174}, WSManFaultError, 0)
-    same(error.code, 2150859174, "code")  # type: ignore[attr-defined]
+    same(error.code, 2150859174, "code")
 
 
 @check("injected: 401 after the third request is the end of the logon, not of the password")
@@ -136,6 +143,33 @@ check("injected: an answer without end")(lambda peer: _raw(peer, "endless", _end
 check("injected: Identify answers byte by byte")(lambda peer: _raw(peer, "trickle", _identity))
 
 
+@check("injected: a host that says nothing, hangs up, goes down and comes back")
+def _away(peer: Peer) -> None:
+    with Session(peer, SEALED) as client:
+        process = client.start("sleep", ["60"])
+        peer.do("inject", HOST, fault={"on": "Signal", "do": "silent"})
+        client.wsman.transport.read_timeout = 1
+        refused(requests.exceptions.ReadTimeout, lambda: process.signal(SignalCode.CTRL_C))
+        client.wsman.transport.read_timeout = 30
+        # What was not answered was done all the same; the next connection finds the program ended.
+        client.wsman.transport.encryption = None
+        process.end_invoke()
+        same(process.rc, 0xC000013A, "exit code")
+        peer.do("hangup", HOST)
+        client.wsman.transport.encryption = None
+        same(client.run("exit", "5")[0], 5, "the shell outlives its connections")
+        waiting = client.start("sleep", ["60"])
+        away = while_received(peer, HOST, lambda: peer.do("down", HOST))
+        refused(requests.exceptions.ConnectionError, waiting.poll_invoke)
+        away.join()
+        refused(requests.exceptions.ConnectionError, lambda: Session(peer, SEALED).__enter__())
+        same(peer.do("shells", HOST), [], "shells of a host that is down")
+        client.shell.opened = False
+    peer.do("up", HOST)
+    with Session(peer, SEALED) as client:
+        same(client.run("exit", "6")[0], 6, "exit code after it came back")
+
+
 @check("injected: a sealed request is answered in plain")
 def _unsealed(peer: Peer) -> None:
     with Session(peer, SEALED) as client:
@@ -144,4 +178,8 @@ def _unsealed(peer: Peer) -> None:
         transport.session.hooks["response"].append(lambda response, **_: seen.append(response.headers["Content-Type"]))
         peer.do("inject", HOST, fault={"on": "Command", "do": "unsealed"})
         client.run("exit", "0")
-        same([kind for kind in seen if kind.startswith("application/soap")], ["application/soap+xml;charset=UTF-8"], "in plain")
+        same(
+            [kind for kind in seen if kind.startswith("application/soap")],
+            ["application/soap+xml;charset=UTF-8"],
+            "in plain",
+        )

@@ -1,8 +1,11 @@
 """Kerberos with a KDC of its own: sealed over http, with channel bindings over https, by ticket and by password."""
 
-import krb5
+from functools import partial
+from typing import Any
+
 from pypsrp.exceptions import AuthenticationError
-from started import PASSWORD, Peer
+
+from started import Peer
 
 from .clients import HOST, Session, Way
 from .register import check, refused, same
@@ -12,18 +15,7 @@ USER = "svc-rollout"
 REALM = "CORP.EXAMPLE"
 
 
-def log_in() -> None:
-    """Puts a ticket into the cache that `KRB5CCNAME` names, as `kinit` does."""
-    context = krb5.init_context()
-    principal = krb5.parse_name_flags(context, f"{USER}@{REALM}".encode())
-    options = krb5.get_init_creds_opt_alloc(context)
-    credential = krb5.get_init_creds_password(context, principal, options, PASSWORD.encode())
-    cache = krb5.cc_default(context)
-    krb5.cc_initialize(context, cache, principal)
-    krb5.cc_store_cred(context, cache, credential)
-
-
-def _logon(peer: Peer) -> dict[str, object]:
+def _logon(peer: Peer) -> Any:
     return peer.do("log", HOST, kind="logon")[-1]
 
 
@@ -46,7 +38,7 @@ def _by_kerberos(peer: Peer, way: Way) -> None:
 
 
 for _way in _WAYS:
-    check(f"kerberos: {_way}: programs, codes, 10 MiB out, 2 MiB in")(lambda peer, way=_way: _by_kerberos(peer, way))
+    check(f"kerberos: {_way}: programs, codes, 10 MiB out, 2 MiB in")(partial(_by_kerberos, way=_way))
 
 
 @check("kerberos: pypsrp over https is refused without channel bindings")

@@ -1,15 +1,18 @@
 """What the peer refuses, and how the two clients see it: passwords, rights, sealing, bindings, certificates, quotas."""
 
+from functools import partial
+
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError
 from pypsrp.wsman import WSMan
-from started import Peer
 from winrm.exceptions import InvalidCredentialsError
 from winrm.exceptions import WinRMTransportError as PywinrmTransportError
 from winrm.exceptions import WSManFaultError as PywinrmFault
 
+from started import Peer
+
 from .clients import HOST, Session, Way
-from .register import check, refused, same
+from .register import check, refused, same, while_received
 
 
 def _open(peer: Peer, way: Way) -> None:
@@ -34,9 +37,7 @@ _WRONG = [
 ]
 for _client, _authentication, _tls, _error in _WRONG:
     _way = Way(_client, _authentication, _tls, password="not the password")
-    check(f"{_way}: a wrong password is refused once")(
-        lambda peer, way=_way, error=_error: _one_failed_logon(peer, way, error)
-    )
+    check(f"{_way}: a wrong password is refused once")(partial(_one_failed_logon, way=_way, error=_error))
 
 
 @check("pypsrp ntlm over https: refused without channel bindings")
@@ -71,14 +72,16 @@ def _certificates(peer: Peer) -> None:
         peer.do("set", HOST, settings={"server_certificate": kind})
         try:
             for client in ("pypsrp", "pywinrm"):
-                refused(requests.exceptions.SSLError, lambda: _open(peer, Way(client, "basic", True)))
+                refused(requests.exceptions.SSLError, partial(_open, peer, Way(client, "basic", True)))
         finally:
             peer.do("set", HOST, settings={"server_certificate": "good"})
 
 
 @check("pypsrp: what is not sealed gets 500 and nothing else over http")
 def _unsealed(peer: Peer) -> None:
-    error = refused(WinRMTransportError, lambda: _open(peer, Way("pypsrp", "ntlm", False, more={"encryption": "never"})))
+    error = refused(
+        WinRMTransportError, lambda: _open(peer, Way("pypsrp", "ntlm", False, more={"encryption": "never"}))
+    )
     same((error.code, error.response_text), (500, ""), "answer")
 
 
@@ -104,7 +107,14 @@ def _no_administrator(peer: Peer) -> None:
 
 @check("pypsrp: accounts of the domain and of the host in all their forms")
 def _forms(peer: Peer) -> None:
-    for user in ("CORP\\svc-rollout", "svc-rollout@corp.example", "administrator", ".\\Administrator", f"{HOST}\\Administrator"):
+    for user in (
+        "CORP\\svc-rollout",
+        "svc-rollout@corp.example",
+        "administrator",
+        ".\\Administrator",
+        "WIN1\\Administrator",
+        f"{HOST}\\Administrator",
+    ):
         _open(peer, Way("pypsrp", "ntlm", False, user=user))
 
 
@@ -135,6 +145,51 @@ def _commands(peer: Peer) -> None:
         peer.do("set", HOST, settings={"max_processes_per_shell": 25})
 
 
+@check("pypsrp: the quota of operations at once")
+def _operations(peer: Peer) -> None:
+    peer.do("set", HOST, settings={"max_concurrent_operations_per_user": 1})
+    try:
+        with (
+            Session(peer, Way("pypsrp", "ntlm", False)) as client,
+            Session(peer, Way("pypsrp", "ntlm", False)) as other,
+        ):
+            waiting = client.start("lines", ["2", "2"])
+            waiting.poll_invoke()
+            seen: list[int] = []
+            meanwhile = while_received(
+                peer, HOST, lambda: seen.append(refused(WSManFaultError, lambda: other.start("exit", ["0"])).code)
+            )
+            waiting.end_invoke()
+            meanwhile.join()
+            same((seen, waiting.rc, other.run("exit", "4")[0]), ([2150859174], 0, 4), "fault and exit codes")
+    finally:
+        peer.do("set", HOST, settings={"max_concurrent_operations_per_user": 1500})
+
+
+@check("pypsrp: a Receive that waits is aborted (995) when the shell is deleted")
+def _aborted(peer: Peer) -> None:
+    with Session(peer, Way("pypsrp", "ntlm", False)) as client:
+        waiting = client.start("sleep", ["60"])
+        with Session(peer, Way("pypsrp", "ntlm", False)) as other:
+            mine, other.shell._selector_set = other.shell._selector_set, client.shell._selector_set
+            delete = while_received(peer, HOST, other.shell.close)
+            same(refused(WSManFaultError, waiting.poll_invoke).code, 995, "fault")
+            delete.join()
+            other.shell._selector_set, other.shell.opened = mine, True
+        client.shell.opened = False
+
+
+@check("pypsrp and pywinrm: TLS 1.2, all that older servers have")
+def _older_tls(peer: Peer) -> None:
+    peer.do("set", HOST, settings={"tls_maximum": "1.2"})
+    try:
+        for client in ("pypsrp", "pywinrm"):
+            for authentication in ("ntlm", "basic", "certificate"):
+                _open(peer, Way(client, authentication, True))
+    finally:
+        peer.do("set", HOST, settings={"tls_maximum": "1.3"})
+
+
 @check("pypsrp: MaxEnvelopeSize is asked for, kept, and its excess refused")
 def _envelopes(peer: Peer) -> None:
     with Session(peer, Way("pypsrp", "ntlm", False)) as client:
@@ -156,7 +211,9 @@ def _long_lines(peer: Peer) -> None:
         long = "x" * 9000
         same(client.run("args", long), (1, b"", b"The command line is too long.\r\n"), "through cmd.exe")
         same(client.run("args", long, skip_cmd=True)[0], 0, "without cmd.exe")
-        same(refused(WSManFaultError, lambda: client.run("args", "x" * 32767, skip_cmd=True)).code, 206, "CreateProcess")
+        same(
+            refused(WSManFaultError, lambda: client.run("args", "x" * 32767, skip_cmd=True)).code, 206, "CreateProcess"
+        )
 
 
 @check("pypsrp: another user's shell, a lost shell and an idle one are not found")

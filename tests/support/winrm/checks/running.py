@@ -1,7 +1,8 @@
 """Programs run as they should, in every way to get in: arguments, codes, streams, sizes, many at once."""
 
-import json
 import hashlib
+import json
+from functools import partial
 
 from peer import programs
 from started import Peer
@@ -29,14 +30,16 @@ def _everything(peer: Peer, way: Way) -> None:
         same((code, out == PATTERN[:TWO_MIB]), (0, True), "2 MiB of input come back")
         code, out, _ = client.run("environment")
         seen = json.loads(out)
-        same((seen["codepage"], seen["environment"]["PEER_CHECK"]), (65001, "grüße & <more>"), "codepage and environment")
+        same(
+            (seen["codepage"], seen["environment"]["PEER_CHECK"]), (65001, "grüße & <more>"), "codepage and environment"
+        )
         shells = peer.do("shells", HOST)
         same(len(shells), 1, "open shells")
     same(peer.do("shells", HOST), [], "shells left behind")
 
 
 for _way in ways():
-    check(f"{_way}: programs, codes, 10 MiB out, 2 MiB in")(lambda peer, way=_way: _everything(peer, way))
+    check(f"{_way}: programs, codes, 10 MiB out, 2 MiB in")(partial(_everything, way=_way))
 
 
 def _waits(peer: Peer, way: Way) -> None:
@@ -50,7 +53,7 @@ def _waits(peer: Peer, way: Way) -> None:
 
 for _client in ("pypsrp", "pywinrm"):
     check(f"{_client}: silence longer than OperationTimeout is polled through")(
-        lambda peer, client=_client: _waits(peer, Way(client, "ntlm", False, timeout=1))
+        partial(_waits, way=Way(_client, "ntlm", False, timeout=1))
     )
 
 
@@ -67,8 +70,13 @@ def _fifty(peer: Peer, way: Way) -> None:
     same(peer.do("shells", HOST), [], "shells left behind")
 
 
-for _way in (Way("pypsrp", "ntlm", False), Way("pypsrp", "ntlm", True), Way("pywinrm", "ntlm", False), Way("pywinrm", "basic", True)):
-    check(f"{_way}: 50 sessions at once")(lambda peer, way=_way: _fifty(peer, way))
+for _way in (
+    Way("pypsrp", "ntlm", False),
+    Way("pypsrp", "ntlm", True),
+    Way("pywinrm", "ntlm", False),
+    Way("pywinrm", "basic", True),
+):
+    check(f"{_way}: 50 sessions at once")(partial(_fifty, way=_way))
 
 
 @check("pypsrp ntlm: 40 connections in a row, none is refused")

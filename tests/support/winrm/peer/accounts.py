@@ -2,8 +2,8 @@
 
 import hmac
 import pathlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
 from spnego._ntlm_raw.crypto import ntowfv1
 

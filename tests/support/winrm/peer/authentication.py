@@ -37,7 +37,9 @@ class Refused(Exception):
 class Logon:
     """The state of one connection."""
 
-    def __init__(self, host: Host, accounts: Accounts, connection: int, tls: ssl.SSLSocket | None, certificate: bytes) -> None:
+    def __init__(
+        self, host: Host, accounts: Accounts, connection: int, tls: ssl.SSLSocket | None, certificate: bytes
+    ) -> None:
         self._host = host
         self._accounts = accounts
         self._connection = connection
@@ -71,7 +73,11 @@ class Logon:
 
     def continues(self, authorization: str | None) -> bool:
         """Whether a request belongs to a logon that is not over."""
-        return authorization is not None and authorization.partition(" ")[0].lower() in ("negotiate", "kerberos", "ntlm")
+        return authorization is not None and authorization.partition(" ")[0].lower() in (
+            "negotiate",
+            "kerberos",
+            "ntlm",
+        )
 
     def enter(self, authorization: str | None) -> Account:
         """Who asks; raises `Refused` for the answer 401."""

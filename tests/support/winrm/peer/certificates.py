@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-KINDS = "good sha384 ecdsa expired not_yet wrong_host self_signed self_signed_ca other_ca".split()
+KINDS = ["good", "sha384", "ecdsa", "expired", "not_yet", "wrong_host", "self_signed", "self_signed_ca", "other_ca"]
 # szOID_NT_PRINCIPAL_NAME: the user principal name by which Windows maps client certificates to accounts.
 PRINCIPAL = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -39,7 +39,9 @@ class Pair:
 def principal(der: bytes) -> str:
     """The user principal name of a client certificate, empty without one."""
     try:
-        names = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = (
+            x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        )
     except x509.ExtensionNotFound:
         return ""
     for name in names:
@@ -55,7 +57,7 @@ class Authority:
         self._names = names
         self._addresses = addresses
         self._made: dict[str, Pair] = {}
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
         self._key: _Key = _rsa()
         self._name = _name("Paceline test authority")
         certificate = self._certificate(self._name, self._key, self._name, self._key, "ca", [])
@@ -77,16 +79,17 @@ class Authority:
             self._made[kind] = self._pair(kind, _name("WinRM test host"), key, kind, names)
         return self._made[kind]
 
-    def context(self, kind: str) -> ssl.SSLContext:
+    def context(self, kind: str, maximum: str) -> ssl.SSLContext:
         """The server's side of TLS with that certificate; a client may present one of its own."""
-        if kind not in self._contexts:
+        if (kind, maximum) not in self._contexts:
             pair = self.leaf(kind)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pair.certificate, pair.key)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2 if maximum == "1.2" else ssl.TLSVersion.TLSv1_3
             context.load_verify_locations(self.file)
             context.verify_mode = ssl.CERT_OPTIONAL
-            self._contexts[kind] = context
-        return self._contexts[kind]
+            self._contexts[kind, maximum] = context
+        return self._contexts[kind, maximum]
 
     def _pair(self, file: str, name: x509.Name, key: _Key, kind: str, names: list[x509.GeneralName]) -> Pair:
         issuer, signer = self._name, self._key
@@ -96,7 +99,9 @@ class Authority:
             issuer, signer = _name("An authority nobody trusts"), _rsa()
         certificate = self._certificate(name, key, issuer, signer, kind, names)
         pair = Pair(
-            self._folder / f"{file}.pem", self._folder / f"{file}.key", certificate.public_bytes(serialization.Encoding.DER)
+            self._folder / f"{file}.pem",
+            self._folder / f"{file}.key",
+            certificate.public_bytes(serialization.Encoding.DER),
         )
         pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.touch(0o600)
@@ -111,7 +116,7 @@ class Authority:
     def _certificate(
         name: x509.Name, key: _Key, issuer: x509.Name, signer: _Key, kind: str, names: list[x509.GeneralName]
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         day = datetime.timedelta(days=1)
         begin, end = {"expired": (now - 30 * day, now - day), "not_yet": (now + day, now + 30 * day)}.get(
             kind, (now - day, now + 30 * day)

@@ -52,7 +52,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         handler.host, handler.accounts, handler.number = host, accounts, number
         tls = stream if isinstance(stream, ssl.SSLSocket) else None
         handler.logon = Logon(host, accounts, number, tls, certificate)
-        handler.__init__(stream, stream.getpeername(), None)  # type: ignore[misc,arg-type]
+        handler.__init__(stream, stream.getpeername(), None)  # type: ignore[misc]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (named by the standard library)
         """The record is the log."""
@@ -87,8 +87,11 @@ class Connection(http.server.BaseHTTPRequestHandler):
         authorization = self.headers.get("Authorization")
         if authorization is not None and self.logon.continues(authorization):
             self.host.record.add("handshake", connection=self.number)
-            if injection := self.host.injections.due("handshake"):
-                return self._hit_early(injection)
+            injection = self.host.injections.due("handshake")
+            if injection is not None and self._hit_early(injection):
+                return
+            if injection is not None and injection.do == "slow":
+                time.sleep(injection.seconds)
         try:
             account = self._enter(authorization)
         except Refused as refused:
@@ -145,7 +148,12 @@ class Connection(http.server.BaseHTTPRequestHandler):
             if not account.user and request.action != "Identify":
                 return self._refuse(Refused())
             self.host.record.add(
-                "request", connection=self.number, action=request.action, size=len(body), sealed=protocol is not None, shell=request.shell
+                "request",
+                connection=self.number,
+                action=request.action,
+                size=len(body),
+                sealed=protocol is not None,
+                shell=request.shell,
             )
             injection = self.host.injections.due("any", request.action)
             if injection is not None:
@@ -160,16 +168,21 @@ class Connection(http.server.BaseHTTPRequestHandler):
             status = 200
         except Fault as fault:
             code = fault.code
-            self.host.record.add("fault", connection=self.number, code=fault.code, after=round(time.monotonic() - began, 3))
+            self.host.record.add(
+                "fault", connection=self.number, code=fault.code, after=round(time.monotonic() - began, 3)
+            )
             answer = envelope.refusal(relates_to, fault, self.host.name)
             status = 500
         self._answer(status, answer, protocol, headers, injection if code == 0 else None)
 
     def _hit_early(self, injection: Injection) -> bool:
         """What is done instead of looking at the request; false for what happens later."""
+        if injection.do not in ("drop", "unauthorized", "busy", "empty"):
+            return False
+        # First into the record, so that who got the answer finds it there.
+        self.host.record.add("injected", connection=self.number, do=injection.do)
         match injection.do:
             case "drop":
-                self.host.record.add("injected", connection=self.number, do="drop")
                 raise Hangup()
             case "unauthorized":
                 self.logon.forget()
@@ -178,13 +191,15 @@ class Connection(http.server.BaseHTTPRequestHandler):
                 self._respond(503, [("Content-Type", "text/html; charset=us-ascii")], BUSY)
             case "empty":
                 self._respond(500)
-            case _:
-                return False
-        self.host.record.add("injected", connection=self.number, do=injection.do)
         return True
 
     def _answer(
-        self, status: int, answer: bytes, protocol: str | None, headers: list[tuple[str, str]], injection: Injection | None
+        self,
+        status: int,
+        answer: bytes,
+        protocol: str | None,
+        headers: list[tuple[str, str]],
+        injection: Injection | None,
     ) -> None:
         do = injection.do if injection else ""
         if injection is not None:
@@ -208,8 +223,12 @@ class Connection(http.server.BaseHTTPRequestHandler):
         match do:
             case "drop_after":
                 raise Hangup()
+            case "silent":
+                self._wait_for_hangup()
             case "truncate":
-                self._raw(self._head(status, [*headers, ("Content-Length", str(len(answer)))]) + answer[: len(answer) // 2])
+                self._raw(
+                    self._head(status, [*headers, ("Content-Length", str(len(answer)))]) + answer[: len(answer) // 2]
+                )
                 raise Hangup()
             case "huge":
                 self._raw(self._head(status, [*headers, ("Content-Length", str(1 << 62))]) + answer)

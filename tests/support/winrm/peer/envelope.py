@@ -72,7 +72,9 @@ def read(data: bytes) -> Request:
         raise Fault(faults.INVALID_XML, f"The SOAP XML in the message is not well-formed: {error}") from error
     body = root.find(f"{{{SOAP}}}Body")
     if root.tag != f"{{{SOAP}}}Envelope" or body is None:
-        raise Fault(faults.INVALID_XML, "The SOAP XML in the message does not match the corresponding XML schema definition.")
+        raise Fault(
+            faults.INVALID_XML, "The SOAP XML in the message does not match the corresponding XML schema definition."
+        )
     if body.find(f"{{{IDENTITY}}}Identify") is not None:
         return Request("Identify", body=body)
     header = root.find(f"{{{SOAP}}}Header")
@@ -135,8 +137,10 @@ def refusal(relates_to: str, fault: Fault, machine: str) -> bytes:
 def identified() -> bytes:
     """The answer to Identify, [MS-WSMV] 3.1.4.2 and DSP0226 11."""
     return (
-        f'<s:Envelope xml:lang="en-US" xmlns:s="{SOAP}"><s:Header/><s:Body><wsmid:IdentifyResponse xmlns:wsmid="{IDENTITY}">'
-        f"<wsmid:ProtocolVersion>{WSMAN}</wsmid:ProtocolVersion><wsmid:ProductVendor>Microsoft Corporation</wsmid:ProductVendor>"
+        f'<s:Envelope xml:lang="en-US" xmlns:s="{SOAP}"><s:Header/><s:Body>'
+        f'<wsmid:IdentifyResponse xmlns:wsmid="{IDENTITY}">'
+        f"<wsmid:ProtocolVersion>{WSMAN}</wsmid:ProtocolVersion>"
+        "<wsmid:ProductVendor>Microsoft Corporation</wsmid:ProductVendor>"
         "<wsmid:ProductVersion>OS: 10.0.20348 SP: 0.0 Stack: 3.0</wsmid:ProductVersion>"
         "</wsmid:IdentifyResponse></s:Body></s:Envelope>"
     ).encode()

@@ -48,13 +48,17 @@ class Fault(Exception):
 
 
 def timed_out() -> Fault:
-    return Fault(TIMED_OUT, "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.")
+    return Fault(
+        TIMED_OUT,
+        "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.",
+    )
 
 
 def no_shell(shell: str) -> Fault:
     return Fault(
         SHELL_NOT_FOUND,
-        f"The request for the Windows Remote Shell with ShellId {shell} failed because the shell was not found on the server. "
+        f"The request for the Windows Remote Shell with ShellId {shell} failed because "
+        "the shell was not found on the server. "
         "Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. "
         "Provide the correct ShellId or create a new shell and retry the operation.",
     )
@@ -63,8 +67,9 @@ def no_shell(shell: str) -> Fault:
 def no_command() -> Fault:
     return Fault(
         SHELL_NOT_FOUND,
-        "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist. "
-        "Either the command has completed execution or the client specified an invalid command identifier.",
+        "The Windows Remote Shell received a request to perform an operation on a command identifier "
+        "that does not exist. Either the command has completed execution or the client specified an invalid "
+        "command identifier.",
     )
 
 

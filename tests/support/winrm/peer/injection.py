@@ -1,8 +1,9 @@
 """Faults to inject: which request they hit, and what is done to it.
 
 A fault is a JSON object. `on`: an action (`Create`, `Receive` ...), `any`, `handshake` (a request that carries a token
-of a logon that is not over) or `connect`. `nth`: which such request from now on, 1 the next one. `times`: how many from
-there on, 1 if not said. `do`:
+of a logon) or `connect` (the connection is closed at once). `nth`: which such request from now on, 1 the next one.
+`times`: how many from there on, 1 if not said. At a handshake, `drop`, `unauthorized`, `busy`, `empty` and `slow` are
+what can be done. `do`:
 
 - `drop`: close before anything was done; `drop_after`: do it, then close without an answer;
 - `truncate`: do it, promise the whole answer, send half of it, close;
@@ -12,6 +13,7 @@ there on, 1 if not said. `do`:
 - `lost_shell`: the shell is gone, the request and all later ones get 2150858843;
 - `garbage`: do it, answer what is no XML; `unrelated`: answer with another RelatesTo;
 - `huge`: do it, promise 2^62 bytes, send a few and wait; `endless`: chunks without end until the client hangs up;
+- `silent`: do it, say nothing, and wait until the client hangs up;
 - `slow` with `seconds`: do it, then wait before the answer; `trickle`: send the answer byte by byte;
 - `unsealed`: do it, answer a sealed request in plain; `broken_seal`: one bit of the sealed answer is wrong.
 """
@@ -21,10 +23,29 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 KINDS = frozenset(
-    "drop drop_after truncate unauthorized busy empty fault lost_shell garbage unrelated huge endless slow trickle unsealed "
-    "broken_seal".split()
+    [
+        "drop",
+        "drop_after",
+        "truncate",
+        "unauthorized",
+        "busy",
+        "empty",
+        "fault",
+        "lost_shell",
+        "garbage",
+        "unrelated",
+        "huge",
+        "endless",
+        "slow",
+        "trickle",
+        "unsealed",
+        "broken_seal",
+        "silent",
+    ]
 )
-PLACES = frozenset("any handshake connect Identify Create Command Send Receive Signal Delete Get".split())
+PLACES = frozenset(
+    ["any", "handshake", "connect", "Identify", "Create", "Command", "Send", "Receive", "Signal", "Delete", "Get"]
+)
 
 
 @dataclass
@@ -40,7 +61,13 @@ class Injection:
     def read(cls, values: dict[str, Any]) -> "Injection":
         unknown = set(values) - {field.name for field in fields(cls)}
         injection = cls(**{name: value for name, value in values.items() if name not in unknown})
-        if unknown or injection.do not in KINDS or injection.on not in PLACES or injection.nth < 1 or injection.times < 1:
+        if (
+            unknown
+            or injection.do not in KINDS
+            or injection.on not in PLACES
+            or injection.nth < 1
+            or injection.times < 1
+        ):
             raise ValueError(f"not a fault to inject: {values}")
         return injection
 

@@ -1,23 +1,30 @@
 """`powershell.exe` of a host: a real `pwsh` where there is one, else a stand-in.
 
 The stand-in knows the two uses that the controller makes of it. The remote shell's bootstrap goes to the model of a
-Windows host (`tests/support/windows`, `windows.session.serve`). Any other script must be of these statements, one a
-line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`, `[Console]::Error.WriteLine('text')`,
-`exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as PowerShell has for what it cannot parse.
+Windows host, if there is one in `tests/support/windows`: `windows.session.serve(encoded_command, stdin, stdout, stderr,
+host)`, where `host` is its name and the streams block; `windows.session.recognises(script)`, if it is there, says
+which scripts it takes, and `windows.session.control(host, request)` answers tests. Any other script must be of these
+statements, one a line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`,
+`[Console]::Error.WriteLine('text')`, `exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as
+PowerShell has for what it cannot parse.
 """
 
 import base64
 import binascii
+import contextlib
 import importlib
+import itertools
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import IO, Any
 
-from .command import Stopped
+from .command import Output, Stopped
 from .job import Job
 
 _TEXT = r"'((?:[^']|'')*)'"
@@ -43,7 +50,7 @@ def run(job: Job) -> int:
     statements = _parse(script)
     if statements is not None:
         return _obey(job, statements)
-    session = _model()
+    session = model()
     recognises = getattr(session, "recognises", None)
     if session is not None and (recognises is None or recognises(script)):
         encoded = base64.b64encode(script.encode("utf-16-le")).decode()
@@ -54,7 +61,7 @@ def run(job: Job) -> int:
 
 def _script(arguments: list[str]) -> str | None:
     """The decoded `-EncodedCommand`, which may be shortened to `-e`, `-ec` and `-enc` as PowerShell allows."""
-    for option, value in zip(arguments, arguments[1:]):
+    for option, value in itertools.pairwise(arguments):
         name = option.lower().lstrip("-/")
         if name == "ec" or (name and "encodedcommand".startswith(name)):
             try:
@@ -105,7 +112,7 @@ def _obey(job: Job, statements: list[re.Match[str]]) -> int:
     return 0
 
 
-def _model() -> Any:
+def model() -> Any:
     """The model of a Windows host, if it is there; its folder goes last, so that it hides nothing."""
     support = str(pathlib.Path(__file__).resolve().parents[2])
     if support not in sys.path:
@@ -118,38 +125,48 @@ def _model() -> Any:
 
 def _real(job: Job, program: str) -> int:
     process = subprocess.Popen(
-        [program, *job.arguments[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        [program, *job.arguments[1:]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
     )
-    assert process.stdin and process.stdout and process.stderr
+    entrance, out, err = process.stdin, process.stdout, process.stderr
+    assert entrance and out and err
 
     def feed() -> None:
-        try:
+        with entrance, contextlib.suppress(OSError, Stopped):
             while data := job.stdin.read():
-                process.stdin.write(data)
-            process.stdin.close()
-        except (OSError, Stopped):
-            process.kill()
+                left = memoryview(data)
+                while left:
+                    left = left[entrance.write(left) :]
 
-    def drain(source: Any, target: Any) -> None:
-        try:
+    def drain(source: IO[bytes], target: Output) -> None:
+        with contextlib.suppress(OSError, Stopped):
             while data := source.read(65536):
                 target.write(data)
-        except Stopped:
-            process.kill()
 
     threading.Thread(target=feed, daemon=True).start()
     readers = [
-        threading.Thread(target=drain, args=pair, daemon=True)
-        for pair in ((process.stdout, job.stdout), (process.stderr, job.stderr))
+        threading.Thread(target=drain, args=pair, daemon=True) for pair in ((out, job.stdout), (err, job.stderr))
     ]
     for reader in readers:
         reader.start()
     try:
+        # Short at first: most programs of tests are over at once.
+        pause = 0.002
         while process.poll() is None:
-            job.sleep(0.02)
+            job.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+        for reader in readers:
+            reader.join()
     except Stopped:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         raise
-    for reader in readers:
-        reader.join()
+    finally:
+        for stream in (out, err):
+            stream.close()
     return process.returncode

@@ -1,5 +1,6 @@
 """Runs a command line: the programs of the table, PowerShell, and the little of `cmd.exe` that tasks need."""
 
+import contextlib
 import traceback
 
 from . import commandline, powershell, programs
@@ -15,10 +16,8 @@ def run(job: Job) -> None:
         code = stopped.code
     except Exception:
         code = 255
-        try:
+        with contextlib.suppress(Stopped):
             job.complain("the test peer failed:\n" + traceback.format_exc())
-        except Stopped:
-            pass
     job.command.exited(code)
 
 
@@ -64,7 +63,8 @@ def _program(job: Job) -> int:
     program = programs.PROGRAMS.get(name)
     if program is None:
         job.complain(
-            f"'{job.arguments[0]}' is not recognized as an internal or external command,\r\noperable program or batch file."
+            f"'{job.arguments[0]}' is not recognized as an internal or external command,\r\n"
+            "operable program or batch file."
         )
         return 1
     return program(job)

@@ -3,9 +3,10 @@
 import base64
 import binascii
 import threading
+import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
-from . import commandline, envelope, faults, runner
+from . import commandline, envelope, faults, psrp, runner
 from .accounts import Account
 from .command import CONTROL_C_EXIT, Received
 from .envelope import CONFIG, OVERHEAD, SHELL, Request
@@ -29,18 +30,23 @@ def answer(host: Host, account: Account, request: Request) -> bytes:
     if request.max_envelope > limit:
         raise Fault(
             faults.MAX_ENVELOPE_SIZE,
-            "The maximum envelope size in the request is too large. Change the maximum envelope size and try the request again.",
+            "The maximum envelope size in the request is too large. "
+            "Change the maximum envelope size and try the request again.",
         )
     if request.max_envelope < 8192:
         raise Fault(faults.MIN_ENVELOPE_SIZE, "The maximum envelope size in the request is too small.")
     request.operation_timeout = min(request.operation_timeout, host.settings.max_timeout)
     if request.action == "Get":
         return _config(host, request)
-    if request.resource != envelope.CMD:
+    if request.resource != envelope.CMD and not request.resource.startswith(envelope.POWERSHELL):
         raise Fault(faults.RESOURCE_NOT_FOUND, f"The service cannot find the resource {request.resource}.")
     if request.action == "Create":
         return _create(host, account, request)
-    shell = host.shell(request.shell, account.user)
+    with host.operation(account.user):
+        return _in_shell(host, host.shell(request.shell, account.user), request)
+
+
+def _in_shell(host: Host, shell: Shell, request: Request) -> bytes:
     if request.action == "Delete":
         host.drop(shell.identifier, "shell_deleted")
         return envelope.answer(request, "")
@@ -78,6 +84,8 @@ def _create(host: Host, account: Account, request: Request) -> bytes:
     if (codepage := request.options.get("WINRS_CODEPAGE")) is not None:
         shell.codepage = int(codepage)
     shell.no_profile = request.options.get("WINRS_NOPROFILE", "").upper() in ("TRUE", "1")
+    if request.resource != envelope.CMD:
+        shell.pool = _pool(element)
     host.add(shell)
     return envelope.answer(
         request,
@@ -91,9 +99,36 @@ def _create(host: Host, account: Account, request: Request) -> bytes:
     )
 
 
+def _pool(element: ET.Element) -> psrp.Pool:
+    """[MS-WSMV] 3.1.4.5.3, the custom remote shell: PSRP's first messages are within the creation."""
+    text = element.findtext("{http://schemas.microsoft.com/powershell}creationXml") or ""
+    try:
+        return psrp.Pool(base64.b64decode(text))
+    except (binascii.Error, ValueError) as error:
+        raise Fault(faults.INVALID_PARAMETER, "The parameter is incorrect.") from error
+
+
+def _pipeline(host: Host, shell: Shell, pool: psrp.Pool, element: ET.Element, request: Request) -> bytes:
+    command = shell.add(element.get("CommandId"), host.settings.max_processes_per_shell)
+    first = base64.b64decode(element.findtext(f"{{{SHELL}}}Arguments") or "")
+    host.record.add(
+        "execute", shell=shell.identifier, command=command.identifier, line="a pipeline of PSRP", skip_cmd=True
+    )
+    threading.Thread(target=psrp.run, args=(pool, command, first, host.files), daemon=True).start()
+    return _commanded(request, command.identifier)
+
+
+def _commanded(request: Request, identifier: str) -> bytes:
+    return envelope.answer(
+        request, f"<rsp:CommandResponse><rsp:CommandId>{escape(identifier)}</rsp:CommandId></rsp:CommandResponse>"
+    )
+
+
 def _command(host: Host, shell: Shell, request: Request) -> bytes:
     """[MS-WSMV] 3.1.4.11."""
     element = request.child("CommandLine")
+    if element is not None and shell.pool is not None:
+        return _pipeline(host, shell, shell.pool, element, request)
     program = None if element is None else element.findtext(f"{{{SHELL}}}Command")
     if element is None or not program:
         raise Fault(faults.INVALID_PARAMETER, "The parameter is incorrect.")
@@ -115,12 +150,18 @@ def _command(host: Host, shell: Shell, request: Request) -> bytes:
         no_profile=shell.no_profile,
         skip_cmd=skip,
         powershell=host.settings.powershell,
+        files=host.files,
     )
-    host.record.add("execute", shell=shell.identifier, command=command.identifier, line=line[:200], skip_cmd=skip, console_stdin=console)
+    host.record.add(
+        "execute",
+        shell=shell.identifier,
+        command=command.identifier,
+        line=line[:200],
+        skip_cmd=skip,
+        console_stdin=console,
+    )
     threading.Thread(target=runner.run, args=(job,), daemon=True).start()
-    return envelope.answer(
-        request, f"<rsp:CommandResponse><rsp:CommandId>{escape(command.identifier)}</rsp:CommandId></rsp:CommandResponse>"
-    )
+    return _commanded(request, command.identifier)
 
 
 def _send(_: Host, shell: Shell, request: Request) -> bytes:
@@ -162,8 +203,10 @@ def _output(identifier: str, names: list[str], received: Received) -> str:
         parts.append(f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Running"/>')
     else:
         parts += [f'<rsp:Stream Name="{stream}" CommandId="{name}" End="true"></rsp:Stream>' for stream in names]
-        parts.append(f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Done"><rsp:ExitCode>{received.exit_code}</rsp:ExitCode>')
-        parts.append("</rsp:CommandState>")
+        parts.append(
+            f'<rsp:CommandState CommandId="{name}" State="{_STATE}/Done">'
+            f"<rsp:ExitCode>{received.exit_code}</rsp:ExitCode></rsp:CommandState>"
+        )
     parts.append("</rsp:ReceiveResponse>")
     return "".join(parts)
 

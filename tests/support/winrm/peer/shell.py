@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from . import faults
 from .command import Command
 from .faults import Fault
+from .psrp import Pool
 
 
 def identifier() -> str:
@@ -29,7 +30,7 @@ class Shell:
     used: float = field(default_factory=time.monotonic)
     at_work: int = 0
     # What the server of PSRP keeps for a runspace pool.
-    pool: object | None = None
+    pool: Pool | None = None
 
     def enter(self) -> None:
         with self.lock:
@@ -52,8 +53,8 @@ class Shell:
             if len(self.commands) >= limit:
                 raise Fault(
                     faults.QUOTA_COMMANDS,
-                    f"The WS-Management service cannot process the request. The maximum number of {limit} concurrent commands "
-                    "per shell has been exceeded.",
+                    f"The WS-Management service cannot process the request. The maximum number of {limit} "
+                    "concurrent commands per shell has been exceeded.",
                 )
             if command.identifier in self.commands:
                 raise Fault(faults.INVALID_PARAMETER, "The command identifier is in use.")
@@ -61,6 +62,8 @@ class Shell:
         return command
 
     def command(self, name: str | None) -> Command:
+        if self.pool is not None and not name:
+            return self.pool.command
         with self.lock:
             found = self.commands.get(name or "")
         if found is None:
@@ -75,5 +78,7 @@ class Shell:
         with self.lock:
             commands = list(self.commands.values())
             self.commands.clear()
+        if self.pool is not None:
+            commands.append(self.pool.command)
         for command in commands:
             command.remove()

@@ -1,0 +1,12 @@
+//! JSON settings as .NET's configuration reads them: comments and trailing commas are fine, keys do not differ by case
+//! alone, nesting ends at 64 levels.
+
+mod edit;
+mod mask;
+mod parse;
+mod style;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
+pub use edit::JsonEdit;

@@ -1,0 +1,133 @@
+//! `certificate_check`: judges certificates by the install guide's rules, or those of a site. It changes nothing.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::place;
+use super::{
+    Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
+    Work,
+};
+use crate::operation::certificate::{CertificateCheck, outcome};
+use crate::preflight::Severity;
+use crate::preflight::certificate::{Policy, Source, judge, open};
+
+/// The module.
+pub(super) struct CertificateCheckModule;
+
+static SPEC: ModuleSpec = ModuleSpec {
+    name: "certificate_check",
+    options: &[
+        OptionSpec::new("path", OptionKind::Path),
+        OptionSpec::new("src", OptionKind::Path),
+        OptionSpec::new("password", OptionKind::Text),
+        OptionSpec::new("strict", OptionKind::Bool),
+        OptionSpec::new("expires_within", OptionKind::Int).limited(|days| within(days, 0, 36_500)),
+        OptionSpec::new("key_size", OptionKind::Int).limited(|bits| within(bits, 1024, 16_384)),
+        OptionSpec::new("issuers", OptionKind::List),
+        OptionSpec::new("private_key", OptionKind::Bool),
+        OptionSpec::new("sdk_subjects", OptionKind::List),
+        OptionSpec::new("sdk_thumbprints", OptionKind::List),
+        OptionSpec::new("fail_on", OptionKind::Choice(&["error", "warning", "info", "never"])),
+    ],
+    ..ModuleSpec::EMPTY
+};
+
+pub(super) fn within(number: &Value, least: i64, most: i64) -> Result<(), String> {
+    match number.as_i64() {
+        Some(number) if (least..=most).contains(&number) => Ok(()),
+        _ => Err(format!("{number} is not from {least} to {most}")),
+    }
+}
+
+impl Module for CertificateCheckModule {
+    fn spec(&self) -> &'static ModuleSpec {
+        &SPEC
+    }
+
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        let policy = policy(options);
+        let fail_on = fail_on(options);
+        let password = options.text("password").map(SecretString::from);
+        match (options.text("path"), options.text("src")) {
+            (Some(_), None) => Ok(Work::Host(Box::new(CertificateCheck {
+                host: context.host.to_owned(),
+                path: place::path(options, "path")?,
+                password,
+                policy,
+                fail_on,
+            }))),
+            (None, Some(src)) => {
+                let path = context.files.find("files", src)?;
+                let content = context.files.content(&path)?;
+                let place = path.display().to_string();
+                let password = password.as_ref().map(|password| password.expose_secret());
+                let opened = open(&content.bytes, Source::file(&place), password);
+                let judged = judge(vec![opened], &policy, Timestamp::now());
+                let (failed, mut result) = outcome(&judged, fail_on);
+                result.insert("failed".to_owned(), failed.into());
+                result.insert("changed".to_owned(), false.into());
+                Ok(Work::Control(Control::Result(result)))
+            }
+            _ => Err(ModuleError::new(
+                "`certificate_check` wants one of `path` and `src`\nhint: `path` is a file of the host, `src` one of the controller",
+            )),
+        }
+    }
+}
+
+/// The rules that the options state; the default is the install guide's.
+pub(super) fn policy(options: &Options) -> Policy {
+    let mut policy = Policy::default();
+    let number = |name: &str| options.int(name).and_then(|number| u32::try_from(number).ok());
+    policy.strict = options.flag("strict", policy.strict);
+    policy.private_key = options.flag("private_key", policy.private_key);
+    policy.expires_within = number("expires_within").unwrap_or(policy.expires_within);
+    policy.key_size = number("key_size").map_or(policy.key_size, |bits| bits as usize);
+    policy.issuers = options.texts("issuers").unwrap_or_default();
+    policy.sdk.subjects.extend(options.texts("sdk_subjects").unwrap_or_default());
+    policy.sdk.thumbprints.extend(options.texts("sdk_thumbprints").unwrap_or_default());
+    policy
+}
+
+/// From which severity on the task fails; nothing for never.
+pub(super) fn fail_on(options: &Options) -> Option<Severity> {
+    match options.text("fail_on").unwrap_or("error") {
+        "never" => None,
+        "info" => Some(Severity::Info),
+        "warning" => Some(Severity::Warning),
+        _ => Some(Severity::Error),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::plan;
+    use super::super::{Control, Work};
+
+    #[test]
+    fn a_local_file_is_judged_without_the_host() {
+        let work = plan("certificate_check", json!({"src": "agent.pem"})).unwrap();
+        let Work::Control(Control::Result(result)) = work else { panic!("it asks the host") };
+        assert_eq!(result["failed"], true);
+        assert_eq!(result["findings"][0]["id"], "certificate-unreadable");
+        let lenient = plan("certificate_check", json!({"src": "agent.pem", "fail_on": "never"})).unwrap();
+        let Work::Control(Control::Result(result)) = lenient else { panic!("it asks the host") };
+        assert_eq!(result["failed"], false);
+    }
+
+    #[test]
+    fn it_says_where_the_certificate_is() {
+        for options in [json!({}), json!({"path": "/a", "src": "b"})] {
+            let error = plan("certificate_check", options).unwrap_err().message;
+            assert!(error.contains("one of `path` and `src`"), "{error}");
+        }
+        assert!(plan("certificate_check", json!({"path": "/a", "key_size": 12})).is_err());
+        let work = plan("certificate_check", json!({"path": "/a", "password": "secret"})).unwrap();
+        assert!(!format!("{work:?}").contains("secret"));
+    }
+}

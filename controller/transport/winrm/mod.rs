@@ -1,0 +1,13 @@
+//! WinRM: settings from variables, and commands over one WinRS shell per host.
+
+mod connection;
+mod names;
+mod setting;
+#[cfg(test)]
+mod setting_tests;
+
+pub use connection::Connection;
+pub(super) use connection::connect;
+pub use names::unknown;
+pub(super) use setting::setting;
+pub use setting::{Method, TlsPolicy, WinRmSetting};

@@ -1,0 +1,29 @@
+"""Loads the modules that register functions and kinds."""
+
+from __future__ import annotations
+
+from . import (
+    account_kinds,
+    aclcalls,
+    beside,
+    certificates,
+    commandcalls,
+    environment,
+    facts,
+    features,
+    firewall,
+    iis_kinds,
+    packages,
+    pathcalls,
+    registry,
+    restorecalls,
+    services,
+    tasks,
+    unzipcalls,
+    webcalls,
+)
+
+LOADED = (
+    account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
+    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The model's own tests: a scripted controller speaks the frames."""
