@@ -6,4 +6,5 @@ mod model;
 mod peer;
 mod rollout;
 mod scripts;
+mod server;
 mod session;
