@@ -313,10 +313,9 @@ pub struct Raw {
 
 impl Operation for Raw {
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check {
-            return Program::default();
-        }
-        Program { text: self.text.clone(), raw: true, user: true, ..Program::default() }
+        // Where nothing is to happen, there is nothing to run.
+        let text = if mode.check { String::new() } else { self.text.clone() };
+        Program { text, raw: true, user: true, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -338,6 +337,10 @@ impl Operation for Raw {
     }
 
     fn repeatable(&self) -> bool {
+        false
+    }
+
+    fn needs_shell(&self) -> bool {
         false
     }
 

@@ -197,6 +197,11 @@ pub trait Operation: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Tells whether any of its programs runs in the remote shell, so that one has to be open.
+    fn needs_shell(&self) -> bool {
+        true
+    }
+
     /// Tells what `plan` and the confirmation have to say: whether nothing can undo it.
     fn irreversible(&self) -> bool {
         false

@@ -21,4 +21,4 @@ mod testing;
 pub(super) mod web;
 
 pub(super) use files::MODULES as FILES;
-pub(super) use server::MODULES as SERVER;
+pub(super) use server::{MODULES as SERVER, plain_service};

@@ -3,6 +3,7 @@
 //! A program for Windows is data, not text of a language: see [`call`]. Most operations are one call of `ensure`, which
 //! reads a thing attribute by attribute and writes only what differs ([`Ensure`]).
 
+mod act;
 mod call;
 pub(in crate::operation) mod command;
 mod edit;
@@ -19,6 +20,8 @@ mod unzip;
 pub(in crate::operation) mod uri;
 
 pub use call::{Call, Values, environment};
+pub use act::{Act, Judge, all_said, said};
+pub use call::{Call, Values};
 pub use edit::EditFile;
 pub use ensure::{Describe, Ensure, States};
 pub use facts::Facts;
