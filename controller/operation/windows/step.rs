@@ -74,7 +74,7 @@ impl Operation for Step {
     fn first(&mut self, mode: Mode) -> Program {
         let mut call = self.call.clone();
         if !self.looks_only {
-            call = call.flag("check", mode.check).flag("diff", mode.diff);
+            call = call.flag("check", mode.check);
         }
         Program { text: call.text(), payload: self.payload.clone(), ..Program::default() }
     }
