@@ -391,6 +391,7 @@ fn waits_for(point: &Point, failed: &[Point]) -> bool {
         let other = comparable(&failed.path);
         below(&other, &at) || below(&at, &other)
     };
+    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
     failed.iter().any(related)
 }
 

@@ -1,5 +1,6 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
+mod files;
 mod lease;
 mod lost;
 mod model;
@@ -7,4 +8,5 @@ mod peer;
 mod rollout;
 mod scripts;
 mod server;
+mod scripts;
 mod session;

@@ -50,6 +50,13 @@ def start_step(session: "Session", a: Arguments) -> int:
     return 0
 
 
+@function("start_only")
+def start_only(session: "Session", a: Arguments) -> int:
+    """Before something that runs outside of the session: the controller goes on."""
+    begin(session)
+    return 75
+
+
 def begin(session: "Session") -> list[int]:
     """The step is about to change something: once a step. Returns the points of what it covers."""
     arms = session.arms
@@ -87,14 +94,14 @@ def cover(session: "Session", text: str) -> int:
 def command(session: "Session", a: Arguments) -> int:
     if skips(session, a):
         return 0
+    if a.flag("check"):
+        return 0
     folder = a.get("chdir")
     if folder is not None:
         folder = expand(session, folder)
         if not session.host.files.is_folder(folder):
             session.v("fault", "chdir")
             return 1
-    if a.flag("check"):
-        return 0
     watched = begin(session)
     for name in ("creates", "removes"):
         path = a.get(name)
@@ -199,14 +206,12 @@ def child(
     return programs.start(session.host, argv, folder, variables, stdin, line)
 
 
-@function("program_task", "name", "text", "payload", "names", "values")
+@function("program_task", "name", "seconds", "text", "quiet", "payload")
 def program_task(session: "Session", a: Arguments) -> int:
     outer = session.payload
     payload = a.get("payload")
     session.payload = base64.b64decode(payload) if payload is not None else None
     try:
-        listed = dict(zip(a.list("names"), a.list("values"), strict=True))
-        session.step_environment = (session.step, {name.lower(): value for name, value in listed.items()})
         for one in a.text("text").split("\n"):
             if one:
                 status = calls.run(session, one)
