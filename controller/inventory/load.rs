@@ -103,7 +103,7 @@ mod tests {
             agents += found.len();
             connectors += found.iter().map(|agent| agent.connectors.len()).sum::<usize>();
         }
-        assert_eq!((agents, connectors), (5, 8));
+        assert_eq!((agents, connectors), (8, 20));
     }
 
     #[test]

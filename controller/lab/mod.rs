@@ -103,7 +103,7 @@ impl Lab {
             format!("-o IdentitiesOnly=yes -o 'UserKnownHostsFile=\"{}\"'", self.known_hosts().display());
         let mut text = String::from(
             "# Written by `paceline lab`. The hosts listen on loopback and run commands as you.\n\
-             identity_agents:\n  children:\n    lab:\n      vars:\n",
+             windows:\n\nidentity_agents:\n  children:\n    lab:\n      vars:\n",
         );
         let mut add = |line: std::fmt::Arguments<'_>| {
             let _ = writeln!(text, "{line}");

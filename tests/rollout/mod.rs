@@ -4,6 +4,7 @@ use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::sshd::Sshd;
 
+mod agent;
 mod back;
 mod failure;
 mod fifty;
