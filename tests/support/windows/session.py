@@ -187,6 +187,7 @@ class Session(CommandMixin):
         self.points = Points(self, "", "none", "none")
         self.process_environment: dict[str, str | None] = {}
         self.step_environment: tuple[str, dict[str, str | None]] = ("", {})
+        self.quiet = False
         self.again = False
         self.arms = Arms()
         self.call: calls.Arguments = calls.Arguments("", {})
