@@ -87,14 +87,14 @@ def cover(session: "Session", text: str) -> int:
 def command(session: "Session", a: Arguments) -> int:
     if skips(session, a):
         return 0
+    if a.flag("check"):
+        return 0
     folder = a.get("chdir")
     if folder is not None:
         folder = expand(session, folder)
         if not session.host.files.is_folder(folder):
             session.v("fault", "chdir")
             return 1
-    if a.flag("check"):
-        return 0
     watched = begin(session)
     for name in ("creates", "removes"):
         path = a.get(name)
