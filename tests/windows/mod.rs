@@ -2,7 +2,8 @@
 
 mod lease;
 mod lost;
-mod peer;
-mod session;
 mod model;
+mod peer;
+mod rollout;
 mod scripts;
+mod session;

@@ -53,6 +53,7 @@ function pw_restore($a) {
     $undo = 'pw_undo_thing'
     if ($script:pw_undo_of.ContainsKey($read.kind)) { $undo = $script:pw_undo_of[$read.kind] }
     $script:pw_restoring = $true
+    $script:pw_call = $a
     try {
         [void](& $undo $number $read (pl_flag $a 'force'))
     } finally {
@@ -177,6 +178,7 @@ function pw_service_phase($a) {
         return 0
     }
     $did = 'again'
+    $script:pw_call = $a
     if (pw_phase $phase $read) { $did = 'now' }
     pw_mark $number ".$phase"
     [void](pl_v 'restored' $did)
