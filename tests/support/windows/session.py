@@ -11,6 +11,7 @@ import base64
 import io
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -237,6 +238,7 @@ class Session(CommandMixin):
                 return 1
             self.frames.line(f"Y {self.token}")
             self.starting = False
+            self.arm_death()
             self.loop()
             return 0
         except Gone:
@@ -286,6 +288,22 @@ class Session(CommandMixin):
                 self.frames.line(f"E an opening call failed: {line.split(' ')[0]}")
                 return False
         return True
+
+    def arm_death(self) -> None:
+        """With the setting `dies_after` the session is gone after so many changes of the host, as if it were killed."""
+        after = self.host.setting("dies_after")
+        if after is None:
+            return
+        with self.host.store:
+            self.host.store.drop("settings", "dies_after")
+        self.host.store.left, self.host.store.fatal = int(after), self.die
+
+    def die(self) -> None:
+        living.mark(self.private, "ended")
+        if self.whole_process:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.cut()
+        raise Gone("killed")
 
     def loop(self) -> None:
         """Takes one line after the other. A line without the token was cut off: the session ends and runs nothing."""
