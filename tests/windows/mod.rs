@@ -1,5 +1,6 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
+mod fleet;
 mod lease;
 mod lost;
 mod model;
