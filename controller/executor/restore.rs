@@ -391,7 +391,6 @@ fn waits_for(point: &Point, failed: &[Point]) -> bool {
         let other = comparable(&failed.path);
         below(&other, &at) || below(&at, &other)
     };
-    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
     failed.iter().any(related)
 }
 

@@ -193,7 +193,8 @@ mod tests {
 
     /// A self-signed certificate in DER, and its thumbprint.
     fn certificate() -> (Vec<u8>, String) {
-        let line = "req -x509 -days 100 -newkey rsa:3072 -nodes -keyout /dev/null -subj /CN=a.example -outform DER";
+        let line =
+            "req -x509 -days 100 -newkey rsa:3072 -nodes -keyout /dev/null -subj /CN=a.example -outform DER";
         let output = Command::new("openssl").args(line.split(' ')).output();
         let output = output.unwrap_or_else(|error| panic!("install the Debian package `openssl`: {error}"));
         let thumbprint = crate::operation::content::sha1_of(&output.stdout).to_ascii_uppercase();
@@ -225,8 +226,10 @@ mod tests {
     #[test]
     fn a_store_is_asked_by_a_call() {
         let thumbprint = "AB".repeat(20);
-        let spaced: Vec<String> = thumbprint.as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).to_lowercase()).collect();
-        let mut check = check(&json!({"thumbprint": format!("\u{200e}{}", spaced.join(" ")), "identity": "x"}));
+        let spaced: Vec<String> =
+            thumbprint.as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).to_lowercase()).collect();
+        let mut check =
+            check(&json!({"thumbprint": format!("\u{200e}{}", spaced.join(" ")), "identity": "x"}));
         let text = check.first(ON_WINDOWS).text;
         let call = Call::new("preflight_certificates").with("location", "LocalMachine").with("store", "My");
         assert_eq!(text, call.with("thumbprint", &thumbprint).with("identity", "x").text());
@@ -237,15 +240,31 @@ mod tests {
     #[test]
     fn what_a_store_holds_is_judged() {
         let (der, thumbprint) = certificate();
-        let mut by_thumbprint = check(&json!({"thumbprint": thumbprint, "identity": r"IIS AppPool\Usercube"}));
+        let mut by_thumbprint =
+            check(&json!({"thumbprint": thumbprint, "identity": r"IIS AppPool\Usercube"}));
         let certificate = format!("1 {thumbprint} 1");
         let keyless = format!("1 {thumbprint} 0");
         let blobs: &[(&str, &[u8])] = &[("certificate.1", &der)];
         for (values, expected) in [
-            (vec![("certificate", certificate.as_str()), ("identity", "S-1-5-82-7"), ("reader", "1 S-1-5-82-7")], vec![]),
-            (vec![("certificate", &certificate), ("identity", "S-1-5-82-7"), ("reader", "1 S-1-5-32-568")], vec![]),
             (
-                vec![("certificate", &certificate), ("identity", "S-1-5-82-7"), ("reader", "1 S-1-5-18"), ("reader", "2 S-1-5-82-7")],
+                vec![
+                    ("certificate", certificate.as_str()),
+                    ("identity", "S-1-5-82-7"),
+                    ("reader", "1 S-1-5-82-7"),
+                ],
+                vec![],
+            ),
+            (
+                vec![("certificate", &certificate), ("identity", "S-1-5-82-7"), ("reader", "1 S-1-5-32-568")],
+                vec![],
+            ),
+            (
+                vec![
+                    ("certificate", &certificate),
+                    ("identity", "S-1-5-82-7"),
+                    ("reader", "1 S-1-5-18"),
+                    ("reader", "2 S-1-5-82-7"),
+                ],
                 vec!["certificate-no-private-key"],
             ),
             (vec![("certificate", &certificate), ("identity", "")], vec!["certificate-no-private-key"]),

@@ -1,6 +1,7 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
 mod files;
+mod fleet;
 mod lease;
 mod lost;
 mod model;
@@ -8,5 +9,4 @@ mod peer;
 mod rollout;
 mod scripts;
 mod server;
-mod scripts;
 mod session;
