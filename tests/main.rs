@@ -9,4 +9,5 @@ mod preflight;
 mod rollout;
 mod support;
 mod transport;
+mod windows;
 mod winrm;

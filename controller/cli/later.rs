@@ -147,7 +147,6 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
         for (line, what) in [
-            ("preflight -i hosts.yml -l web", "paceline preflight -i"),
             ("audit -i hosts.yml --live", "paceline audit"),
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),

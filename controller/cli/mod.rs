@@ -16,6 +16,7 @@ mod later_runs;
 mod load;
 mod lookups;
 mod preflight;
+mod preflight_hosts;
 mod prune;
 mod recorded;
 mod resume;
@@ -59,7 +60,7 @@ enum Command {
     /// List runs, show one, read host logs
     Runs(runs::RunsArgs),
     /// Look at requirements and certificates before a rollout; changes nothing
-    Preflight(preflight::PreflightArgs),
+    Preflight(Box<preflight::PreflightArgs>),
     /// Look at hosts, groups and variables
     Inventory(inventory::InventoryCommand),
     /// Review host keys and write them to known_hosts
@@ -124,7 +125,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
             runs::run(&args, &global.state_dir, format, &mut std::io::stdout().lock())
                 .map_err(CommandError::failed)
         }
-        Command::Preflight(args) => preflight::run(args, global, environment),
+        Command::Preflight(args) => preflight::run(&args, global, environment),
         Command::Inventory(args) => inventory::run(args, global, environment),
         Command::Trust(args) => trust::run(args, global, environment),
         Command::Lab(args) => lab::run(args, global, environment),

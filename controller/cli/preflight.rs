@@ -7,20 +7,33 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
-use super::CommandError;
-use super::args::{Global, InventoryArgs, Output};
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output};
 use super::terminal::Environment;
+use super::{CommandError, preflight_hosts};
 use crate::preflight::certificate::{LARGEST, Opened, Policy, Source, judge, open};
 use crate::preflight::{self, Severity};
 use crate::report::{self, Findings};
 use crate::secrets::{SecretError, SecretText, read_password_file};
 use crate::ui::OutputFormat;
 
+/// Exit code when a host did not answer.
+const UNANSWERED: u8 = 4;
+
 /// Look at requirements and certificates before a rollout; changes nothing
 #[derive(Args, Debug)]
 pub(super) struct PreflightArgs {
     #[command(flatten)]
-    inventory: InventoryArgs,
+    pub(super) inventory: InventoryArgs,
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(super) r#become: BecomeArgs,
+    /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
+    #[arg(short, long, value_name = "VARS")]
+    pub(super) extra_vars: Vec<String>,
+    /// Hosts that are asked at once [default: 50]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) forks: Option<u32>,
     /// Judge these certificates, offline and alone: PEM, DER or PFX files (repeatable)
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Certificates")]
     certificate: Vec<PathBuf>,
@@ -66,16 +79,15 @@ impl From<FailOn> for Severity {
 }
 
 pub(super) fn run(
-    args: PreflightArgs,
+    args: &PreflightArgs,
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     args.inventory.vault.check()?;
-    let policy = policy(&args, environment)?;
+    let policy = policy(args, environment)?;
     if args.certificate.is_empty() {
-        return Err(CommandError::user("`paceline preflight -i` is not supported yet").hint(
-            "`paceline plan` connects and shows what would change; `--certificate FILE` judges certificates",
-        ));
+        let report = preflight_hosts::ask(args, &policy, global, environment)?;
+        return finish(&report, args.fail_on, global, environment);
     }
     if !args.inventory.inventory.is_empty() || args.inventory.limit.is_some() {
         return Err(CommandError::user("`--certificate` judges files and asks no host")
@@ -105,6 +117,9 @@ fn finish(
         // Whoever read it has seen enough; the exit code still tells.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
+    }
+    if report.hosts.iter().any(|host| !host.answered) {
+        return Ok(UNANSWERED);
     }
     let reached = preflight::worst(&report.findings).is_some_and(|worst| worst >= fail_on.into());
     Ok(if reached { 2 } else { 0 })

@@ -37,6 +37,8 @@ impl Worker<'_> {
             }
             Control::Meta(action) => return self.meta(&action).await,
             Control::Pause { seconds, prompt, echo } => self.pause(settled, seconds, prompt, echo).await?,
+            Control::Reboot(restart) => return self.reboot((task, settled, item, label), restart).await,
+            Control::WaitForConnection(wait) => self.wait_for_connection(settled, wait).await?,
             Control::Fetch { operation, destination, fail_on_missing } => {
                 let landed = self.at_once(task, settled, operation, label).await?;
                 self.fetched(task, settled, item, landed, &destination, fail_on_missing).await

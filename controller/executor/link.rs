@@ -104,6 +104,8 @@ pub(super) struct OpenShell {
     remote_login: paceline_remote::Login,
     nonce: Nonce,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// Which boot of the host it runs in.
+    pub boot: Option<String>,
     /// What the host's ledger said when it was looked at.
     pub ledger: Option<Arc<Ledger>>,
     /// How many programs have read from the host beside the pipeline.
@@ -230,6 +232,7 @@ impl Link {
             remote_login: session_login,
             nonce,
             password,
+            boot: started.info.boot_id,
             ledger: None,
             readers: 0,
             lease,
@@ -341,6 +344,11 @@ impl Link {
     /// Returns the open shell of a login.
     pub(super) fn open(&mut self, login: &Login) -> Option<&mut OpenShell> {
         self.shells.iter_mut().find(|shell| shell.login == *login)
+    }
+
+    /// Which boot of the host the shell of a login runs in.
+    pub(super) fn boot(&self, login: &Login) -> Option<&str> {
+        self.shells.iter().find(|shell| shell.login == *login)?.boot.as_deref()
     }
 
     /// Makes the link of a host from its variables.

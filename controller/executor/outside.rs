@@ -45,6 +45,7 @@ impl Worker<'_> {
         let limit = program.timeout;
         let running = async {
             match program.tcp {
+                None if program.text.is_empty() => Ok(Reply::default()),
                 Some(tcp) => Ok(over_tcp(link, &tcp).await),
                 None => raw(link, &login, password.as_ref(), &program.text, sink, &label).await,
             }
@@ -74,7 +75,7 @@ async fn wait(limit: Option<Duration>) {
 }
 
 /// Sends a command line through the login shell, as `raw` does in Ansible.
-async fn raw(
+pub(super) async fn raw(
     link: &Link,
     login: &Login,
     password: Option<&secrecy::SecretString>,
@@ -155,7 +156,7 @@ async fn until_prompt(stderr: &mut BoxedRead, prompt: &str) -> bool {
 }
 
 /// Makes a TCP connection from the host, sends, and reads the answer.
-async fn over_tcp(link: &Link, request: &Tcp) -> Reply {
+pub(super) async fn over_tcp(link: &Link, request: &Tcp) -> Reply {
     tokio::time::sleep(request.delay).await;
     let mut reply = Reply { status: 1, ..Reply::default() };
     let Ok(connection) = link.connection() else { return reply };

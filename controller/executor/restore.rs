@@ -380,14 +380,21 @@ pub(super) async fn run(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it.
+/// below it. Windows takes names in any case.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
+    let plain = |path: &str| if path.contains('\\') { path.to_lowercase() } else { path.to_owned() };
     let below = |path: &str, folder: &str| {
         let (path, folder) = (comparable(path), comparable(folder));
         path.strip_prefix(folder.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(folder.trim_end_matches(['/', '\\']))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
     };
-    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
+    let at = plain(&point.path);
+    let related = |failed: &Point| {
+        let other = plain(&failed.path);
+        below(&other, &at) || below(&at, &other)
+    };
     failed.iter().any(related)
 }
 
@@ -424,5 +431,15 @@ mod tests {
         let failed = [point("absent", r"C:\Agent\Log")];
         assert!(waits_for(&point("file", r"c:\agent\log\x"), &failed));
         assert!(!waits_for(&point("file", r"C:\Agent\Logs"), &failed));
+        let failed = [point("absent", "C:\\Acme\\Runtime"), point("pool", "pool Acme")];
+        for (kind, path, waits) in [
+            ("absent", "c:\\acme", true),
+            ("file", "C:\\Acme\\runtime\\web.config", true),
+            ("file", "C:\\Acme\\RuntimeOld", false),
+            ("pool", "pool Acme", true),
+            ("pool", "pool AcmeOther", false),
+        ] {
+            assert_eq!(waits_for(&point(kind, path), &failed), waits, "{kind} {path}");
+        }
     }
 }

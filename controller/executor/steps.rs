@@ -219,7 +219,8 @@ impl Worker<'_> {
         item: Item,
         label: Option<String>,
     ) -> Result<(), Stop> {
-        if let Some(problem) = self.ready(settled).await? {
+        let shell = operation.needs_shell() || self.host.replay.is_some();
+        if let Some(problem) = self.ready(settled, shell).await? {
             self.add(item, label, Some(ItemResult::failure(problem)));
             return Ok(());
         }
@@ -240,14 +241,14 @@ impl Worker<'_> {
         }
     }
 
-    /// Sees to it that the shell for this task is open; a change of user waits for all results.
+    /// Sees to it that the host is connected and, where it is needed, the shell for this task is open; a change of user waits for all results.
     /// Returns why the task fails when it cannot become its user.
-    async fn ready(&mut self, settled: &Settled) -> Result<Option<String>, Stop> {
+    async fn ready(&mut self, settled: &Settled, shell: bool) -> Result<Option<String>, Stop> {
         if self.login != settled.login {
             self.drain().await?;
             self.login = settled.login.clone();
         }
-        match Box::pin(self.open(settled)).await {
+        match Box::pin(self.open(settled, shell)).await {
             Ok(()) => match self.settle_left_guards(settled).await? {
                 None => self.arm(settled).await,
                 problem => Ok(problem),
@@ -260,7 +261,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn open(&mut self, settled: &Settled) -> Result<(), super::link::LinkError> {
+    async fn open(&mut self, settled: &Settled, shell: bool) -> Result<(), super::link::LinkError> {
         if self.host.link.is_none() {
             self.host.link = Some(super::link::Link::of(self.run, self.play, &self.host)?);
         }
@@ -279,7 +280,10 @@ impl Worker<'_> {
             for message in link.warnings.drain(..) {
                 self.host.sink.host_event(EventKind::Warning { message }).await;
             }
-            link.shell(&settled.login, settled.password.as_ref()).await.map(drop)
+            if shell {
+                link.shell(&settled.login, settled.password.as_ref()).await?;
+            }
+            Ok(())
         };
         tokio::select! {
             opened = opening => opened,
@@ -393,7 +397,8 @@ impl Worker<'_> {
         operation: Box<dyn Operation>,
         label: Option<&str>,
     ) -> Result<Landed, Stop> {
-        if let Some(problem) = self.ready(settled).await? {
+        let shell = operation.needs_shell() || self.host.replay.is_some();
+        if let Some(problem) = self.ready(settled, shell).await? {
             return Ok(Landed::failed(problem));
         }
         let slot = self.slots.back().map_or(0, |slot| slot.id);

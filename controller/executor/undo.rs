@@ -98,7 +98,8 @@ impl Evaluator<'_> {
             return Err(failed(message.to_owned()));
         };
         program.timeout = settled.timeout;
-        Ok(KeptTask { name, program, exports: settled.exports.clone(), hidden: settled.no_log })
+        let exports = settled.exports.clone();
+        Ok(KeptTask { platform: settled.platform, name, program, exports, hidden: settled.no_log })
     }
 }
 
@@ -115,7 +116,10 @@ impl Undo {
         if settled.check {
             return Ok(operation);
         }
-        let command = matches!(task.task.module, "command" | "shell" | "script");
+        let command = matches!(
+            task.task.module,
+            "command" | "shell" | "script" | "win_command" | "win_powershell" | "win_shell"
+        );
         // One that says how it is undone is undone, and not repeated.
         let undone = !self.covers.is_empty() || self.rollback.is_some() || !operation.irreversible();
         let activation = match operation.kept().filter(|_| handler && command && !undone) {
@@ -124,7 +128,13 @@ impl Undo {
                 kept.timeout = settled.timeout;
                 let exports = settled.exports.clone();
                 let name = settled.name.to_string();
-                let kept = KeptTask { name, program: kept, exports, hidden: settled.no_log };
+                let kept = KeptTask {
+                    platform: settled.platform,
+                    name,
+                    program: kept,
+                    exports,
+                    hidden: settled.no_log,
+                };
                 Some(program(settled.name.to_string(), &[kept])?)
             }
         };

@@ -34,7 +34,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     ..ModuleSpec::EMPTY
 };
 
-fn within(number: &Value, least: i64, most: i64) -> Result<(), String> {
+pub(super) fn within(number: &Value, least: i64, most: i64) -> Result<(), String> {
     match number.as_i64() {
         Some(number) if (least..=most).contains(&number) => Ok(()),
         _ => Err(format!("{number} is not from {least} to {most}")),

@@ -1,11 +1,13 @@
 //! `command`: runs a program without a shell.
 
+use super::windows;
 use super::words::{no_nul, split};
 use super::{
     FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::command::{Command, Start};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct CommandModule;
@@ -26,6 +28,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("warn", OptionKind::Bool).refused("Ansible dropped it: leave it out"),
     ],
     free_form: FreeForm::Option("cmd"),
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -34,7 +37,10 @@ impl Module for CommandModule {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::command::plain_command(options);
+        }
         let argv = match (options.text("cmd"), options.texts("argv")) {
             (Some(_), Some(_)) => {
                 return Err(ModuleError::new("`command` takes a command line or `argv`, not both"));
@@ -65,6 +71,8 @@ pub(super) fn with_common_options(start: Start, options: &Options) -> Result<Com
     let strip = !matches!(start, Start::Script { .. }) && options.flag("strip_empty_ends", true);
     let newline = if options.flag("stdin_add_newline", true) { "\n" } else { "" };
     Ok(Command {
+        platform: Platform::Posix,
+        executable: None,
         start,
         chdir: path("chdir")?,
         creates: path("creates")?,

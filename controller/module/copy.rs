@@ -7,14 +7,17 @@ use serde_json::Value;
 
 use super::place::{self, CHATTR, SELINUX, UNSAFE};
 use super::python;
+use super::windows;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::Content;
 use crate::operation::attributes::Attributes;
 use crate::operation::put::{PutFile, PutOptions};
 use crate::operation::remote_copy::RemoteCopy;
 use crate::operation::tree::{PutTree, TreeEntry};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct CopyModule;
@@ -44,6 +47,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("seuser", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("unsafe_writes", OptionKind::Bool).refused(UNSAFE),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -53,6 +57,9 @@ impl Module for CopyModule {
     }
 
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::copy::plain(options, context);
+        }
         let dest = place::path(options, "dest")?;
         let mut put = PutOptions {
             attributes: place::attributes(options)?,
@@ -100,7 +107,7 @@ impl Module for CopyModule {
     }
 }
 
-fn links_are_followed(follow: &Value) -> Result<(), String> {
+pub(super) fn links_are_followed(follow: &Value) -> Result<(), String> {
     if follow == &Value::Bool(false) {
         return Err(
             "`false` is not supported\nhint: copy the files, then make the links with `file`".to_owned()
@@ -115,7 +122,7 @@ fn directory_attributes(options: &Options) -> Result<Attributes, ModuleError> {
 }
 
 /// Text as it stands; structures as JSON, the way Python writes it.
-fn text_of(content: &Value) -> String {
+pub(super) fn text_of(content: &Value) -> String {
     match content {
         Value::Array(_) | Value::Object(_) => {
             let mut text = String::new();
@@ -161,7 +168,7 @@ fn python_json(value: &Value, text: &mut String) {
     }
 }
 
-fn check_sum(options: &Options, content: &Content) -> Result<(), ModuleError> {
+pub(super) fn check_sum(options: &Options, content: &Content) -> Result<(), ModuleError> {
     match options.text("checksum").filter(|sum| !sum.is_empty()) {
         Some(expected) if !expected.eq_ignore_ascii_case(content.sha1()) => Err(ModuleError::new(format!(
             "the SHA-1 of the content is `{}`, not `{expected}` as `checksum` says",
@@ -171,7 +178,7 @@ fn check_sum(options: &Options, content: &Content) -> Result<(), ModuleError> {
     }
 }
 
-fn check_vault(path: &Path, content: &Content, options: &Options) -> Result<(), ModuleError> {
+pub(super) fn check_vault(path: &Path, content: &Content, options: &Options) -> Result<(), ModuleError> {
     if options.flag("decrypt", true) && content.bytes.starts_with(b"$ANSIBLE_VAULT;") {
         return Err(ModuleError::new(format!(
             "`{}` is encrypted with Ansible Vault, and `copy` does not decrypt files\nhint: `decrypt: false` copies it as it is",
@@ -208,13 +215,38 @@ fn tree(
         return Err(ModuleError::new("option `checksum` of `copy` is for a file, and `src` is a folder"));
     }
     let preserve = options.text("mode") == Some("preserve");
+    let entries = entries(src, local, options, context, preserve)?;
+    if let [file] = entries.as_slice()
+        && let Some(content) = &file.content
+    {
+        // Ansible answers for a single file as if it had been named.
+        put.name = Some(file.path.clone());
+        if file.mode.is_some() {
+            put.attributes.mode.clone_from(&file.mode);
+        }
+        let dest = format!("{}/", dest.trim_end_matches('/'));
+        let shown = Some(local.join(&file.path).display().to_string());
+        return Ok(Work::Host(Box::new(PutFile::new(dest, Arc::clone(content), put, shown))));
+    }
+    // As in Ansible, without anything in it not even the folder itself is made.
+    put.make_parents = entries.is_empty() && put.make_parents;
+    Ok(Work::Host(Box::new(PutTree::new(dest, entries, put, src.to_owned()))))
+}
+
+/// The folders and files of a local tree, folders first. Without a slash behind `src` the folder itself is the top of them.
+pub(super) fn entries(
+    src: &str,
+    local: &Path,
+    options: &Options,
+    context: &ModuleContext<'_>,
+    preserve: bool,
+) -> Result<Vec<TreeEntry>, ModuleError> {
     let mut top = String::new();
     let mut folders = Vec::new();
     let mut files = Vec::new();
     let found = context.files.walk(local)?;
     if found.is_empty() {
-        // As in Ansible, not even the folder itself is made.
-        return Ok(Work::Host(Box::new(PutTree::new(dest, Vec::new(), put, src.to_owned()))));
+        return Ok(Vec::new());
     }
     if !src.ends_with('/')
         && let Some(name) = local.file_name()
@@ -235,21 +267,9 @@ fn tree(
         let mode = if preserve { Some(context.files.mode(&from)?) } else { None };
         files.push(TreeEntry { path, content: Some(content), mode });
     }
-    if let ([], [file]) = (folders.as_slice(), files.as_slice()) {
-        // Ansible answers for a single file as if it had been named.
-        put.name = Some(file.path.clone());
-        if file.mode.is_some() {
-            put.attributes.mode.clone_from(&file.mode);
-        }
-        let content = file.content.clone().unwrap_or_else(|| Arc::new(Content::new(Vec::new())));
-        let dest = format!("{}/", dest.trim_end_matches('/'));
-        let shown = Some(local.join(&file.path).display().to_string());
-        return Ok(Work::Host(Box::new(PutFile::new(dest, content, put, shown))));
-    }
     folders.sort_by(|one, other| one.path.cmp(&other.path));
     folders.append(&mut files);
-    put.make_parents = false;
-    Ok(Work::Host(Box::new(PutTree::new(dest, folders, put, src.to_owned()))))
+    Ok(folders)
 }
 
 fn utf8(path: &Path) -> Result<String, ModuleError> {

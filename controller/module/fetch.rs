@@ -5,9 +5,10 @@ use std::path::{Component, Path, PathBuf};
 use super::place;
 use super::{
     Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::read::Fetch;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct FetchModule;
@@ -21,6 +22,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("fail_on_missing", OptionKind::Bool),
         OptionSpec::new("validate_checksum", OptionKind::Bool),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -33,9 +35,15 @@ impl Module for FetchModule {
         let path = place::path(options, "src")?;
         let dest = place::path(options, "dest")?;
         let flat = options.flag("flat", false);
-        let destination = destination(&path, &dest, flat, context.host)?;
+        // As in Ansible, backslashes of a Windows host lead into folders here.
+        let local = match context.platform {
+            Platform::Windows => path.replace('\\', "/"),
+            Platform::Posix => path.clone(),
+        };
+        let destination = destination(&local, &dest, flat, context.host)?;
         let fail_on_missing = options.flag("fail_on_missing", true);
         let operation = Box::new(Fetch {
+            platform: context.platform,
             path,
             destination: destination.display().to_string(),
             fail_on_missing,

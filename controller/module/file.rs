@@ -1,12 +1,15 @@
 //! `file`: folders, links, attributes, removal.
 
 use super::place::{self, CHATTR, SELINUX, UNSAFE};
+use super::windows;
 use super::words::no_nul;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::attributes::FileTime;
 use crate::operation::file::{FileOperation, FileState};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct FileModule;
@@ -37,6 +40,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("seuser", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("unsafe_writes", OptionKind::Bool).refused(UNSAFE),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -45,7 +49,10 @@ impl Module for FileModule {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::file::plain(options);
+        }
         let path = place::path(options, "path")?;
         let recurse = options.flag("recurse", false);
         let force = options.flag("force", false);

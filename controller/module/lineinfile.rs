@@ -1,12 +1,15 @@
 //! `lineinfile`: one line of a text file.
 
 use super::place::{self, CHATTR, SELINUX, UNSAFE};
+use super::windows;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::edit::EditFile;
 use crate::operation::lines::{Find, Insert, LineEdit, pattern};
 use crate::operation::put::PutOptions;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct LineInFile;
@@ -36,6 +39,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("seuser", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("unsafe_writes", OptionKind::Bool).refused(UNSAFE),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -44,45 +48,12 @@ impl Module for LineInFile {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        for pair in
-            [["insertbefore", "insertafter"], ["regexp", "search_string"], ["backrefs", "search_string"]]
-        {
-            if pair.iter().all(|name| options.contains_key(*name)) {
-                return Err(ModuleError::new(format!(
-                    "`lineinfile` takes `{}` or `{}`, not both",
-                    pair[0], pair[1]
-                )));
-            }
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::lineinfile::plain(options);
         }
-        let backrefs = options.flag("backrefs", false);
-        let regex = |text: &str| pattern(text).map_err(ModuleError::new);
-        let find = match (options.text("regexp"), options.text("search_string")) {
-            (Some(text), _) => Find::Pattern(regex(text)?),
-            (None, Some(text)) => Find::Text(text.to_owned()),
-            (None, None) => Find::Line,
-        };
-        let line = options.text("line").map(str::to_owned);
-        let edit = if options.text("state") == Some("absent") {
-            if line.is_none() && matches!(find, Find::Line) {
-                return Err(ModuleError::new(
-                    "`lineinfile` with `state: absent` needs `line`, `search_string` or `regexp`",
-                ));
-            }
-            LineEdit::Absent { find, line: line.unwrap_or_default() }
-        } else {
-            if backrefs && !matches!(find, Find::Pattern(_)) {
-                return Err(ModuleError::new("`lineinfile` with `backrefs: true` needs `regexp`"));
-            }
-            let line = line.ok_or_else(|| ModuleError::new("`lineinfile` needs `line`"))?;
-            let insert = match (options.text("insertafter"), options.text("insertbefore")) {
-                (Some("BOF"), _) | (_, Some("BOF")) => Insert::Start,
-                (Some("EOF"), _) | (None, None) => Insert::End,
-                (Some(text), _) => Insert::After(regex(text)?),
-                (None, Some(text)) => Insert::Before(regex(text)?),
-            };
-            LineEdit::Present { find, line, backrefs, insert, first: options.flag("firstmatch", false) }
-        };
+        let regexp = options.text("regexp");
+        let edit = edit(&LineOptions { module: "lineinfile", regexp, options })?;
         let put = PutOptions {
             attributes: place::attributes(options)?,
             backup: options.flag("backup", false),
@@ -92,6 +63,58 @@ impl Module for LineInFile {
         let path = place::path(options, "path")?;
         Ok(Work::Host(Box::new(EditFile::new(path, edit, options.flag("create", false), put))))
     }
+}
+
+/// The options of a module that edits lines.
+pub(super) struct LineOptions<'o> {
+    /// The module's name.
+    pub(super) module: &'o str,
+    /// The pattern, under whichever name.
+    pub(super) regexp: Option<&'o str>,
+    /// All options.
+    pub(super) options: &'o Options,
+}
+
+/// What is to be done to the lines, for `win_lineinfile` too.
+pub(super) fn edit(line: &LineOptions<'_>) -> Result<LineEdit, ModuleError> {
+    let LineOptions { module, regexp, options } = line;
+    for pair in [["insertbefore", "insertafter"], ["regexp", "search_string"], ["backrefs", "search_string"]]
+    {
+        if pair.iter().all(|name| options.contains_key(*name)) {
+            return Err(ModuleError::new(format!(
+                "`{module}` takes `{}` or `{}`, not both",
+                pair[0], pair[1]
+            )));
+        }
+    }
+    let backrefs = options.flag("backrefs", false);
+    let regex = |text: &str| pattern(text).map_err(ModuleError::new);
+    let find = match (*regexp, options.text("search_string")) {
+        (Some(text), _) => Find::Pattern(regex(text)?),
+        (None, Some(text)) => Find::Text(text.to_owned()),
+        (None, None) => Find::Line,
+    };
+    let line = options.text("line").map(str::to_owned);
+    Ok(if options.text("state") == Some("absent") {
+        if line.is_none() && matches!(find, Find::Line) {
+            return Err(ModuleError::new(format!(
+                "`{module}` with `state: absent` needs `line`, `search_string` or `regexp`"
+            )));
+        }
+        LineEdit::Absent { find, line: line.unwrap_or_default() }
+    } else {
+        if backrefs && !matches!(find, Find::Pattern(_)) {
+            return Err(ModuleError::new(format!("`{module}` with `backrefs: true` needs `regexp`")));
+        }
+        let line = line.ok_or_else(|| ModuleError::new(format!("`{module}` needs `line`")))?;
+        let insert = match (options.text("insertafter"), options.text("insertbefore")) {
+            (Some("BOF"), _) | (_, Some("BOF")) => Insert::Start,
+            (Some("EOF"), _) | (None, None) => Insert::End,
+            (Some(text), _) => Insert::After(regex(text)?),
+            (None, Some(text)) => Insert::Before(regex(text)?),
+        };
+        LineEdit::Present { find, line, backrefs, insert, first: options.flag("firstmatch", false) }
+    })
 }
 
 #[cfg(test)]

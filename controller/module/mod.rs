@@ -14,6 +14,7 @@ mod options;
 mod pause;
 mod ping;
 mod place;
+mod preflight;
 mod python;
 mod raw;
 mod registry;
@@ -44,4 +45,6 @@ pub use python::text as to_text;
 pub use registry::{Module, lookup, names};
 pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec, Platforms};
 pub use words::split as split_words;
-pub use work::{Control, Evaluate, Files, ModuleContext, ModuleError, Options, Render, Work};
+pub use work::{
+    Control, Evaluate, Files, ModuleContext, ModuleError, Options, Reconnect, Render, Restart, Work,
+};

@@ -27,6 +27,7 @@ static MODULES: &[&dyn Module] = &[
     &super::meta::Meta,
     &super::pause::Pause,
     &super::ping::PingModule,
+    &super::preflight::PreflightModule,
     &super::raw::RawModule,
     &super::script::Script,
     &super::service::Service,

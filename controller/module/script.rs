@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use super::command::with_common_options;
+use super::windows;
 use super::words::{no_nul, split};
 use super::{
     FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::command::Start;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct Script;
@@ -24,12 +26,15 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("decrypt", OptionKind::Bool).refused("encrypted files are not supported yet"),
     ],
     free_form: FreeForm::Option("cmd"),
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
 fn absolute(path: &Value) -> Result<(), String> {
     match path.as_str() {
-        Some(path) if !path.starts_with('/') => Err(format!("`{path}` is not an absolute path")),
+        Some(path) if !path.starts_with('/') && path.get(1..2) != Some(":") => {
+            Err(format!("`{path}` is not an absolute path"))
+        }
         _ => Ok(()),
     }
 }
@@ -46,6 +51,9 @@ impl Module for Script {
         let path = context.files.find("files", &file)?;
         let content = context.files.content(&path)?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("script").to_owned();
+        if context.platform == Platform::Windows {
+            return windows::command::plain_script(content, name, arguments, options);
+        }
         let executable = options.text("executable").map(|executable| format!("{executable} "));
         // The host's shell reads the arguments, as Ansible has it; `$0` is the file.
         let text = format!("{}\"$0\"{arguments}", executable.unwrap_or_default());

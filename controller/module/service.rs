@@ -1,10 +1,13 @@
 //! `service`, and `systemd_service` with its other name `systemd`: state of a service.
 
+use super::windows::plain_service;
 use super::words::{no_nul, split};
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::service::{Manager, Service as Operation};
+use crate::shell::Platform;
 
 /// The module for any manager.
 pub(super) struct Service;
@@ -26,6 +29,7 @@ static SERVICE: ModuleSpec = ModuleSpec {
         OptionSpec::new("arguments", OptionKind::Text).aliases(&["args"]),
         OptionSpec::new("use", OptionKind::Text).refused("the host's manager is found by itself"),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -64,10 +68,13 @@ impl Module for Service {
         &SERVICE
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
         let (state, enabled) = (options.text("state").map(str::to_owned), options.bool("enabled"));
         if state.is_none() && enabled.is_none() {
             return Err(ModuleError::new("`service` has nothing to do\nhint: give it `state` or `enabled`"));
+        }
+        if context.platform == Platform::Windows {
+            return plain_service(options);
         }
         let text = |name: &str| options.text(name).unwrap_or_default().to_owned();
         let manager = Manager::Any {

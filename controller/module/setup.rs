@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::facts::{Facts, Subset};
+use crate::operation::windows;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct Setup;
@@ -20,6 +23,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("fact_path", OptionKind::Path).refused("facts from files on the host are not read"),
         OptionSpec::new("parallel", OptionKind::Bool).refused("leave it out: one program gathers everything"),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -103,11 +107,14 @@ impl Module for Setup {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
         let given = options.texts("gather_subset").unwrap_or_else(|| vec!["all".to_owned()]);
         let (subsets, names) = select(&given)?;
         let filter = options.texts("filter").unwrap_or_default();
-        Ok(Work::Host(Box::new(Facts { subsets, names, filter, given })))
+        Ok(Work::Host(match context.platform {
+            Platform::Posix => Box::new(Facts { subsets, names, filter, given }),
+            Platform::Windows => Box::new(windows::Facts { subsets, names, filter, given }),
+        }))
     }
 }
 

@@ -1,12 +1,14 @@
 //! `shell`: runs a command line in a shell.
 
 use super::command::with_common_options;
+use super::windows;
 use super::words::no_nul;
 use super::{
     FreeForm, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::command::Start;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct Shell;
@@ -24,6 +26,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("warn", OptionKind::Bool).refused("Ansible dropped it: leave it out"),
     ],
     free_form: FreeForm::Option("cmd"),
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -32,7 +35,10 @@ impl Module for Shell {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::command::plain_shell(options);
+        }
         let text = options.text("cmd").unwrap_or_default().to_owned();
         let executable = options.text("executable").unwrap_or("/bin/sh").to_owned();
         if text.trim().is_empty() {

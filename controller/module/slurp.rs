@@ -1,7 +1,9 @@
 //! `slurp`: the content of a file as base64.
 
 use super::place;
-use super::{Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
+use super::{
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Platforms, Work,
+};
 use crate::operation::read::Slurp;
 
 /// The module.
@@ -10,6 +12,7 @@ pub(super) struct SlurpModule;
 static SPEC: ModuleSpec = ModuleSpec {
     name: "slurp",
     options: &[OptionSpec::new("src", OptionKind::Path).required().aliases(&["path"])],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -18,7 +21,7 @@ impl Module for SlurpModule {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        Ok(Work::Host(Box::new(Slurp { path: place::path(options, "src")? })))
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        Ok(Work::Host(Box::new(Slurp { platform: context.platform, path: place::path(options, "src")? })))
     }
 }

@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use super::place;
+use super::windows;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::stat::StatPath;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct Stat;
@@ -29,6 +32,7 @@ static SPEC: ModuleSpec = ModuleSpec {
             .aliases(&["attr", "attributes"])
             .limited(|attributes| without("lsattr", attributes)),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -46,7 +50,10 @@ impl Module for Stat {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::stat::plain(options);
+        }
         let algorithm = options.text("checksum_algorithm").unwrap_or("sha1").to_owned();
         Ok(Work::Host(Box::new(StatPath {
             path: place::path(options, "path")?,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::place::{self, CHATTR, SELINUX, UNSAFE};
+use super::windows;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::Content;
 use crate::operation::put::{PutFile, PutOptions};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct TemplateModule;
@@ -46,10 +49,11 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("seuser", OptionKind::Text).refused(SELINUX),
         OptionSpec::new("unsafe_writes", OptionKind::Bool).refused(UNSAFE),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
-fn utf8(encoding: &Value) -> Result<(), String> {
+pub(super) fn utf8(encoding: &Value) -> Result<(), String> {
     match encoding.as_str().map(str::to_lowercase).as_deref() {
         Some("utf-8" | "utf8" | "utf_8") | None => Ok(()),
         Some(encoding) => Err(format!("`{encoding}` is not supported\nhint: leave it out for `utf-8`")),
@@ -62,6 +66,9 @@ impl Module for TemplateModule {
     }
 
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        if context.platform == Platform::Windows {
+            return windows::template::plain(options, context);
+        }
         let source = context.files.find("templates", &place::path(options, "src")?)?;
         let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut attributes = place::attributes(options)?;

@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
+use super::windows;
 use super::words::no_nul;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
-    python, to_int,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work, python, to_int,
 };
 use crate::operation::uri::Uri as Request;
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct Uri;
@@ -55,6 +57,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("owner", OptionKind::Text).refused(NO_DEST),
         OptionSpec::new("group", OptionKind::Text).refused(NO_DEST),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -64,85 +67,103 @@ impl Module for Uri {
     }
 
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        let url = options.text("url").unwrap_or_default().to_owned();
-        let known = ["http://", "https://"].iter().any(|scheme| url.to_lowercase().starts_with(scheme));
-        if !known || url.chars().any(|char| char.is_whitespace() || char.is_control()) {
-            return Err(ModuleError::new(format!(
-                "`{url}` is not an address that `uri` can ask\nhint: write `http://` or `https://` in front, and encode spaces as `%20`"
-            )));
-        }
-        let method = options.text("method").unwrap_or("GET").to_uppercase();
-        if method.is_empty() || !method.chars().all(|char| char.is_ascii_alphabetic()) {
-            return Err(ModuleError::new(format!("`{method}` is not an HTTP method")));
-        }
-        let mut headers = headers(options)?;
-        let body = body(options, context, &mut headers)?;
-        let mut default = |name: &str, value: &str| {
-            if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
-                headers.push((name.to_owned(), value.to_owned()));
+        if context.platform == Platform::Windows {
+            for (name, hint) in [
+                ("ca_path", "put the authority into the host's store with `win_certificate_store`"),
+                ("client_cert", "use `win_uri` with the thumbprint of a certificate of the host"),
+                ("client_key", "use `win_uri` with the thumbprint of a certificate of the host"),
+            ] {
+                windows::place::without("uri", options, name, hint)?;
             }
-        };
-        default("User-Agent", options.text("http_agent").unwrap_or("ansible-httpget"));
-        if options.flag("force", false) {
-            default("Cache-Control", "no-cache");
         }
-        if !body.is_empty() {
-            default("Content-Type", "application/x-www-form-urlencoded");
-        }
-        let login = match (options.text("url_username"), options.text("url_password")) {
-            (None, None) => None,
-            (user, password) => {
-                Some((user.unwrap_or_default().to_owned(), password.unwrap_or_default().to_owned()))
-            }
-        };
-        let status =
-            match options.list("status_code") {
-                None => vec![200],
-                Some(list) => list.iter().map(to_int).collect::<Result<_, _>>().map_err(|message| {
-                    ModuleError::new(format!("option `status_code` of `uri`: {message}"))
-                })?,
-            };
-        let follow = match options.text("follow_redirects").unwrap_or("safe") {
-            "all" | "yes" => true,
-            "safe" | "urllib2" => matches!(method.as_str(), "GET" | "HEAD"),
-            _ => false,
-        };
-        let path = |name: &str| options.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
-        let request = Request {
-            url,
-            method,
-            headers,
-            body,
-            login,
-            force_login: options.flag("force_basic_auth", false),
-            follow,
-            status,
-            timeout: options
-                .int("timeout")
-                .and_then(|seconds| u64::try_from(seconds).ok())
-                .unwrap_or(30)
-                .max(1),
-            validate: options.flag("validate_certs", true),
-            content: options.flag("return_content", false),
-            proxy: options.flag("use_proxy", true),
-            netrc: options.flag("use_netrc", true),
-            files: [path("ca_path"), path("client_cert"), path("client_key")],
-            creates: path("creates"),
-            removes: path("removes"),
-            visited: Vec::new(),
-        };
-        // They become lines of a configuration on the host.
-        let login = request.login.iter().flat_map(|(user, password)| [user, password]);
-        let lines = login.chain(request.files.iter().flatten());
-        if lines.clone().any(|text| text.contains(['\n', '\r'])) {
-            return Err(ModuleError::new("a name, password or path of `uri` has a line break in it"));
-        }
-        no_nul(lines.chain(request.creates.iter()).chain(request.removes.iter()).map(String::as_str))?;
-        Ok(Work::Host(Box::new(request)))
+        request(options, context)
     }
 }
 
-fn headers(options: &Options) -> Result<Vec<(String, String)>, ModuleError> {
+/// The address of a request.
+pub(super) fn address(options: &Options) -> Result<String, ModuleError> {
+    let url = options.text("url").unwrap_or_default().to_owned();
+    let known = ["http://", "https://"].iter().any(|scheme| url.to_lowercase().starts_with(scheme));
+    if !known || url.chars().any(|char| char.is_whitespace() || char.is_control()) {
+        return Err(ModuleError::new(format!(
+            "`{url}` is not an address that can be asked\nhint: write `http://` or `https://` in front, and encode spaces as `%20`"
+        )));
+    }
+    Ok(url)
+}
+
+/// Makes the operation, for `win_uri` too.
+pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+    let url = address(options)?;
+    let method = options.text("method").unwrap_or("GET").to_uppercase();
+    if method.is_empty() || !method.chars().all(|char| char.is_ascii_alphabetic()) {
+        return Err(ModuleError::new(format!("`{method}` is not an HTTP method")));
+    }
+    let mut headers = headers(options)?;
+    let body = body(options, context, &mut headers)?;
+    let mut default = |name: &str, value: &str| {
+        if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    default("User-Agent", options.text("http_agent").unwrap_or("ansible-httpget"));
+    if options.flag("force", false) {
+        default("Cache-Control", "no-cache");
+    }
+    if !body.is_empty() {
+        default("Content-Type", "application/x-www-form-urlencoded");
+    }
+    let login = match (options.text("url_username"), options.text("url_password")) {
+        (None, None) => None,
+        (user, password) => {
+            Some((user.unwrap_or_default().to_owned(), password.unwrap_or_default().to_owned()))
+        }
+    };
+    let status = match options.list("status_code") {
+        None => vec![200],
+        Some(list) => list
+            .iter()
+            .map(to_int)
+            .collect::<Result<_, _>>()
+            .map_err(|message| ModuleError::new(format!("option `status_code` of `uri`: {message}")))?,
+    };
+    let follow = match options.text("follow_redirects").unwrap_or("safe") {
+        "all" | "yes" => true,
+        "safe" | "urllib2" => matches!(method.as_str(), "GET" | "HEAD"),
+        _ => false,
+    };
+    let path = |name: &str| options.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
+    let request = Request {
+        platform: context.platform,
+        url,
+        method,
+        headers,
+        body,
+        login,
+        force_login: options.flag("force_basic_auth", false),
+        follow,
+        status,
+        timeout: options.int("timeout").and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(30).max(1),
+        validate: options.flag("validate_certs", true),
+        content: options.flag("return_content", false),
+        proxy: options.flag("use_proxy", true),
+        netrc: options.flag("use_netrc", true),
+        files: [path("ca_path"), path("client_cert"), path("client_key")],
+        creates: path("creates"),
+        removes: path("removes"),
+        visited: Vec::new(),
+    };
+    // They become lines of a configuration on the host.
+    let login = request.login.iter().flat_map(|(user, password)| [user, password]);
+    let lines = login.chain(request.files.iter().flatten());
+    if lines.clone().any(|text| text.contains(['\n', '\r'])) {
+        return Err(ModuleError::new("a name, password or path of `uri` has a line break in it"));
+    }
+    no_nul(lines.chain(request.creates.iter()).chain(request.removes.iter()).map(String::as_str))?;
+    Ok(Work::Host(Box::new(request)))
+}
+
+pub(super) fn headers(options: &Options) -> Result<Vec<(String, String)>, ModuleError> {
     let mut headers = Vec::new();
     for (name, value) in options.map("headers").into_iter().flatten() {
         let value = python::text(value);

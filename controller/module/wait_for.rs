@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use super::words::no_nul;
 use super::{
-    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Work,
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options, Platforms,
+    Work,
 };
 use crate::operation::wait_for::{Subject, WaitFor as Operation};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct WaitFor;
@@ -29,17 +31,18 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("active_connection_states", OptionKind::List)
             .refused("it belongs to `state: drained`"),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
-fn not_negative(seconds: &Value) -> Result<(), String> {
+pub(super) fn not_negative(seconds: &Value) -> Result<(), String> {
     match seconds.as_i64() {
         Some(seconds) if seconds < 0 => Err(format!("{seconds} is negative")),
         _ => Ok(()),
     }
 }
 
-fn a_port(port: &Value) -> Result<(), String> {
+pub(super) fn a_port(port: &Value) -> Result<(), String> {
     port.as_i64().map_or(Ok(()), |port| port_number(port).map(drop))
 }
 
@@ -48,7 +51,7 @@ fn port_number(port: i64) -> Result<u16, String> {
     number.ok_or_else(|| format!("{port} is not the number of a TCP port"))
 }
 
-fn an_expression(text: &Value) -> Result<(), String> {
+pub(super) fn an_expression(text: &Value) -> Result<(), String> {
     text.as_str().map_or(Ok(()), |text| expression(text).map(drop))
 }
 
@@ -61,50 +64,56 @@ impl Module for WaitFor {
         &SPEC
     }
 
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        let seconds = |name: &str, default: u64| {
-            options.int(name).map_or(default, |seconds| u64::try_from(seconds).unwrap_or_default())
-        };
-        let state = options.text("state").unwrap_or("started");
-        let host = options.text("host").unwrap_or("127.0.0.1");
-        no_nul(options.text("path").into_iter().chain([host]))?;
-        let subject = match (options.int("port"), options.text("path")) {
-            (Some(_), Some(_)) => {
-                return Err(ModuleError::new("port and path parameter can not both be passed to wait_for"));
-            }
-            (Some(port), None) => Subject::Port {
-                host: host.to_owned(),
-                port: port_number(port).map_err(ModuleError::new)?,
-                connect_timeout: seconds("connect_timeout", 5).max(1),
-            },
-            (None, Some(path)) if state == "stopped" => {
-                return Err(ModuleError::new(format!(
-                    "state=stopped should only be used for checking a port in the wait_for module\nhint: use `state: absent` for `{path}`"
-                )));
-            }
-            (None, Some(path)) => Subject::Path(path.to_owned()),
-            (None, None) if state != "started" => {
-                return Err(ModuleError::new(format!(
-                    "`state: {state}` of `wait_for` needs a `port` or a `path`"
-                )));
-            }
-            (None, None) => Subject::Time,
-        };
-        let search = match options.text("search_regex") {
-            None => None,
-            Some(text) => Some((text.to_owned(), expression(text).map_err(ModuleError::new)?)),
-        };
-        Ok(Work::Host(Box::new(Operation {
-            subject,
-            state: state.to_owned(),
-            search,
-            delay: seconds("delay", 0),
-            sleep: seconds("sleep", 1).max(1),
-            timeout: seconds("timeout", 300),
-            message: options.text("msg").map(str::to_owned),
-            since: None,
-        })))
+    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
+        wait(options, context.platform)
     }
+}
+
+/// Makes the operation, for `win_wait_for` too.
+pub(super) fn wait(options: &Options, platform: Platform) -> Result<Work, ModuleError> {
+    let seconds = |name: &str, default: u64| {
+        options.int(name).map_or(default, |seconds| u64::try_from(seconds).unwrap_or_default())
+    };
+    let state = options.text("state").unwrap_or("started");
+    let host = options.text("host").unwrap_or("127.0.0.1");
+    no_nul(options.text("path").into_iter().chain([host]))?;
+    let subject = match (options.int("port"), options.text("path")) {
+        (Some(_), Some(_)) => {
+            return Err(ModuleError::new("port and path parameter can not both be passed to wait_for"));
+        }
+        (Some(port), None) => Subject::Port {
+            host: host.to_owned(),
+            port: port_number(port).map_err(ModuleError::new)?,
+            connect_timeout: seconds("connect_timeout", 5).max(1),
+        },
+        (None, Some(path)) if state == "stopped" => {
+            return Err(ModuleError::new(format!(
+                "state=stopped should only be used for checking a port in the wait_for module\nhint: use `state: absent` for `{path}`"
+            )));
+        }
+        (None, Some(path)) => Subject::Path(path.to_owned()),
+        (None, None) if state != "started" => {
+            return Err(ModuleError::new(format!(
+                "`state: {state}` of `wait_for` needs a `port` or a `path`"
+            )));
+        }
+        (None, None) => Subject::Time,
+    };
+    let search = match options.text("search_regex") {
+        None => None,
+        Some(text) => Some((text.to_owned(), expression(text).map_err(ModuleError::new)?)),
+    };
+    Ok(Work::Host(Box::new(Operation {
+        platform,
+        subject,
+        state: state.to_owned(),
+        search,
+        delay: seconds("delay", 0),
+        sleep: seconds("sleep", 1).max(1),
+        timeout: seconds("timeout", 300),
+        message: options.text("msg").map(str::to_owned),
+        since: None,
+    })))
 }
 
 #[cfg(test)]

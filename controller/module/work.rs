@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -114,6 +115,10 @@ pub enum Control {
         /// Whether what a person types is shown.
         echo: bool,
     },
+    /// Restarts the host, and waits until it is there again.
+    Reboot(Restart),
+    /// Waits until a shell of the host can be opened (`wait_for_connection`).
+    WaitForConnection(Reconnect),
     /// Writes what the operation fetched to a local file chosen by the controller (`fetch`).
     Fetch {
         /// The operation that reads the remote file; its outcome carries the bytes.
@@ -123,4 +128,32 @@ pub enum Control {
         /// Whether a missing remote file is a failure.
         fail_on_missing: bool,
     },
+}
+
+/// How long to wait for a host that is away.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconnect {
+    /// Before the first attempt.
+    pub delay: Duration,
+    /// Between two attempts.
+    pub pause: Duration,
+    /// Limit of one attempt.
+    pub connect: Duration,
+    /// Limit for all of it.
+    pub limit: Duration,
+}
+
+/// A restart of a host.
+#[derive(Debug)]
+pub struct Restart {
+    /// Asks for it; its result has the number of the present boot as `boot`.
+    pub ask: Box<dyn Operation>,
+    /// A command that has to succeed before the host counts as being there.
+    pub test_command: Option<String>,
+    /// How long the host goes on before it restarts.
+    pub delay: Duration,
+    /// How long it is left alone when it is there again.
+    pub settle: Duration,
+    /// How to wait for it.
+    pub wait: Reconnect,
 }

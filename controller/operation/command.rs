@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{failure, points};
 use super::library::call;
-use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply};
+use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply, windows};
+use crate::shell::Platform;
 
 /// Bytes of one output stream that a registered variable may hold.
 const REGISTERED: usize = 16 << 20;
@@ -29,13 +30,25 @@ pub enum Start {
         /// The command line.
         text: String,
     },
+    /// A whole command line as a Windows host takes it.
+    Line {
+        /// The program and the rest.
+        text: String,
+    },
+    /// A script for the PowerShell of a Windows host, which reads it from its standard input.
+    PowerShell {
+        /// The script.
+        text: String,
+        /// Whether the user's profile is loaded before.
+        profile: bool,
+    },
     /// A local file that is sent, run and removed.
     Script {
         /// Its content.
         content: Arc<Content>,
         /// Its name, without folders.
         name: String,
-        /// The command line; the path of the file on the host is `$0`.
+        /// The command line; the path of the file on the host is `$0`. On Windows what follows that path.
         text: String,
     },
 }
@@ -43,6 +56,8 @@ pub enum Start {
 /// A command of the user.
 #[derive(Clone, Debug)]
 pub struct Command {
+    /// Which shell runs it.
+    pub platform: Platform,
     /// What runs.
     pub start: Start,
     /// The folder to run it in.
@@ -55,9 +70,27 @@ pub struct Command {
     pub stdin: Option<Vec<u8>>,
     /// Whether line ends at the end of its output are dropped.
     pub strip: bool,
+    /// On Windows: the program that runs a script, with its first arguments.
+    pub executable: Option<String>,
 }
 
 impl Command {
+    /// Makes one that just runs.
+    #[must_use]
+    pub fn new(platform: Platform, start: Start) -> Self {
+        let strip = platform == Platform::Posix;
+        Self {
+            platform,
+            start,
+            chdir: None,
+            creates: None,
+            removes: None,
+            stdin: None,
+            strip,
+            executable: None,
+        }
+    }
+
     fn is_script(&self) -> bool {
         matches!(self.start, Start::Script { .. })
     }
@@ -70,7 +103,10 @@ impl Command {
     fn shown(&self) -> Value {
         match &self.start {
             Start::Words { argv, .. } => json!(argv),
-            Start::Shell { text, .. } | Start::Script { text, .. } => json!(text),
+            Start::Shell { text, .. }
+            | Start::Script { text, .. }
+            | Start::Line { text }
+            | Start::PowerShell { text, .. } => json!(text),
         }
     }
 
@@ -82,6 +118,11 @@ impl Command {
         if self.is_script() {
             let mut result = Map::new();
             result.insert("msg".to_owned(), format!("{path} {state}, matching {guard} option").into());
+            return Outcome { skipped: true, result, ..Outcome::default() };
+        }
+        if self.platform == Platform::Windows {
+            let mut result = self.result(Some(0), "", "");
+            result.insert("msg".to_owned(), format!("skipped, since {path} {state}").into());
             return Outcome { skipped: true, result, ..Outcome::default() };
         }
         let verb = if check { "Would" } else { "Did" };
@@ -133,6 +174,12 @@ impl Command {
 
 impl Operation for Command {
     fn first(&mut self, mode: Mode) -> Program {
+        if self.platform == Platform::Windows {
+            if mode.check && !self.has_guard() {
+                return Program::default();
+            }
+            return windows::command::program(self, mode);
+        }
         let how = if mode.check { "check" } else { "run" };
         let path = |path: &Option<String>| path.clone().unwrap_or_default();
         let flag = |flag: bool| if flag { "1" } else { "" };
@@ -151,6 +198,8 @@ impl Operation for Command {
                 let text = call("pl_command", head.chain(argv.iter().map(String::as_str)));
                 (text, self.stdin.as_deref().map(|stdin| Payload::Bytes(stdin.into())))
             }
+            // The other two are for Windows hosts, and are not made for others.
+            Start::Line { text } | Start::PowerShell { text, .. } => (call("pl_command", [how, text]), None),
             Start::Shell { executable, text } => {
                 let head = guard.into_iter().chain(["", flag(self.stdin.is_some())]);
                 let text = call("pl_command", head.chain([executable.as_str(), "-c", text]));
@@ -183,8 +232,10 @@ impl Operation for Command {
     fn irreversible(&self) -> bool {
         let single = |pattern: &Option<String>| {
             pattern.as_deref().is_some_and(|path| {
-                let plain = path.split('/').any(|part| !matches!(part, "" | "."));
-                plain && !path.contains(['*', '?', '[']) && path.split('/').all(|part| part != "..")
+                let separators: &[char] =
+                    if self.platform == Platform::Windows { &['/', '\\'] } else { &['/'] };
+                let plain = path.split(separators).any(|part| !matches!(part, "" | "."));
+                plain && !path.contains(['*', '?', '[']) && path.split(separators).all(|part| part != "..")
             })
         };
         !single(&self.creates) && !single(&self.removes)
@@ -219,6 +270,9 @@ impl Command {
             let program = match &self.start {
                 Start::Words { argv, .. } => argv.first().map_or("", String::as_str),
                 Start::Shell { executable, .. } => executable,
+                Start::Line { text } => text,
+                Start::PowerShell { .. } => "powershell.exe",
+                Start::Script { name, .. } if self.platform == Platform::Windows => name,
                 Start::Script { .. } => "/bin/sh",
             };
             let reason = if errno == "2" { "was not found" } else { "is not a program that may be run" };
@@ -259,10 +313,9 @@ pub struct Raw {
 
 impl Operation for Raw {
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check {
-            return Program::default();
-        }
-        Program { text: self.text.clone(), raw: true, user: true, ..Program::default() }
+        // Where nothing is to happen, there is nothing to run.
+        let text = if mode.check { String::new() } else { self.text.clone() };
+        Program { text, raw: true, user: true, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -284,6 +337,10 @@ impl Operation for Raw {
     }
 
     fn repeatable(&self) -> bool {
+        false
+    }
+
+    fn needs_shell(&self) -> bool {
         false
     }
 
@@ -360,6 +417,8 @@ mod tests {
 
     fn words(argv: &[&str]) -> Command {
         Command {
+            platform: Platform::Posix,
+            executable: None,
             start: Start::Words { argv: argv.iter().map(|word| (*word).to_owned()).collect(), expand: true },
             chdir: None,
             creates: None,

@@ -70,7 +70,7 @@ impl Operation for Facts {
         let facts: Map<String, Value> = gathered
             .into_iter()
             .map(|(name, value)| (format!("ansible_{name}"), value))
-            .filter(|(name, _)| self.passes(name))
+            .filter(|(name, _)| passes(&self.filter, name))
             .chain([
                 ("gather_subset".to_owned(), self.given.clone().into()),
                 ("module_setup".to_owned(), true.into()),
@@ -80,15 +80,13 @@ impl Operation for Facts {
     }
 }
 
-impl Facts {
-    fn passes(&self, name: &str) -> bool {
-        let short = name.strip_prefix("ansible_").unwrap_or(name);
-        self.filter.is_empty()
-            || self
-                .filter
-                .iter()
-                .any(|pattern| pattern.is_empty() || matches(pattern, name) || matches(pattern, short))
-    }
+/// Whether one of the patterns lets a fact through, by its name with or without `ansible_`.
+pub(super) fn passes(filter: &[String], name: &str) -> bool {
+    let short = name.strip_prefix("ansible_").unwrap_or(name);
+    filter.is_empty()
+        || filter
+            .iter()
+            .any(|pattern| pattern.is_empty() || matches(pattern, name) || matches(pattern, short))
 }
 
 /// Matches a shell pattern of `*`, `?` and `[...]`, as Python's `fnmatch` does.
@@ -295,7 +293,8 @@ mod tests {
         }
         let facts =
             Facts { filter: vec!["ansible_distribution*".to_owned(), "env".to_owned()], ..everything() };
-        assert!(facts.passes("ansible_distribution_version") && facts.passes("ansible_env"));
-        assert!(!facts.passes("ansible_fqdn"));
+        let passes = |name: &str| passes(&facts.filter, name);
+        assert!(passes("ansible_distribution_version") && passes("ansible_env"));
+        assert!(!passes("ansible_fqdn"));
     }
 }

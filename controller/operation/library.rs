@@ -27,6 +27,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/put.sh"),
     include_str!("posix/tree.sh"),
     include_str!("posix/read.sh"),
+    include_str!("posix/preflight.sh"),
     include_str!("posix/walk.sh"),
 ];
 

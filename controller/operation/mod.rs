@@ -22,6 +22,7 @@ mod library;
 pub mod lines;
 mod outcome;
 pub mod ping;
+pub mod preflight;
 mod program;
 pub mod put;
 pub mod read;

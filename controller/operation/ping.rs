@@ -3,18 +3,25 @@
 use serde_json::Map;
 
 use super::library::call;
-use super::{Mode, Operation, Outcome, Program, Progress, Reply};
+use super::{Mode, Operation, Outcome, Program, Progress, Reply, windows};
+use crate::shell::Platform;
 
 /// A ping.
 #[derive(Clone, Debug)]
 pub struct Ping {
+    /// Which shell answers.
+    pub platform: Platform,
     /// What to answer with.
     pub data: String,
 }
 
 impl Operation for Ping {
     fn first(&mut self, _mode: Mode) -> Program {
-        Program { text: call("pl_ping", []), ..Program::default() }
+        let text = match self.platform {
+            Platform::Posix => call("pl_ping", []),
+            Platform::Windows => windows::Call::new("ping").text(),
+        };
+        Program { text, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {

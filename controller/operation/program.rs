@@ -131,6 +131,19 @@ impl Reply {
         self.values.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns the last text reported under `name`, its escapes undone.
+    pub fn text(&self, name: &str) -> Option<String> {
+        super::answer::said(self, name)
+    }
+
+    /// Returns all texts reported under `name`, in order.
+    pub fn texts<'r>(&'r self, name: &'r str) -> impl Iterator<Item = String> + 'r {
+        self.values
+            .iter()
+            .filter(move |(given, _)| given == name)
+            .map(|(_, text)| super::answer::decode(text))
+    }
+
     /// Returns the last bytes reported under `name`.
     pub fn blob(&self, name: &str) -> Option<&[u8]> {
         self.blobs.iter().rev().find(|(key, _)| key == name).map(|(_, bytes)| bytes.as_slice())
@@ -182,6 +195,11 @@ pub trait Operation: fmt::Debug + Send + Sync {
     /// what a host may keep and run later.
     fn kept(&mut self) -> Option<Program> {
         None
+    }
+
+    /// Tells whether any of its programs runs in the remote shell, so that one has to be open.
+    fn needs_shell(&self) -> bool {
+        true
     }
 
     /// Tells what `plan` and the confirmation have to say: whether nothing can undo it.

@@ -8,7 +8,8 @@ use super::answer::{failure, said};
 use super::attributes::Attributes;
 use super::content::sha1_of;
 use super::script::Script;
-use super::{Content, Mode, Operation, Outcome, Program, Progress, Reply};
+use super::{Content, Mode, Operation, Outcome, Program, Progress, Reply, windows};
+use crate::shell::Platform;
 
 /// Largest file that fits into a registered variable, which may hold 16 MiB: base64 adds a third.
 const REGISTERED: usize = 12 << 20;
@@ -19,13 +20,15 @@ const FETCHED: usize = 64 << 20;
 /// Reads a file into a result.
 #[derive(Clone, Debug)]
 pub struct Slurp {
+    /// Which shell reads it.
+    pub platform: Platform,
     /// The file.
     pub path: String,
 }
 
 impl Operation for Slurp {
     fn first(&mut self, mode: Mode) -> Program {
-        program(&self.path, REGISTERED, false, mode)
+        program(self.platform, &self.path, REGISTERED, false, mode)
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
@@ -44,6 +47,8 @@ impl Operation for Slurp {
 /// for the one who writes them.
 #[derive(Clone, Debug)]
 pub struct Fetch {
+    /// Which shell reads it.
+    pub platform: Platform,
     /// The file.
     pub path: String,
     /// Where it goes, for the result.
@@ -59,7 +64,7 @@ impl Operation for Fetch {
         if mode.check {
             return Program::default();
         }
-        program(&self.path, FETCHED, self.validate, mode)
+        program(self.platform, &self.path, FETCHED, self.validate, mode)
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -92,7 +97,11 @@ impl Operation for Fetch {
     }
 }
 
-fn program(path: &str, limit: usize, sum: bool, mode: Mode) -> Program {
+fn program(platform: Platform, path: &str, limit: usize, sum: bool, mode: Mode) -> Program {
+    if platform == Platform::Windows {
+        let call = windows::Call::new("read").with("path", path).with("limit", &limit.to_string());
+        return Program { text: call.flag("digest", sum).text(), ..Program::default() };
+    }
     let mut script = Script::new(mode, &Attributes::default());
     let path = script.path(path);
     script.call("pf_read", &[&path], &[&limit.to_string(), if sum { "1" } else { "" }]);

@@ -8,9 +8,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
+use super::answer::failure;
 use super::http::{self, Address, Answer};
 use super::library::call;
-use super::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, Tcp};
+use super::{Mode, Operation, Outcome, Payload, Program, Progress, Reply, Tcp, windows};
+use crate::shell::Platform;
 
 /// Bytes of content that a registered variable may hold.
 const REGISTERED: usize = 16 << 20;
@@ -19,6 +21,8 @@ const REDIRECTS: usize = 10;
 /// A request. `Debug` shows nothing of what may be secret.
 #[derive(Clone)]
 pub struct Uri {
+    /// Who asks: a program of the host, or .NET.
+    pub platform: Platform,
     /// The address.
     pub url: String,
     /// The method, in upper case.
@@ -285,6 +289,11 @@ impl Uri {
         if self.content {
             put("content", text.into());
         }
+        if self.platform == Platform::Windows {
+            put("status_code", status.into());
+            put("status_description", answer.reason.clone().into());
+            put("response_uri", url.into());
+        }
         if right {
             put("msg", message.into());
             return Progress::Done(Outcome { result, cut, ..Outcome::default() });
@@ -332,6 +341,9 @@ impl Operation for Uri {
             return Program::default();
         }
         self.visited = vec![self.url.clone()];
+        if self.platform == Platform::Windows {
+            return windows::uri::program(self);
+        }
         let (curl, wget) = (self.curl(), self.wget());
         let lengths =
             [curl.len(), wget.len(), self.url.len(), self.body.len()].map(|length| length.to_string());
@@ -360,6 +372,14 @@ impl Operation for Uri {
             return Progress::Done(Outcome { result, ..Outcome::default() });
         }
         let elapsed = reply.duration_ms / 1000;
+        if self.platform == Platform::Windows {
+            let url = self.url.clone();
+            return match windows::uri::answer(&reply) {
+                Ok((answer, to)) => self.answered(&answer, &to, elapsed, reply.value("cut").is_some()),
+                Err(Some(reason)) => self.unanswered(&url, &reason, elapsed),
+                Err(None) => Progress::Done(failure(&reply)),
+            };
+        }
         let said = String::from_utf8_lossy(&reply.stderr).into_owned();
         match reply.value("client") {
             Some("none") => {

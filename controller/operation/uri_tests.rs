@@ -57,6 +57,7 @@ fn answer(mut stream: TcpStream) {
 
 fn get(url: String) -> Uri {
     Uri {
+        platform: crate::shell::Platform::Posix,
         url,
         method: "GET".to_owned(),
         headers: vec![("X-Odd".to_owned(), "it's \"\\ $x".to_owned())],

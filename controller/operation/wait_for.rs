@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use fancy_regex::Regex;
 use serde_json::{Map, Value, json};
 
-use super::answer::state;
+use super::answer::{said, state};
 use super::library::call;
-use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
+use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp, windows};
+use crate::shell::Platform;
 
 /// Bytes of a port's answer that are searched.
 const ANSWER: usize = 1 << 20;
@@ -36,6 +37,8 @@ pub enum Subject {
 /// Waits.
 #[derive(Debug)]
 pub struct WaitFor {
+    /// Which shell looks.
+    pub platform: Platform,
     /// What is looked at.
     pub subject: Subject,
     /// `state` as given: `started`, `present`, `stopped` or `absent`.
@@ -59,7 +62,40 @@ impl WaitFor {
         matches!(self.state.as_str(), "stopped" | "absent")
     }
 
+    /// The same for a Windows host, whose .NET makes connections itself.
+    fn call(&self, pause: u64) -> windows::Call {
+        let pause = pause.to_string();
+        let absent = self.is_absent();
+        let search = self.search.is_some() && !absent;
+        match &self.subject {
+            Subject::Time => windows::Call::new("wait_time").with("seconds", &self.timeout.to_string()),
+            Subject::Path(path) if search => {
+                windows::Call::new("wait_text").with("path", path).with("pause", &pause)
+            }
+            Subject::Path(path) => {
+                let want = if absent { "absent" } else { "present" };
+                windows::Call::new("wait_path").with("path", path).with("want", want).with("pause", &pause)
+            }
+            Subject::Port { host, port, connect_timeout } => {
+                let want = match search {
+                    _ if absent => "closed",
+                    true => "text",
+                    false => "open",
+                };
+                windows::Call::new("wait_port")
+                    .with("host", host)
+                    .with("port", &port.to_string())
+                    .with("want", want)
+                    .with("pause", &pause)
+                    .with("limit", &connect_timeout.to_string())
+            }
+        }
+    }
+
     fn probe(&self, pause: u64) -> Program {
+        if self.platform == Platform::Windows {
+            return Program { text: self.call(pause).text(), ..Program::default() };
+        }
         let pause = pause.to_string();
         let text = match &self.subject {
             Subject::Time => call("pl_wait_time", [self.timeout.to_string().as_str()]),
@@ -185,7 +221,8 @@ impl Operation for WaitFor {
             return Progress::Again(program);
         }
         // An answer through the channel has no values; whether it is what was wanted is decided here.
-        let channel = matches!(self.subject, Subject::Port { .. }) && reply.rc.is_none();
+        let posix = self.platform == Platform::Posix;
+        let channel = posix && matches!(self.subject, Subject::Port { .. }) && reply.rc.is_none();
         // Refused by sshd itself, which says nothing about the port.
         let reason = String::from_utf8_lossy(&reply.stderr);
         if channel && reason.contains("forbids") {
@@ -205,6 +242,11 @@ impl Operation for WaitFor {
         if !matches!(reply.status, 0 | 1 | 75) {
             return self.failed(format!("the host could not look: status {}", reply.status));
         }
+        if reply.status == 1
+            && let Some(message) = said(&reply, "msg")
+        {
+            return self.failed(message);
+        }
         if self.elapsed() >= self.timeout {
             return self.timed_out();
         }
@@ -221,6 +263,7 @@ mod tests {
 
     fn wait(subject: Subject, state: &str) -> WaitFor {
         WaitFor {
+            platform: Platform::Posix,
             subject,
             state: state.to_owned(),
             search: None,

@@ -6,7 +6,8 @@ use crate::playbook::Task;
 use crate::source::{Node, NodeValue};
 
 /// Modules that run what a user wrote, and leave no rollback point.
-const COMMANDS: [&str; 4] = ["command", "raw", "script", "shell"];
+const COMMANDS: [&str; 7] =
+    ["command", "raw", "script", "shell", "win_command", "win_powershell", "win_shell"];
 /// Methods of HTTP that only ask.
 const ASKING: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
@@ -44,7 +45,7 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
 pub fn is_irreversible(task: &Task) -> bool {
     let option = |name: &str| task.options.iter().find(|(given, _)| given == name).map(|(_, node)| node);
     let acts = match task.module {
-        "uri" => match option("method") {
+        "uri" | "win_uri" => match option("method") {
             None => false,
             Some(method) => {
                 method.as_str().is_none_or(|method| !ASKING.contains(&method.to_ascii_uppercase().as_str()))

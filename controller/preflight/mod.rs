@@ -5,6 +5,7 @@
 
 pub mod certificate;
 mod finding;
+pub mod host;
 mod policy_file;
 
 pub use finding::{Finding, Severity, worst};

@@ -4,6 +4,13 @@
 use super::RestorePoint;
 use crate::operation::{Mode, Operation, Point, Program, Progress, Reply, SessionText};
 
+/// Kinds of things that run, whose state comes back apart from everything else.
+const RUNNING: [&str; 3] = ["service", "pool", "site"];
+
+fn runs(point: &Point) -> bool {
+    RUNNING.contains(&point.kind.as_str())
+}
+
 /// What a visit to a point is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
@@ -34,25 +41,29 @@ pub struct Visit {
 
 /// Plans the visits to the points of one host, which come newest first.
 pub fn visits<T: Clone>(newest_first: &[(T, Point)], force: bool) -> Vec<(T, Visit)> {
-    let of = |kind: &'static str| newest_first.iter().filter(move |(_, point)| point.kind == kind);
+    let running = || newest_first.iter().filter(|(_, point)| runs(point));
     // Of several states of a service the oldest is the one to come back to.
-    let oldest = |point: &Point| of("service").rfind(|(_, other)| other.path == point.path);
-    let is_oldest =
-        |point: &Point| oldest(point).is_some_and(|(_, oldest)| std::ptr::eq::<Point>(oldest, point));
-    let services = || of("service").filter(|(_, point)| is_oldest(point));
+    let same = |one: &Point, other: &Point| one.kind == other.kind && one.path == other.path;
+    let is_oldest = |point: &Point| {
+        running()
+            .rfind(|(_, other)| same(point, other))
+            .is_some_and(|(_, oldest)| std::ptr::eq(oldest, point))
+    };
+    let services = || running().filter(|(_, point)| is_oldest(point));
     let visit = |(login, point): &(T, Point), phase| {
         let last = match phase {
             Phase::Stop | Phase::Start => false,
-            Phase::Restore => point.kind != "service" || !is_oldest(point),
+            Phase::Restore => !runs(point) || !is_oldest(point),
             Phase::Activate | Phase::Check => true,
         };
         (login.clone(), Visit { point: point.clone(), phase, last, force })
     };
+    let activated = || newest_first.iter().filter(|(_, point)| point.kind == "activation");
     let restored = newest_first.iter().filter(|(_, point)| point.kind != "activation");
-    let mut visits: Vec<_> = of("service").map(|entry| visit(entry, Phase::Stop)).collect();
+    let mut visits: Vec<_> = running().map(|entry| visit(entry, Phase::Stop)).collect();
     visits.extend(restored.map(|entry| visit(entry, Phase::Restore)));
     visits.extend(services().rev().map(|entry| visit(entry, Phase::Start)));
-    visits.extend(of("activation").rev().map(|entry| visit(entry, Phase::Activate)));
+    visits.extend(activated().rev().map(|entry| visit(entry, Phase::Activate)));
     visits.extend(services().rev().map(|entry| visit(entry, Phase::Check)));
     visits
 }
@@ -138,5 +149,18 @@ mod tests {
             visits.iter().filter(|(_, visit)| visit.last).map(|(_, visit)| visit.point.number).collect();
         last.sort_unstable();
         assert_eq!(last, [1, 2, 3, 4, 5, 6, 7], "each point counts once");
+    }
+
+    #[test]
+    fn pools_and_sites_run_too_and_keep_their_names_apart() {
+        let points: Vec<((), Point)> = [(3, "site", "site a"), (2, "pool", "pool a"), (1, "pool", "pool a")]
+            .map(|(number, kind, path)| ((), Point { number, kind: kind.to_owned(), path: path.to_owned() }))
+            .to_vec();
+        let seen: Vec<(Phase, u64)> =
+            visits(&points, false).iter().map(|(_, visit)| (visit.phase, visit.point.number)).collect();
+        use Phase::{Check, Restore, Start, Stop};
+        let expected = [(Stop, 3), (Stop, 2), (Stop, 1), (Restore, 3), (Restore, 2), (Restore, 1)];
+        let expected = [&expected[..], &[(Start, 1), (Start, 3), (Check, 1), (Check, 3)]].concat();
+        assert_eq!(seen, expected);
     }
 }

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::Answer;
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Tickets};
 use crate::connection::{Connection, Refusal, Target, rejected};
 use crate::endpoint::Endpoint;
 use crate::envelope::{self, Common};
@@ -23,6 +23,9 @@ use crate::xml::NotXml;
 
 /// The envelope that every WinRM takes ([MS-WSMV] 3.1.4.1.4: 150 KiB is the default of the oldest).
 const SMALL_ENVELOPE: usize = 153_600;
+
+const CERTIFICATE_NEGOTIATION: &str = "let the host ask for it within the TLS handshake: `netsh http update sslcert \
+    ipport=0.0.0.0:5986 certhash=... appid=... clientcertnegotiation=enable`";
 
 /// A host that was logged in to. Clones are the same client.
 #[derive(Clone, Debug)]
@@ -46,12 +49,13 @@ pub(crate) struct Inner {
     credentials: Credentials,
     limits: Limits,
     tls: Option<Arc<ClientConfig>>,
+    tickets: Tickets,
     /// The address as envelopes name it.
     to: String,
     session: String,
     envelope: AtomicUsize,
     /// A host that refused the credentials is not asked again.
-    is_rejected: AtomicBool,
+    rejection: Mutex<Option<Error>>,
     /// The credentials were taken once, so that a later 401 is not about them.
     is_proven: AtomicBool,
     idle: Mutex<Vec<Connection>>,
@@ -105,8 +109,9 @@ impl Client {
         let inner = Inner {
             to: endpoint.to_string(),
             session: new_id()?,
+            tickets: Tickets::default(),
             envelope: AtomicUsize::new(limits.envelope.max(SMALL_ENVELOPE)),
-            is_rejected: AtomicBool::new(false),
+            rejection: Mutex::new(None),
             is_proven: AtomicBool::new(false),
             idle: Mutex::new(Vec::new()),
             connections: Arc::new(Semaphore::new(connections)),
@@ -122,7 +127,7 @@ impl Client {
                 let has_login = connection.is_logged_in();
                 client.inner.put_back(connection);
                 if !has_login {
-                    client.identify().await?;
+                    client.identify().await.map_err(|error| client.inner.without_login(error))?;
                 }
                 Ok(client)
             }
@@ -168,14 +173,16 @@ impl Inner {
         &self.limits
     }
 
-    /// Bytes of input for one request.
-    pub(crate) fn input_chunk(&self) -> usize {
-        envelope::input_chunk(self.envelope.load(Ordering::Relaxed))
+    /// The size of envelopes that hosts are asked with.
+    pub(crate) fn envelope(&self) -> usize {
+        self.envelope.load(Ordering::Relaxed)
     }
 
-    /// Asks for smaller envelopes from now on; false if they are as small as they get.
-    pub(crate) fn shrink(&self) -> bool {
-        self.envelope.swap(SMALL_ENVELOPE, Ordering::Relaxed) > SMALL_ENVELOPE
+    /// Asks with smaller envelopes from now on, because one of size `used` was refused; false if it was as small as
+    /// they get.
+    pub(crate) fn shrink(&self, used: usize) -> bool {
+        self.envelope.store(SMALL_ENVELOPE, Ordering::Relaxed);
+        used > SMALL_ENVELOPE
     }
 
     /// Makes a request, sends it once, and gives the answer; a fault is an error. `write` gets what all requests have in common and
@@ -193,7 +200,7 @@ impl Inner {
             to: &self.to,
             session: &self.session,
             message: &message,
-            envelope_size: self.envelope.load(Ordering::Relaxed),
+            envelope_size: self.envelope(),
             timeout: self.limits.operation,
         };
         let document = write(&common)?;
@@ -216,8 +223,7 @@ impl Inner {
                 Err(Refusal::LoginWanted(offered)) => {
                     let may_go_on = connection.is_logged_in() && self.is_proven.load(Ordering::Relaxed);
                     if had_login_wanted || !may_go_on {
-                        self.is_rejected.store(true, Ordering::Relaxed);
-                        return Err(rejected(&self.target(), offered));
+                        return Err(self.reject(rejected(&self.target(), offered)));
                     }
                     had_login_wanted = true;
                 }
@@ -244,8 +250,9 @@ impl Inner {
         operation: Operation,
         write: impl Fn(&Common<'_>) -> Result<String, NotXml>,
     ) -> Result<Answer, Error> {
+        let used = self.envelope();
         match self.ask(operation, &write).await {
-            Err(error) if is_too_large(&error) && self.shrink() => self.ask(operation, &write).await,
+            Err(error) if is_too_large(&error) && self.shrink(used) => self.ask(operation, &write).await,
             other => other,
         }
     }
@@ -256,12 +263,14 @@ impl Inner {
             credentials: &self.credentials,
             limits: &self.limits,
             tls: self.tls.as_ref(),
+            tickets: &self.tickets,
         }
     }
 
     async fn open(&self) -> Result<Connection, Error> {
-        if self.is_rejected.load(Ordering::Relaxed) {
-            return Err(rejected(&self.target(), "nothing".into()));
+        let before = self.rejection.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(rejection) = before {
+            return Err(rejection);
         }
         match Connection::open(&self.target()).await {
             Ok(connection) => {
@@ -270,13 +279,31 @@ impl Inner {
                 }
                 Ok(connection)
             }
-            Err(error) => {
-                if matches!(error, Error::Rejected { .. }) {
-                    self.is_rejected.store(true, Ordering::Relaxed);
-                }
-                Err(error)
-            }
+            Err(error) => Err(self.reject(error)),
         }
+    }
+
+    /// A host that wants a client certificate after the handshake asks for a new one, which cannot be had here, and hangs up.
+    fn without_login(&self, error: Error) -> Error {
+        let is_cut = matches!(error, Error::AnswerLost { .. } | Error::Silent { .. } | Error::NotSent { .. });
+        match &self.credentials {
+            Credentials::Certificate { .. } if is_cut => Error::Tls {
+                host: self.endpoint.host.clone(),
+                port: self.endpoint.port,
+                reason: format!("the host hung up instead of taking the client certificate: {error}"),
+                hint: CERTIFICATE_NEGOTIATION,
+                is_certificate: true,
+            },
+            _ => error,
+        }
+    }
+
+    /// Remembers that the credentials were refused.
+    fn reject(&self, error: Error) -> Error {
+        if matches!(error, Error::Rejected { .. }) {
+            *self.rejection.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+        error
     }
 
     /// The connection that was used last, since the others may come near their end.

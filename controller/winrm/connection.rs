@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use crate::answer::Answer;
-use crate::auth::{Context, Credentials, Negotiation, Next};
+use crate::auth::{Context, Credentials, Negotiation, Next, Tickets};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Operation};
 use crate::http::{Failure, Response, Stream};
@@ -22,6 +22,7 @@ use crate::limits::Limits;
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 /// What Windows wants in place of a token when the TLS connection has authenticated ([MS-WSMV] 2.2.3).
 const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
+const NOTHING: &str = "nothing";
 /// More round trips than any login takes.
 const MOST_STEPS: usize = 8;
 /// Longest token of a login, in characters of base64. Kerberos tickets with many groups come near 64 KiB.
@@ -33,6 +34,7 @@ pub(crate) struct Target<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) limits: &'a Limits,
     pub(crate) tls: Option<&'a Arc<ClientConfig>>,
+    pub(crate) tickets: &'a Tickets,
 }
 
 /// A stream that is logged in.
@@ -66,7 +68,7 @@ impl Connection {
     pub(crate) async fn open(target: &Target<'_>) -> Result<Self, Error> {
         let mut stream = Stream::open(target.endpoint, target.tls, target.limits).await?;
         let login = match target.credentials {
-            Credentials::Ntlm { .. } => negotiate(&mut stream, target).await?,
+            Credentials::Ntlm { .. } | Credentials::Kerberos { .. } => negotiate(&mut stream, target).await?,
             Credentials::Basic { account, password, .. } => {
                 let plain = Zeroizing::new(format!("{}:{}", account.for_basic(), password.expose_secret()));
                 let mut header = Zeroizing::new(String::from("Basic "));
@@ -152,19 +154,21 @@ impl Connection {
 
 /// Exchanges tokens in requests without content, so that nothing can be done twice by a login.
 async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Error> {
-    let service = format!("HTTP/{}", target.endpoint.host);
+    let limit = target.limits.answer_time();
+    let host = &target.endpoint.host;
     let (mut negotiation, mut token) =
-        Negotiation::start(target.credentials, service, stream.binding.clone());
+        Negotiation::start(target.credentials, host, stream.binding.clone(), target.tickets, limit).await?;
+    let scheme = negotiation.scheme();
     for _ in 0..MOST_STEPS {
-        let mut header = Zeroizing::new(String::from("Negotiate "));
+        let mut header = Zeroizing::new(format!("{scheme} "));
         STANDARD.encode_string(&token, &mut header);
         let response = stream
-            .post(Bytes::new(), SOAP, Some(header_value(&header)?), target.limits.answer_time())
+            .post(Bytes::new(), SOAP, Some(header_value(&header)?), limit)
             .await
             .map_err(|failure| failure.of(Operation::Login, target.endpoint))?;
-        let answer = host_token(&response)?;
+        let answer = host_token(&response, scheme)?;
         let next = match (response.status, answer) {
-            (StatusCode::UNAUTHORIZED, Some(answer)) => match negotiation.step(&answer)? {
+            (StatusCode::UNAUTHORIZED, Some(answer)) => match negotiation.step(answer).await? {
                 Next::Token(next) => next,
                 Next::Done(_) => return Err(rejected(target, offers(&response))),
             },
@@ -180,7 +184,7 @@ async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Er
             (StatusCode::OK, answer) => {
                 let context = match answer {
                     None => negotiation.finish()?,
-                    Some(answer) => match negotiation.step(&answer)? {
+                    Some(answer) => match negotiation.step(answer).await? {
                         Next::Done(context) => context,
                         Next::Token(_) => return Err(crate::auth::TokenError::Unreadable.into()),
                     },
@@ -197,11 +201,11 @@ async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Er
 }
 
 /// The token in the answer of a host.
-fn host_token(response: &Response) -> Result<Option<Vec<u8>>, Error> {
+fn host_token(response: &Response, wanted: &str) -> Result<Option<Vec<u8>>, Error> {
     for offer in &response.offers {
         let Some((scheme, token)) = offer.split_once(' ') else { continue };
         let token = token.trim();
-        if !scheme.eq_ignore_ascii_case("negotiate") || token.is_empty() {
+        if !scheme.eq_ignore_ascii_case(wanted) || token.is_empty() {
             continue;
         }
         let bytes = if token.len() > LONGEST_TOKEN { None } else { STANDARD.decode(token).ok() };
@@ -220,7 +224,7 @@ fn offers(response: &Response) -> String {
         .collect();
     names.sort();
     names.dedup();
-    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    if names.is_empty() { NOTHING.into() } else { names.join(", ") }
 }
 
 /// The error for credentials that a host did not take, with what may be the reason.
@@ -230,10 +234,13 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
     let offers = |name: &str| offered.split(", ").any(|one| one.eq_ignore_ascii_case(name));
     let is_offered = match credentials {
         Credentials::Ntlm { .. } => offers("Negotiate"),
+        Credentials::Kerberos { .. } => offers("Kerberos"),
         Credentials::Basic { .. } => offers("Basic"),
         Credentials::Certificate { .. } => offers("Certificate"),
     };
-    if !is_offered && offered != "nothing" {
+    // After an NTLM answer a host may leave out what it offers; before, that means that it offers nothing.
+    let is_left_out = offered == NOTHING && matches!(credentials, Credentials::Ntlm { .. });
+    if !is_offered && !is_left_out {
         return Error::NotOffered { method, offered };
     }
     let hint = match credentials {
@@ -244,6 +251,11 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
         Credentials::Certificate { .. } => {
             "the host has to map the certificate to a user, trust its issuer, and ask for it within the TLS handshake \
              (`netsh http update sslcert ipport=0.0.0.0:5986 ... clientcertnegotiation=enable`)"
+                .into()
+        }
+        Credentials::Kerberos { .. } => {
+            "the host did not take the ticket: its clock may differ by more than 5 minutes, or the service's name may belong to \
+             another account of the domain (try `WSMAN` as the service)"
                 .into()
         }
         Credentials::Ntlm { account, .. } => {

@@ -130,6 +130,8 @@ pub enum Error {
         reason: String,
         /// What to do.
         hint: String,
+        /// Whether it may pass by itself.
+        is_temporary: bool,
     },
     /// The host refuses messages that are not sealed.
     #[error("the host refuses a message that is not encrypted")]
@@ -246,6 +248,9 @@ impl Error {
             Self::NotOffered { method: "Basic", .. } => {
                 "Basic is off by default: use `ntlm`, or set `winrm/config/service/auth/Basic` to `true`".into()
             }
+            Self::NotOffered { method: "Kerberos", .. } => {
+                "set `winrm/config/service/auth/Kerberos` to `true` on the host, or use `ntlm`".into()
+            }
             Self::NotOffered { method: "certificate", .. } => {
                 "set `winrm/config/service/auth/Certificate` to `true` on the host".into()
             }
@@ -273,6 +278,9 @@ impl Error {
             Self::Silent { .. } => {
                 "the host is busy or the network is slow: give it more time".into()
             }
+            Self::AnswerLost { operation: Operation::Login, .. } => {
+                "nothing was done: try again; if it happens every time over http, the port may be one of https".into()
+            }
             Self::OutputLost { .. } | Self::AnswerLost { .. } => {
                 "find out what the host did before it is asked again".into()
             }
@@ -292,6 +300,7 @@ impl Error {
             Self::Resolve { .. } | Self::Connect { .. } | Self::NotSent { .. } => true,
             Self::Tls { is_certificate, .. } => !is_certificate,
             Self::Status { status, .. } => *status == 503,
+            Self::Kerberos { is_temporary, .. } => *is_temporary,
             Self::Fault { fault, .. } => fault.is_retryable(),
             Self::AnswerLost { operation, .. } | Self::Silent { operation, .. } => {
                 matches!(operation, Operation::Login | Operation::Identify)

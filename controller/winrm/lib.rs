@@ -57,7 +57,7 @@ mod tls;
 mod xml;
 
 pub use answer::Unreadable;
-pub use auth::{Account, AccountError, ChallengeError, Credentials, TokenError};
+pub use auth::{Account, AccountError, ChallengeError, Credentials, Service, TokenError};
 pub use client::{Client, Identity};
 pub use command::{CommandLine, Signal};
 pub use endpoint::{Endpoint, Trust};

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-/// A value holds a character that XML 1.0 has no way to write ([XML] 2.2).
+/// A value holds a character that XML 1.0 has no way to write (XML 1.0, 2.2).
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
     "{what} holds the character U+{character:04X}, which cannot be sent\nhint: remove it, or send it as input of the command"

@@ -105,6 +105,11 @@ pub(crate) fn pipes(process: Process) -> Pipes {
 }
 
 impl Session {
+    /// A session that was started elsewhere.
+    pub(crate) fn of(started: paceline_remote::Started) -> Self {
+        Self { handle: started.handle, events: started.events, info: started.info, next: 1 }
+    }
+
     pub(crate) async fn open(peer: &Peer) -> Self {
         Self::open_with(peer, Setting::default()).await
     }

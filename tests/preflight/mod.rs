@@ -3,4 +3,5 @@
 mod certificates;
 mod formats;
 mod hostile;
+mod hosts;
 mod module;

@@ -4,6 +4,7 @@ pub(crate) mod ansible;
 pub(crate) mod certificates;
 pub(crate) mod environment;
 pub(crate) mod hosts;
+pub(crate) mod kdc;
 pub(crate) mod processes;
 pub(crate) mod proxy;
 pub(crate) mod running;

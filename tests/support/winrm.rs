@@ -155,6 +155,11 @@ impl Host<'_> {
         serde_json::from_value(self.ask("shells", &json!({}))).unwrap()
     }
 
+    /// How often the peer's program `count NAME` was run.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        self.ask("counters", &json!({}))[name].as_u64().unwrap_or(0)
+    }
+
     /// Injects a fault, for instance `{"on": "Receive", "do": "drop"}`; `peer/injection.py` lists them.
     pub(crate) fn inject(&self, fault: &Value) {
         self.ask("inject", &json!({"fault": fault}));
@@ -163,6 +168,21 @@ impl Host<'_> {
     /// Takes back the faults that did not happen yet.
     pub(crate) fn clear(&self) {
         self.ask("clear", &json!({}));
+    }
+
+    /// Ends all connections to the host; shells live on.
+    pub(crate) fn hang_up(&self) {
+        self.ask("hangup", &json!({}));
+    }
+
+    /// Takes the host away: connections and shells end, and connecting is refused until [`Host::up`].
+    pub(crate) fn down(&self) {
+        self.ask("down", &json!({}));
+    }
+
+    /// Brings the host back, at the same ports.
+    pub(crate) fn up(&self) {
+        self.ask("up", &json!({}));
     }
 
     /// Changes settings from the next connection or request on.

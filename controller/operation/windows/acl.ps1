@@ -165,7 +165,7 @@ function pw_owner($a) {
 }
 
 function pw_acl_arguments($a, [string]$path) {
-    $b = [Collections.Generic.Dictionary[string, string[]]]::new()
+    $b = [Collections.Hashtable]::new([StringComparer]::Ordinal)
     $b['kind'] = [string[]]@('acl')
     $b['key.path'] = [string[]]@($path)
     $b['want'] = [string[]]@('present')

@@ -112,8 +112,8 @@ function pw_write_certificate($key, $state, $before) {
     }
 }
 
-# location store secret.password key_storage exportable check, and the payload: brings all certificates of a PFX, PEM or
-# CER file into a store, and reports each as `thumbprint`.
+# location store path secret.password key_storage exportable want check; without a path the payload is the file: brings
+# all certificates of a PFX, PEM or CER file into a store, or takes them out, and reports each as `thumbprint`.
 function pw_import_certificate($a) {
     $script:pw_call = $a
     $password = pl_arg $a 'secret.password'
@@ -128,18 +128,23 @@ function pw_import_certificate($a) {
         $certificate.Reset()
     }
     if ($found.Count -eq 0) { return pl_fail 'there is no certificate in this file' }
+    $present = (pl_arg $a 'want') -cne 'absent'
     foreach ($thumbprint in $found) {
         $key['thumbprint'] = $thumbprint
         [void](pl_v 'thumbprint' $thumbprint)
-        if ($null -ne (pw_sys_certificate $key)) { continue }
+        $before = pw_read_certificate $key
+        if (($null -ne $before) -eq $present) { continue }
         [void](pl_v 'changed' '1')
         if (pl_flag $a 'check') { continue }
-        $number = pw_point_save 'certificate' $key $null @('*')
-        $state = [ordered]@{}
-        $state['secret.password'] = [string[]]@($password)
-        pw_write_certificate $key $state $null
+        $number = pw_point_save 'certificate' $key $before @('*')
+        $state = $null
+        if ($present) {
+            $state = [ordered]@{}
+            $state['secret.password'] = [string[]]@($password)
+        }
+        pw_write_certificate $key $state $before
         $after = pw_read_certificate $key
-        if ($null -eq $after) { return pl_fail "``$thumbprint`` is not in the store after it was added" }
+        if (($null -ne $after) -ne $present) { return pl_fail "``$thumbprint`` did not go where it should" }
         pw_point_after $number $after
     }
     return 0
@@ -158,7 +163,9 @@ function pw_certificate_read($password, $key, $keep) {
     }
     if (pl_flag $script:pw_call 'exportable') { $flags = $flags + ', Exportable' }
     $read = [Security.Cryptography.X509Certificates.X509Certificate2Collection]::new()
-    $read.Import((pl_payload_bytes), $password,
+    $path = pl_arg $script:pw_call 'path'
+    if ($null -ne $path) { $bytes = [IO.File]::ReadAllBytes($path) } else { $bytes = pl_payload_bytes }
+    $read.Import($bytes, $password,
         [Security.Cryptography.X509Certificates.X509KeyStorageFlags]$flags)
     return , $read
 }

@@ -107,6 +107,7 @@ function pw_command_run([string[]]$argv, $options) {
         $options['env'] = @{}
         for ($at = 0; $at -lt $set.names.Length; $at++) { $options['env'][$set.names[$at]] = $set.values[$at] }
     }
+    if ($script:pw_quiet) { $options['keep'] = $true }
     try { $code = pl_run $argv $options }
     catch {
         $cause = $_.Exception

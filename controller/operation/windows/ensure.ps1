@@ -62,8 +62,9 @@ function pw_same($kind, $name, $one, $other) {
     return $true
 }
 
-# SIDE STATE: reports a state, but for secrets.
+# SIDE STATE: reports a state, but for secrets. A call that follows another one in its step is `quiet`.
 function pw_tell($side, $state) {
+    if (pl_flag $script:pw_call 'quiet') { return }
     if ($null -eq $state) {
         [void](pl_v "${side}_exists" '0')
         return
@@ -98,6 +99,10 @@ function pw_expanded($kind, $attributes) {
 function pw_wanted($a, $kind, $before) {
     $wanted = pw_expanded $kind (pw_below $a 'set.')
     if ($null -eq $before) { $wanted = pw_merged $wanted (pw_below $a 'new.') }
+    $like = pw_below $a 'like.'
+    foreach ($name in $like.Keys) {
+        if ($null -ne $before -and $like[$name] -ccontains $before[$name][0]) { [void]$wanted.Remove($name) }
+    }
     $more = pw_expanded $kind (pw_below $a 'add.')
     $less = pw_expanded $kind (pw_below $a 'remove.')
     foreach ($name in (@($more.Keys) + @($less.Keys))) {
@@ -153,7 +158,8 @@ function pw_secrets_to_write($a, $kind, $key, $before) {
     return $write
 }
 
-# kind key.* want set.* new.* add.* remove.* secret.* check: see above; `new.` is for things that are not there yet.
+# kind key.* want set.* new.* like.* add.* remove.* secret.* check: see above; `new.` is for things that are not there
+# yet, `like.` has values that do as well as the one in `set.`.
 function pw_ensure($a) {
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
@@ -162,6 +168,7 @@ function pw_ensure($a) {
     $before = & "pw_read_$kind" $key
     pw_tell 'before' $before
     if ((pl_arg $a 'want') -ceq 'absent') { return pw_ensure_absent $a $kind $key $before }
+    if ($null -eq $before -and (pl_flag $a 'must_exist')) { throw ((pw_point_text $kind $key) + ' is not there') }
     $saved = pw_with_secrets $kind $key $before
     $wanted = pw_wanted $a $kind $before
     $write = $wanted
@@ -249,14 +256,11 @@ function pw_activate($a) {
     if (-not (pw_has "pw_activate_$kind")) { throw "things of kind ``$kind`` cannot be told to ``$action``" }
     $script:pw_call = $a
     $key = pw_key $a
-    $before = & "pw_read_$kind" $key
-    pw_tell 'before' $before
-    if ($null -eq $before) { throw ((pw_point_text $kind $key) + ' is not there') }
-    [void](pl_v 'changed' '1')
-    if (pl_flag $a 'check') {
-        pw_tell 'after' $before
-        return 0
+    if (-not (pl_flag $a 'check') -and $null -eq (& "pw_read_$kind" $key)) {
+        throw ((pw_point_text $kind $key) + ' is not there')
     }
+    [void](pl_v 'changed' '1')
+    if (pl_flag $a 'check') { return 0 }
     [void](pw_point_activation $kind $key $action)
     [void](& "pw_activate_$kind" $key $action)
     pw_tell 'after' (& "pw_read_$kind" $key)

@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::call::{Call, Values};
-use crate::operation::answer::{changed, failure, points};
+use crate::operation::answer::{changed, decode, failure, points};
 use crate::operation::{Diff, Mode, Operation, Outcome, Payload, Program, Progress, Reply};
 
 /// Makes the fields of the registered variable.
@@ -35,6 +35,8 @@ pub struct Ensure {
     pub options: Vec<(&'static str, Vec<String>)>,
     /// Bytes that go along (a certificate).
     pub payload: Option<Payload>,
+    /// Calls that follow in the same step when it is as it should be (a restart).
+    pub then: Vec<Call>,
     /// Makes the result.
     pub describe: Box<Describe>,
 }
@@ -76,6 +78,30 @@ impl States {
         }
     }
 
+    /// Whether it is there now.
+    #[must_use]
+    pub fn there(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// All values of an attribute now.
+    #[must_use]
+    pub fn all_now(&self, name: &str) -> &[String] {
+        self.after.as_ref().and_then(|after| after.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// All values of an attribute before.
+    #[must_use]
+    pub fn all_before(&self, name: &str) -> &[String] {
+        self.before.as_ref().and_then(|before| before.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What else was reported under this name, the last of it.
+    #[must_use]
+    pub fn said(&self, name: &str) -> Option<String> {
+        self.other.iter().rev().find(|(key, _)| key == name).map(|(_, text)| decode(text))
+    }
+
     /// The value of an attribute now.
     #[must_use]
     pub fn now(&self, name: &str) -> Option<&str> {
@@ -111,6 +137,7 @@ impl Ensure {
             secret: Vec::new(),
             options: Vec::new(),
             payload: None,
+            then: Vec::new(),
             describe: Box::new(|_| Map::new()),
         }
     }
@@ -154,7 +181,9 @@ impl Ensure {
 
 impl Operation for Ensure {
     fn first(&mut self, mode: Mode) -> Program {
-        Program { text: self.call(mode).text(), payload: self.payload.clone(), ..Program::default() }
+        let then = self.then.iter().map(|call| call.clone().flag("check", mode.check));
+        let lines: Vec<String> = std::iter::once(self.call(mode)).chain(then).map(Call::text).collect();
+        Program { text: lines.join("\n"), payload: self.payload.clone(), ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -171,6 +200,10 @@ impl Operation for Ensure {
 
     fn saves_first(&self) -> bool {
         true
+    }
+
+    fn repeatable(&self) -> bool {
+        self.then.is_empty()
     }
 
     fn kept(&mut self) -> Option<Program> {

@@ -70,7 +70,7 @@ function pw_path_elements($a) {
         elseif ($at -lt 0) { $now.Add($element); $changed = $true }
     }
     if (-not $changed) { return 0 }
-    $b = [Collections.Generic.Dictionary[string, string[]]]::new()
+    $b = [Collections.Hashtable]::new([StringComparer]::Ordinal)
     $b['kind'] = [string[]]@('environment')
     $b['key.name'] = [string[]]@($name)
     $b['key.level'] = [string[]]@($level)
@@ -90,4 +90,25 @@ function pw_path_element_at($list, [string]$element) {
 
 function pw_path_element_alike([string]$element) {
     return [Environment]::ExpandEnvironmentVariables($element).Replace('/', '\').TrimEnd('\')
+}
+
+# environment_set level names values [check]: several variables; an empty value removes one.
+function pw_environment_set($a) {
+    $names = pl_list $a 'names'
+    $values = pl_list $a 'values'
+    for ($at = 0; $at -lt $names.Length; $at++) {
+        $b = [Collections.Hashtable]::new([StringComparer]::Ordinal)
+        $b['kind'] = [string[]]@('environment')
+        $b['key.name'] = [string[]]@($names[$at])
+        $b['key.level'] = [string[]]@((pl_arg $a 'level'))
+        $b['want'] = [string[]]@('absent')
+        if ($values[$at] -ne '') {
+            $b['want'] = [string[]]@('present')
+            $b['set.value'] = [string[]]@($values[$at])
+        }
+        if (pl_flag $a 'check') { $b['check'] = [string[]]@('1') }
+        $status = pw_ensure $b
+        if ($status -ne 0) { return $status }
+    }
+    return 0
 }

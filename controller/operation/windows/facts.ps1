@@ -31,6 +31,15 @@ function pw_facts_platform {
     pw_fact 'installation' (pw_facts_registry $current 'InstallationType')
     pw_fact 'build' (pw_facts_registry $current 'CurrentBuild')
     pw_fact 'revision' (pw_facts_registry $current 'UBR')
+    foreach ($one in (pw_sys_wmi 'Win32_OperatingSystem')) {
+        pw_fact 'caption' $one.GetPropertyValue('Caption')
+        pw_fact 'product_type' $one.GetPropertyValue('ProductType')
+    }
+    foreach ($one in (pw_sys_wmi 'Win32_UserAccount WHERE LocalAccount = TRUE')) {
+        $sid = [string]$one.GetPropertyValue('SID')
+        pw_fact 'machine_sid' $sid.Substring(0, $sid.LastIndexOf('-'))
+        break
+    }
     pw_fact 'machine_guid' (pw_facts_registry 'SOFTWARE\Microsoft\Cryptography' 'MachineGuid')
     pw_fact 'architecture' ([Environment]::GetEnvironmentVariable('PROCESSOR_ARCHITECTURE'))
     pw_fact 'bits64' ([Environment]::Is64BitOperatingSystem)
@@ -70,25 +79,24 @@ function pw_facts_time {
 # _LogicalDisk). .NET has no other way to ask for memory and processors that 5.1 and 7 share.
 function pw_facts_hardware {
     foreach ($one in (pw_sys_wmi 'Win32_OperatingSystem')) {
-        pw_fact 'memory_kb' $one['TotalVisibleMemorySize']
-        pw_fact 'memory_free_kb' $one['FreePhysicalMemory']
-        pw_fact 'swap_kb' $one['SizeStoredInPagingFiles']
-        pw_fact 'install_date' $one['InstallDate']
-        pw_fact 'boot_time' $one['LastBootUpTime']
-        pw_fact 'product_type' $one['ProductType']
+        pw_fact 'memory_kb' $one.GetPropertyValue('TotalVisibleMemorySize')
+        pw_fact 'memory_free_kb' $one.GetPropertyValue('FreePhysicalMemory')
+        pw_fact 'swap_kb' $one.GetPropertyValue('SizeStoredInPagingFiles')
+        pw_fact 'install_date' $one.GetPropertyValue('InstallDate')
+        pw_fact 'boot_time' $one.GetPropertyValue('LastBootUpTime')
     }
     foreach ($one in (pw_sys_wmi 'Win32_ComputerSystem')) {
-        pw_fact 'processors' $one['NumberOfProcessors']
-        pw_fact 'logical' $one['NumberOfLogicalProcessors']
-        pw_fact 'vendor' $one['Manufacturer']
-        pw_fact 'model' $one['Model']
-        pw_fact 'owner_name' $one['PrimaryOwnerName']
+        pw_fact 'processors' $one.GetPropertyValue('NumberOfProcessors')
+        pw_fact 'logical' $one.GetPropertyValue('NumberOfLogicalProcessors')
+        pw_fact 'vendor' $one.GetPropertyValue('Manufacturer')
+        pw_fact 'model' $one.GetPropertyValue('Model')
+        pw_fact 'owner_name' $one.GetPropertyValue('PrimaryOwnerName')
     }
-    foreach ($one in (pw_sys_wmi 'Win32_Processor')) { [void](pl_v 'processor' (pw_pack @($one['Manufacturer'], $one['Name'], $one['NumberOfCores'], $one['NumberOfLogicalProcessors']))) }
+    foreach ($one in (pw_sys_wmi 'Win32_Processor')) { [void](pl_v 'processor' (pw_pack @($one.GetPropertyValue('Manufacturer'), $one.GetPropertyValue('Name'), $one.GetPropertyValue('NumberOfCores'), $one.GetPropertyValue('NumberOfLogicalProcessors')))) }
     foreach ($one in (pw_sys_wmi 'Win32_BIOS')) {
-        pw_fact 'bios_version' $one['SMBIOSBIOSVersion']
-        pw_fact 'bios_date' $one['ReleaseDate']
-        pw_fact 'serial' $one['SerialNumber']
+        pw_fact 'bios_version' $one.GetPropertyValue('SMBIOSBIOSVersion')
+        pw_fact 'bios_date' $one.GetPropertyValue('ReleaseDate')
+        pw_fact 'serial' $one.GetPropertyValue('SerialNumber')
     }
     foreach ($drive in [IO.DriveInfo]::GetDrives()) {
         if ($drive.IsReady -and $drive.DriveType -eq [IO.DriveType]::Fixed) { [void](pl_v 'drive' (pw_pack @($drive.Name, $drive.DriveFormat, $drive.TotalSize, $drive.AvailableFreeSpace))) }
@@ -97,10 +105,10 @@ function pw_facts_hardware {
 
 function pw_facts_domain {
     foreach ($one in (pw_sys_wmi 'Win32_ComputerSystem')) {
-        pw_fact 'domain' $one['Domain']
-        pw_fact 'domain_member' $one['PartOfDomain']
-        pw_fact 'workgroup' $one['Workgroup']
-        pw_fact 'domain_role' $one['DomainRole']
+        pw_fact 'domain' $one.GetPropertyValue('Domain')
+        pw_fact 'domain_member' $one.GetPropertyValue('PartOfDomain')
+        pw_fact 'workgroup' $one.GetPropertyValue('Workgroup')
+        pw_fact 'domain_role' $one.GetPropertyValue('DomainRole')
     }
 }
 
@@ -139,6 +147,12 @@ function pw_facts_reboot {
     pw_fact 'reboot_pending' $pending
 }
 
+# ping: shows that steps run.
+function pw_ping($a) {
+    [void](pl_v 'ping' 'pong')
+    return 0
+}
+
 # whoami: who the session runs as: groups, rights of the logon and so on are told by `whoami.exe`.
 function pw_whoami($a) {
     pw_facts_user
@@ -153,21 +167,15 @@ function pw_whoami($a) {
     return 0
 }
 
-# All objects of a WMI class. 5.1 has System.Management, 7 brings it along on Windows.
+# CLASS, perhaps with WHERE: all objects of a WMI class. 5.1 has System.Management, 7 brings it along on Windows.
 function pw_sys_wmi([string]$class) {
     if (-not (pw_sys_windows)) { return , @() }
-    $searcher = [Activator]::CreateInstance((pw_sys_wmi_type), [object[]]@('SELECT * FROM ' + $class))
+    pw_sys_assembly 'System.Management'
+    $searcher = [System.Management.ManagementObjectSearcher]::new('SELECT * FROM ' + $class)
     try {
         $found = [Collections.Generic.List[object]]::new()
         foreach ($one in $searcher.Get()) { $found.Add($one) }
         return , $found.ToArray()
     }
     finally { $searcher.Dispose() }
-}
-
-function pw_sys_wmi_type {
-    pw_sys_assembly 'System.Management'
-    $type = [Type]::GetType('System.Management.ManagementObjectSearcher, System.Management, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b03f5f7f11d50a3a')
-    if ($null -eq $type) { $type = [Management.Automation.LanguagePrimitives]::ConvertTo('System.Management.ManagementObjectSearcher', [Type]) }
-    return $type
 }

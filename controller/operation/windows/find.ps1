@@ -1,10 +1,11 @@
 # Finds files and folders by name, age, size and attributes.
 
 # find paths [patterns] [kind(file|directory)] [recurse] [hidden] [follow] [checksum]
-# Ages and sizes are judged by the controller. One `item` for each that is found, at most 50,000: base64 of the path,
+# Ages and sizes are judged by the controller. One `item` for each that is found, at most 50,000, and the host's `now`: base64 of the path,
 # then attributes, size, ticks of creation, access and writing, owner and digest, `|` between them.
 function pw_find($a) {
     $count = 0
+    [void](pl_v 'now' ([DateTime]::UtcNow.Ticks.ToString()))
     foreach ($text in (pl_list $a 'paths')) {
         $top = pw_path $text
         if ((pw_kind $top) -ne 'directory') { throw ("``{0}`` is not a folder of the host" -f $top) }

@@ -37,7 +37,7 @@ const BESIDE: &[&str] = &[include_str!("lease.ps1"), include_str!("lease_renew.p
 #[must_use]
 pub fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
-    LIBRARY.get_or_init(|| without_comments(PARTS))
+    LIBRARY.get_or_init(|| without_comments(PARTS) + &without_comments(super::files::PARTS))
 }
 
 /// Returns the text of the functions that renew a lease beside a session.

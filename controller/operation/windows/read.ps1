@@ -1,12 +1,15 @@
 # Reads a file for the controller.
 
-# read path limit [digest] [list]
-# Reports `path`, `state` when there is no file, `sha256` if asked for, and the bytes as `content`.
+# read path limit [digest] [edit]
+# Reports `path`, `state` (absent, file, directory, link), `sha256` if asked for, and the bytes as `content`. With `edit` the
+# controller decides what to do next: 75, and a missing file is no failure.
 function pw_read($a) {
     $path = pw_path (pl_arg $a 'path')
     [void](pl_v 'path' $path)
     $kind = pw_kind $path
     [void](pl_v 'state' $kind)
+    $edit = pl_flag $a 'edit'
+    if ($edit -and $kind -ne 'file') { return 75 }
     if ($kind -eq 'absent') { return pl_fail ("file not found: {0}" -f $path) }
     if ($kind -eq 'directory') { return pl_fail ("source is a directory and must be a file: {0}" -f $path) }
     $limit = [long](pl_arg $a 'limit')
@@ -15,6 +18,7 @@ function pw_read($a) {
     try { $bytes = pw_read_whole $stream $limit $path } finally { $stream.Dispose() }
     if (pl_flag $a 'digest') { [void](pl_v 'sha256' (pw_digest_of ([IO.MemoryStream]::new($bytes)) 'sha256')) }
     [void](pl_b 'content' $bytes)
+    if ($edit) { return 75 }
     return 0
 }
 

@@ -3,6 +3,7 @@
 # message delay check: asks Windows to restart after so many seconds.
 function pw_reboot($a) {
     [void](pl_v 'changed' '1')
+    [void](pl_v 'boot' (plr_boot))
     if (pl_flag $a 'check') { return 0 }
     $file = [IO.Path]::Combine([Environment]::SystemDirectory, 'shutdown.exe')
     $words = @('/r', '/t', (pl_arg $a 'delay'), '/c', (pl_arg $a 'message'))

@@ -180,7 +180,7 @@ function pw_registry_value_set($a) {
 }
 
 function pw_registry_arguments([string]$kind, [string]$path, [bool]$check) {
-    $b = [Collections.Generic.Dictionary[string, string[]]]::new()
+    $b = [Collections.Hashtable]::new([StringComparer]::Ordinal)
     $b['kind'] = [string[]]@($kind)
     $b['key.path'] = [string[]]@($path)
     $b['want'] = [string[]]@('present')

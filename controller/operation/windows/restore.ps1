@@ -77,7 +77,7 @@ function pw_state_part($state, $names) {
     $part = [ordered]@{}
     foreach ($name in $state.Keys) {
         if ($name.StartsWith('.')) { continue }
-        if ($names -ccontains '*' -or $names -ccontains $name) { $part[$name] = $state[$name] }
+        if ($names -contains '*' -or $names -contains $name) { $part[$name] = $state[$name] }
     }
     return $part
 }

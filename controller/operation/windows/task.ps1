@@ -1,6 +1,6 @@
 # Scheduled tasks, through the service's automation objects (learn.microsoft.com/windows/win32/taskschd). Key: `path`,
 # the folder (`\`), and `name`. The state is the task's definition; `xml` is the whole of it, for one that comes back.
-# An action is `program|arguments|folder`; a trigger is `type|name=value|...` with the names that the objects have.
+# An action is `program|folder|arguments`; a trigger is `type|name=value|...` with the names that the objects have.
 
 $script:pw_task_triggers = @{ 0 = 'event'; 1 = 'time'; 2 = 'daily'; 3 = 'weekly'; 4 = 'monthly'; 5 = 'monthlydow'
     6 = 'idle'; 7 = 'registration'; 8 = 'boot'; 9 = 'logon'; 11 = 'session_state_change' }
@@ -62,8 +62,8 @@ function pw_read_task($key) {
         if ([int]$action.Type -ne 0) {
             $actions.Add('other|' + [string][int]$action.Type)
         } else {
-            $actions.Add([string]::Join('|', @([string]$action.Path, [string]$action.Arguments,
-                        [string]$action.WorkingDirectory)))
+            $actions.Add([string]::Join('|', @([string]$action.Path, [string]$action.WorkingDirectory,
+                        [string]$action.Arguments)))
         }
     }
     $state['actions'] = $actions.ToArray()
@@ -193,8 +193,8 @@ function pw_task_set($definition, $name, $values) {
                 $parts = $row.Split([char[]]@('|'), 3)
                 $action = $definition.Actions.Create(0)
                 $action.Path = $parts[0]
-                if ($parts.Length -gt 1 -and $parts[1] -cne '') { $action.Arguments = $parts[1] }
-                if ($parts.Length -gt 2 -and $parts[2] -cne '') { $action.WorkingDirectory = $parts[2] }
+                if ($parts[1] -cne '') { $action.WorkingDirectory = $parts[1] }
+                if ($parts[2] -cne '') { $action.Arguments = $parts[2] }
             }
         }
         'triggers' {

@@ -22,6 +22,12 @@ function pw_start_step($a) {
     return 0
 }
 
+# start_only: the same, before something that runs outside of this session.
+function pw_start_only($a) {
+    [void](pw_start)
+    return 75
+}
+
 # The step is about to change something: once a step. Returns the points of files that it saved.
 function pw_start {
     $arms = $script:pw_arms
@@ -64,6 +70,9 @@ function pw_armed_rollback {
     return $arms.id -ceq $pl.id -and $arms.programs.Contains('rollback')
 }
 
+# Whether what a program of the user says is nobody's business.
+$script:pw_quiet = $false
+
 $script:pw_undo_of['rollback'] = 'pw_undo_program'
 $script:pw_undo_of['activation'] = 'pw_undo_active'
 
@@ -94,18 +103,21 @@ function pw_undo_program($number, $read, $force) {
     if ($status -ne 0) { throw ("``{0}`` ended with status {1}" -f $program[0], $status) }
 }
 
-# program_task name text [payload] [names values]: one task of a program; the payload is in base64.
+# program_task name seconds text [quiet] [payload]: one task of a program; the payload is in base64. What it runs says
+# nothing if `quiet` says so.
 function pw_program_task($a) {
-    $payload = pl_arg $a 'payload'
-    $outer = $plr.payload
+    $outer = @{ payload = $plr.payload; limit = $pl.limit; quiet = $script:pw_quiet }
     $plr.payload = $null
+    $pl.limit = [long](pl_arg $a 'seconds')
+    $script:pw_quiet = pl_flag $a 'quiet'
+    $payload = pl_arg $a 'payload'
     if ($null -ne $payload) {
-        $bytes = [Convert]::FromBase64String($payload)
-        $plr.payload = @{ memory = [IO.MemoryStream]::new($bytes); file = $null; path = '' }
+        $plr.payload = @{ memory = [IO.MemoryStream]::new([Convert]::FromBase64String($payload)); file = $null; path = '' }
     }
-    try {
-        [void](pw_environment $a)
-        return plr_calls (pl_arg $a 'text')
+    try { return plr_calls (pl_arg $a 'text') }
+    finally {
+        $plr.payload = $outer.payload
+        $pl.limit = $outer.limit
+        $script:pw_quiet = $outer.quiet
     }
-    finally { $plr.payload = $outer }
 }

@@ -1,9 +1,9 @@
 # Unpacks zip archives. Every name in an archive is judged before anything is written; what was unpacked is noted in a
 # manifest below BASE, so that the same archive is not unpacked over files that were edited since.
 
-# unzip path digest [src | size payload] [creates] [exclude] [include] [check]
+# unzip path digest [src [remove] | payload] [creates] [exclude] [include] [check]
 # `path` is the folder that the entries go to, `digest` the SHA-256 of an archive of the controller; one of
-# the host is named by `src`. Reports `path`, `skip creates`, `changed`, `handler`, and `file` for what it writes.
+# the host is named by `src`. Reports `path`, `skip creates`, `changed`, `removed`.
 # 75: the archive is needed.
 function pw_unzip($a) {
     $creates = pl_arg $a 'creates'
@@ -17,17 +17,28 @@ function pw_unzip($a) {
         if ((pw_kind $source) -ne 'file') { throw ("the archive ``{0}`` does not exist on the host" -f $source) }
         $digest = pw_digest $source
     }
-    if (pw_unzip_known $to $digest) { return 0 }
-    if ($null -ne $source) {
-        $stream = [IO.FileStream]::new($source, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::Read)
-        return pw_unzip_from $a $stream $to $digest
-    }
+    $known = pw_unzip_known $to $digest
+    if ($null -ne $source) { return pw_unzip_there $a $source $to $digest $known }
+    if ($known) { return 0 }
     if (pl_flag $a 'check') { [void](pl_v 'changed' '1'); return 0 }
     if (-not (pl_flag $a 'payload')) { return 75 }
     $stream = pl_payload_stream
     if ((pw_digest_of $stream 'sha256') -cne $digest) { throw 'the archive that arrived is not the one that was sent' }
     [void]$stream.Seek(0, [IO.SeekOrigin]::Begin)
     return pw_unzip_from $a $stream $to $digest
+}
+
+# An archive of the host, which is removed afterwards if `remove` says so.
+function pw_unzip_there($a, [string]$source, [string]$to, [string]$digest, [bool]$known) {
+    if (-not $known) {
+        $stream = [IO.FileStream]::new($source, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::Read)
+        [void](pw_unzip_from $a $stream $to $digest)
+    }
+    if (-not (pl_flag $a 'remove')) { return 0 }
+    [void](pl_v 'changed' '1')
+    [void](pl_v 'removed' '1')
+    if (-not (pl_flag $a 'check')) { pw_remove $source }
+    return 0
 }
 
 # The manifest of what was unpacked into a folder: the digest of the archive, then the paths below the folder.

@@ -21,7 +21,7 @@ fn files() -> &'static [Vec<u8>; 3] {
                 .unwrap_or_else(|error| panic!("install the Debian package `openssl`: {error}"));
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         };
-        openssl("req -x509 -newkey rsa:1024 -nodes -keyout a.key -out a.crt -subj /O=Example/CN=a.example");
+        openssl("req -x509 -days 100 -newkey rsa:1024 -nodes -keyout a.key -out a.crt -subj /O=Example/CN=a.example");
         openssl("pkcs12 -export -inkey a.key -in a.crt -passout pass:x -iter 2 -out a.pfx");
         openssl("pkcs8 -topk8 -v2 aes-128-cbc -iter 2 -passout pass:x -in a.key -out b.key");
         openssl("x509 -in a.crt -outform DER -out a.der");

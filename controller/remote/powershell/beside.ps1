@@ -18,14 +18,12 @@ function pw_beside_hold($a) {
 # Ends the command in hand and waits a moment for its end.
 function pw_beside_interrupt($a) {
   $cur = pl_join $plr.next_to 'cur'
-  if (-not [IO.File]::Exists($cur)) { return 0 }
-  $words = [IO.File]::ReadAllText($cur).Split(' ')
-  if ($words[0] -ceq '0') { return 0 }
-  [IO.File]::WriteAllText((pl_join $plr.next_to 'int'), $words[0])
+  $number = (plr_get_text $cur).Split(' ')[0]
+  if ($number -ceq '' -or $number -ceq '0') { return 0 }
+  [IO.File]::WriteAllText((pl_join $plr.next_to 'int'), $number)
   for ($i = 0; $i -lt 25; $i++) {
     [Threading.Thread]::Sleep(100)
-    if (-not [IO.File]::Exists($cur)) { break }
-    try { if ([IO.File]::ReadAllText($cur).Split(' ')[0] -cne $words[0]) { break } } catch { $plr.ignored = $_ }
+    if ((plr_get_text $cur).Split(' ')[0] -cne $number) { break }
   }
   return 0
 }

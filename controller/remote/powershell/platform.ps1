@@ -46,12 +46,14 @@ function plr_make_private([string]$path, [string[]]$sids) {
   }
 }
 
-# The SID of a folder's owner.
-function plr_owner([string]$path) {
-  if (-not (plr_windows)) { return 'S-1-0-0' }
-  $sections = [Security.AccessControl.AccessControlSections]::Owner
-  $security = [Security.AccessControl.DirectorySecurity]::new($path, $sections)
-  return $security.GetOwner([Security.Principal.SecurityIdentifier]).Value
+# The text of a small file that others may write at the moment; empty where it is not there.
+function plr_get_text([string]$path) {
+  if (-not [IO.File]::Exists($path)) { return '' }
+  try {
+    $share = [IO.FileShare]'ReadWrite, Delete'
+    $reader = [IO.StreamReader]::new([IO.FileStream]::new($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, $share))
+    try { return $reader.ReadToEnd() } finally { $reader.Dispose() }
+  } catch { return '' }
 }
 
 # Ends a process and all that it started.

@@ -174,10 +174,7 @@ function plr_look_after([Diagnostics.Process]$process, $c, $watch) {
     $c.ended = 'late'
     $plr.timed_out = $true
   } else {
-    $asked = pl_join $pl.dir 'int'
-    if ([IO.File]::Exists($asked)) {
-      try { if ([IO.File]::ReadAllText($asked).Trim() -ceq "$($c.number)") { $c.ended = 'int' } } catch { $plr.ignored = $_ }
-    }
+    if ((plr_get_text (pl_join $pl.dir 'int')).Trim() -ceq "$($c.number)") { $c.ended = 'int' }
   }
   if ($c.ended.Length -gt 0) { plr_kill_tree $process }
 }

@@ -12,10 +12,11 @@ use crate::operation::testing::SHELLS;
 use crate::operation::undo::{KeptProgram, KeptTask, Undoable};
 use crate::operation::{Mode, Operation, Outcome, Point};
 use crate::rollback::{Visit, visits};
+use crate::shell::Platform;
 
 fn shell(text: &str) -> Command {
     let start = Start::Shell { executable: "/bin/sh".to_owned(), text: text.to_owned() };
-    Command { start, chdir: None, creates: None, removes: None, stdin: None, strip: true }
+    Command { strip: true, ..Command::new(Platform::Posix, start) }
 }
 
 /// Keeps operations, as the tasks of a `rollback` do.
@@ -23,6 +24,7 @@ fn kept(operations: Vec<Box<dyn Operation>>) -> Option<KeptProgram> {
     let tasks: Vec<KeptTask> = operations
         .into_iter()
         .map(|mut operation| KeptTask {
+            platform: Platform::Posix,
             name: "Undo it".to_owned(),
             program: operation.kept().expect("it can be kept"),
             exports: "export WORD='it'\\''s'\n".to_owned(),

@@ -1,6 +1,5 @@
 //! The names that a person may log in with: `DOMAIN\user`, `user@realm`, `.\user` for a user of the host itself, `user`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -56,14 +55,14 @@ impl FromStr for Account {
 }
 
 impl Account {
-    /// User and domain as NTLM sends them. A local user's domain is the host's own name, which the host told; a
-    /// principal stands in the user's place alone.
-    pub(crate) fn for_ntlm(&self, computer: Option<&str>) -> (&str, Cow<'_, str>) {
+    /// User and domain as NTLM sends them. The domain of the host's own users is `.` for Windows; a principal stands in the
+    /// user's place alone.
+    pub(crate) fn for_ntlm(&self) -> (&str, &str) {
         match &self.form {
-            Form::Domain { domain, user } => (user, Cow::Borrowed(domain)),
-            Form::Principal { name } => (name, Cow::Borrowed("")),
-            Form::Local { user } => (user, Cow::Owned(computer.unwrap_or(".").to_owned())),
-            Form::Plain { user } => (user, Cow::Borrowed("")),
+            Form::Domain { domain, user } => (user, domain),
+            Form::Principal { name } => (name, ""),
+            Form::Local { user } => (user, "."),
+            Form::Plain { user } => (user, ""),
         }
     }
 
@@ -72,6 +71,18 @@ impl Account {
         match &self.form {
             Form::Local { user } => user.clone(),
             _ => self.to_string(),
+        }
+    }
+
+    /// The principal; None for names that are none. A plain name is one of the default realm.
+    pub(crate) fn for_kerberos(&self) -> Option<String> {
+        match &self.form {
+            Form::Principal { name } => {
+                let (user, realm) = name.rsplit_once('@')?;
+                Some(format!("{user}@{}", realm.to_uppercase()))
+            }
+            Form::Plain { user } => Some(user.clone()),
+            Form::Domain { .. } | Form::Local { .. } => None,
         }
     }
 
@@ -106,6 +117,18 @@ mod tests {
     fn forms_are_kept() {
         for name in ["CORP\\ann", "ann@corp.example", ".\\ann", "ann", "corp.example\\ann"] {
             assert_eq!(name.parse::<Account>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn principals_have_realms_in_upper_case() {
+        for (name, principal) in [
+            ("ann@corp.example", Some("ann@CORP.EXAMPLE")),
+            ("ann", Some("ann")),
+            ("CORP\\ann", None),
+            (".\\ann", None),
+        ] {
+            assert_eq!(name.parse::<Account>().unwrap().for_kerberos().as_deref(), principal, "{name}");
         }
     }
 

@@ -3,12 +3,13 @@
 
 use super::context::Context;
 use super::credentials::Credentials;
+use super::negotiation::Next;
 use super::ntlm::{Entropy, Handshake, Identity, Session, bindings_digest};
 use super::spnego::{self, NTLM, State, TokenError};
 use crate::error::Error;
 
 /// A handshake that is under way.
-pub(crate) struct Negotiation<'a> {
+pub(crate) struct NtlmNegotiation<'a> {
     credentials: &'a Credentials,
     service: String,
     bindings: Option<Vec<u8>>,
@@ -17,19 +18,11 @@ pub(crate) struct Negotiation<'a> {
 
 enum Stage {
     Offered(Handshake),
-    Answered(Session),
+    Answered(Box<Session>),
     Over,
 }
 
-/// What comes next.
-pub(crate) enum Next {
-    /// This token goes to the host.
-    Token(Vec<u8>),
-    /// Both sides agree.
-    Done(Context),
-}
-
-impl<'a> Negotiation<'a> {
+impl<'a> NtlmNegotiation<'a> {
     /// Starts a handshake for a service (`HTTP/host`), bound to the connection by `bindings`, and gives the first token.
     pub(crate) fn start(
         credentials: &'a Credentials,
@@ -64,7 +57,7 @@ impl<'a> Negotiation<'a> {
                 let (message, mut session) = handshake.answer(&challenge, &identity, &entropy)?;
                 let signature = session.sign(&spnego::mechanisms(NTLM));
                 session.restart_ours();
-                self.stage = Stage::Answered(session);
+                self.stage = Stage::Answered(Box::new(session));
                 Ok(Next::Token(spnego::go_on(&message, &signature)))
             }
             Stage::Answered(mut session) => {
@@ -79,7 +72,7 @@ impl<'a> Negotiation<'a> {
                     }
                     session.restart_theirs();
                 }
-                Ok(Next::Done(Context::Ntlm(Box::new(session))))
+                Ok(Next::Done(Context::Ntlm(session)))
             }
             Stage::Over => Err(TokenError::Unreadable.into()),
         }
@@ -88,7 +81,7 @@ impl<'a> Negotiation<'a> {
     /// The host agreed without a last token, which a host may do that has nothing to sign ([RFC 4178] 5).
     pub(crate) fn finish(&mut self) -> Result<Context, Error> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Answered(session) => Ok(Context::Ntlm(Box::new(session))),
+            Stage::Answered(session) => Ok(Context::Ntlm(session)),
             _ => Err(TokenError::Unreadable.into()),
         }
     }

@@ -102,7 +102,11 @@ impl Core {
         operation: Operation,
         write: impl Fn(&Common<'_>) -> Result<String, NotXml>,
     ) -> Result<Answer, Error> {
-        let answer = self.client.ask(operation, write).await;
+        let answer = match operation {
+            // Smaller envelopes need smaller input.
+            Operation::Send => self.client.ask(operation, write).await,
+            _ => self.client.ask_small(operation, write).await,
+        };
         match answer {
             // What fails because the shell was closed here is no news.
             Err(_) if self.is_closed.load(Ordering::SeqCst) => Err(Error::Closed),
@@ -110,14 +114,23 @@ impl Core {
         }
     }
 
+    /// Deletes the shell. Doing that twice does no harm, so a lost answer is asked for once more.
     async fn delete(&self) -> Result<(), Error> {
         let operation = Operation::Delete;
         let limit = self.client.cleanup();
-        let request = self.client.ask(operation, |common| envelope::delete(common, &self.id));
-        match timeout(limit, request).await {
-            Err(_) => Err(Error::Silent { operation, limit }),
-            Ok(Err(Error::Fault { fault, .. })) if fault.kind() == FaultKind::Gone => Ok(()),
-            Ok(result) => result.map(|_| ()),
+        let both = async {
+            match self.delete_once().await {
+                Err(error) if error.is_retryable() || error.may_have_been_done() => self.delete_once().await,
+                other => other,
+            }
+        };
+        timeout(limit, both).await.unwrap_or(Err(Error::Silent { operation, limit }))
+    }
+
+    async fn delete_once(&self) -> Result<(), Error> {
+        match self.client.ask(Operation::Delete, |common| envelope::delete(common, &self.id)).await {
+            Err(Error::Fault { fault, .. }) if fault.kind() == FaultKind::Gone => Ok(()),
+            other => other.map(|_| ()),
         }
     }
 }

@@ -97,11 +97,11 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        if self.exit.borrow().is_some() {
-            return;
-        }
         for task in &self.tasks {
             task.abort();
+        }
+        if self.exit.borrow().is_some() {
+            return;
         }
         let (core, command) = (Arc::clone(&self.core), self.command.clone());
         if !core.is_closed.load(std::sync::atomic::Ordering::SeqCst) {
@@ -218,24 +218,29 @@ struct Feed {
 }
 
 impl Feed {
-    async fn all(mut self, sink: &Sink) -> Result<(), Error> {
-        loop {
-            let longest = self.core.client.input_chunk();
-            let chunk = tokio::select! {
-                chunk = sink.next(longest) => chunk,
-                _ = self.exit.wait_for(Option::is_some) => None,
-            };
-            let Some(chunk) = chunk else { return Ok(()) };
+    async fn all(self, sink: &Sink) -> Result<(), Error> {
+        let mut exit = self.exit.clone();
+        tokio::select! {
+            biased;
+            // Nobody takes input any more, whatever is on its way.
+            _ = exit.wait_for(Option::is_some) => Ok(()),
+            result = self.until_last(sink) => match result {
+                Err(_) if self.has_ended() => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    async fn until_last(&self, sink: &Sink) -> Result<(), Error> {
+        while let Some(chunk) = sink.next(envelope::input_chunk(self.core.client.envelope())).await {
             let is_last = chunk.is_last;
-            match self.send(chunk).await {
-                Err(_) if self.has_ended() => return Ok(()),
-                other => other?,
-            }
+            self.send(chunk).await?;
             sink.sent();
             if is_last {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     fn has_ended(&self) -> bool {
@@ -246,7 +251,8 @@ impl Feed {
     async fn send(&self, mut chunk: Chunk) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
         loop {
-            let length = chunk.bytes.len().min(self.core.client.input_chunk());
+            let used = self.core.client.envelope();
+            let length = chunk.bytes.len().min(envelope::input_chunk(used));
             let is_last = chunk.is_last && length == chunk.bytes.len();
             let part = chunk.bytes.slice(..length);
             let write =
@@ -262,10 +268,10 @@ impl Feed {
                         wait = (wait * 2).min(LONGEST_WAIT);
                         continue;
                     }
-                    FaultKind::TooLarge if self.core.client.shrink() => continue,
+                    FaultKind::TooLarge if self.core.client.shrink(used) => continue,
                     _ => return Err(Error::Fault { operation: Operation::Send, fault }),
                 },
-                Err(error) if is_too_large(&error) && self.core.client.shrink() => continue,
+                Err(error) if is_too_large(&error) && self.core.client.shrink(used) => continue,
                 Err(error) => return Err(error),
             }
             let _ = chunk.bytes.split_to(length);

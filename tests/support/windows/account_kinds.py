@@ -124,9 +124,10 @@ class User(Kind):
         members = [one for one in record["members"] if one != sid] + ([sid] if wanted else [])
         host.store.put("groups", group.lower(), record | {"members": members})
 
-    def secrets(self, session: "Session", key: Key) -> dict[str, str]:
+    def secret_is(self, session: "Session", key: Key, name: str, text: str) -> bool:
         # Windows tells nobody a password; whether one is right it tells who tries to log on with it.
-        return {}
+        record = session.host.store.get("users", key["name"].lower())
+        return record is not None and record["password"] == text and not record["account_disabled"]
 
     def keep(self, session: "Session", key: Key) -> Any:
         record = session.host.store.get("users", key["name"].lower())

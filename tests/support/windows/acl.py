@@ -44,6 +44,7 @@ _NAMED = [
     ("DeleteSubdirectoriesAndFiles", 0x40), ("ExecuteFile", 0x20), ("WriteExtendedAttributes", 0x10),
     ("ReadExtendedAttributes", 0x8), ("AppendData", 0x4), ("CreateFiles", 0x2), ("ListDirectory", 0x1),
 ]  # fmt: skip
+_NAMED.sort(key=lambda named: -named[1])
 _BY_NAME = {name.lower(): value for name, value in _NAMED} | {
     "writedata": 2, "createdirectories": 4, "readdata": 1, "traverse": 0x20,
 }  # fmt: skip
@@ -202,6 +203,10 @@ def inherited_by(child_is_folder: bool, above: Iterable[Ace], owner: str) -> lis
             if ace.sid == "S-1-3-0" and not flags & INHERIT_ONLY:
                 # CREATOR OWNER becomes the owner here, and stays for those below.
                 result.append(_own(Ace(ace.allow, INHERITED, ace.rights, ace.sid), owner))
+                flags |= INHERIT_ONLY
+            elif specific(ace.rights) != ace.rights and not flags & INHERIT_ONLY:
+                # Generic rights are mapped for what is here, and stay generic for those below.
+                result.append(Ace(ace.allow, INHERITED, specific(ace.rights), ace.sid))
                 flags |= INHERIT_ONLY
             result.append(Ace(ace.allow, flags, ace.rights, ace.sid))
         elif ace.flags & OBJECT_INHERIT:

@@ -73,6 +73,7 @@ class CommandMixin:
                 now = time.monotonic()
                 if deadline is not None and now >= deadline:
                     return True, False
+                self.frames.check()
                 if living.interrupted(self.private, self.commands) or living.marked(self.private, "ended"):
                     return False, True
                 if now >= until:

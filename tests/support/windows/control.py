@@ -19,7 +19,10 @@ import hashlib
 import json
 import sys
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
+
+from .host import Host
 
 # What is not part of what a run is to leave as it was.
 VOLATILE_SECTIONS = ("counters", "workers", "pending", "event_log")
@@ -31,7 +34,6 @@ VOLATILE_SETTINGS = (
 def snapshot(folder: str, times: bool = False) -> dict[str, Any]:
     """The state for comparing whole hosts. With `times` also write and creation times of files."""
     from . import names
-    from .host import Host
     from .points import DEFAULT_BASE
 
     host = Host(folder)
@@ -47,7 +49,13 @@ def snapshot(folder: str, times: bool = False) -> dict[str, Any]:
             }
             base = str(host.setting("base", DEFAULT_BASE))
             files = {}
+            web = host.iis.there
             for key, record in found["files"].items():
+                if not web and names.within(record["n"], "C:\\inetpub"):
+                    # What the web server leaves when it is removed.
+                    continue
+                if not web and names.within(record["n"], "C:\\Windows\\System32\\inetsrv"):
+                    continue
                 if names.within(record["n"], base) or "\\.paceline-" in record["n"]:
                     continue
                 hidden = () if times and not record["d"] else ("w", "t")
@@ -63,61 +71,71 @@ def digest(folder: str, times: bool = False) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) < 2:
-        sys.stderr.write(__doc__ or "")
-        return 2
-    command, folder, *rest = arguments
-    out = sys.stdout
+def act(folder: str, command: str, words: list[str], content: bytes = b"") -> Any:
+    """Does one command and returns what it has to say, or None."""
     if command == "new":
         from . import fresh
 
-        settings = {word.partition("=")[0]: json.loads(word.partition("=")[2]) for word in rest[1:]}
-        fresh.create(folder, rest[0], **settings)
-        return 0
-    if command in ("snapshot", "hash"):
-        times = "--times" in rest
-        out.write(
-            json.dumps(snapshot(folder, times), sort_keys=True) if command == "snapshot" else digest(folder, times)
+        fresh.create(
+            folder, words[0], **{word.partition("=")[0]: json.loads(word.partition("=")[2]) for word in words[1:]}
         )
-        out.write("\n")
-        return 0
-    from .host import Host
-
+        return None
+    if command == "snapshot":
+        return snapshot(folder, "--times" in words)
+    if command == "hash":
+        return digest(folder, "--times" in words)
     host = Host(folder)
-    with host.store:
-        if command == "events":
-            for event in host.store.events():
-                if not rest or event["event"] == rest[0]:
-                    out.write(json.dumps(event) + "\n")
-        elif command == "get":
-            out.write(json.dumps(host.store.get(rest[0], rest[1])) + "\n")
-        elif command == "put":
-            host.store.put(rest[0], rest[1], json.loads(rest[2]))
-        elif command == "set":
-            host.store.put("settings", rest[0], json.loads(rest[1]))
-        elif command == "read":
-            sys.stdout.buffer.write(host.files.read(rest[0]))
-        elif command == "write":
-            from . import names
+    try:
+        with host.store:
+            return COMMANDS[command](host, words, content)
+    finally:
+        host.close()
 
-            host.files.make_folder(names.parent(names.canonical(rest[0])))
-            host.files.write(rest[0], sys.stdin.buffer.read())
-        elif command == "http":
-            from . import site
 
-            parts = urllib.parse.urlsplit(rest[0])
-            found = site.answer(host, parts.scheme, parts.hostname or "", parts.port, parts.path or "/")
-            said = (
-                [found.status, found.sub, found.thumbprint] if isinstance(found, site.Answered) else [0, 0, str(found)]
-            )
-            out.write(json.dumps(said) + "\n")
-        elif command == "reboot":
-            host.reboot()
-        else:
-            sys.stderr.write(__doc__ or "")
-            return 2
-    host.close()
+def _events(host: Host, words: list[str], content: bytes) -> list[dict[str, Any]]:
+    return [event for event in host.store.events() if not words or event["event"] == words[0]]
+
+
+def _write(host: Host, words: list[str], content: bytes) -> None:
+    from . import names
+
+    host.files.make_folder(names.parent(names.canonical(words[0])))
+    host.files.write(words[0], content)
+
+
+def _http(host: Host, words: list[str], content: bytes) -> list[Any]:
+    from . import site
+
+    parts = urllib.parse.urlsplit(words[0])
+    found = site.answer(host, parts.scheme, parts.hostname or "", parts.port, parts.path or "/")
+    return [found.status, found.sub, found.thumbprint] if isinstance(found, site.Answered) else [0, 0, str(found)]
+
+
+COMMANDS: dict[str, Callable[[Host, list[str], bytes], Any]] = {
+    "events": _events,
+    "get": lambda host, words, _: host.store.get(words[0], words[1]),
+    "put": lambda host, words, _: host.store.put(words[0], words[1], json.loads(words[2])),
+    "set": lambda host, words, _: host.store.put("settings", words[0], json.loads(words[1])),
+    "read": lambda host, words, _: host.files.read_text(words[0]),
+    "write": _write,
+    "http": _http,
+    "reboot": lambda host, words, _: host.reboot(),
+}
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) < 2 or arguments[0] not in {*COMMANDS, "new", "snapshot", "hash"}:
+        sys.stderr.write(__doc__ or "")
+        return 2
+    command, folder, *words = arguments
+    said = act(folder, command, words, sys.stdin.buffer.read() if command == "write" else b"")
+    if command == "events":
+        for event in said:
+            sys.stdout.write(json.dumps(event) + "\n")
+    elif isinstance(said, str):
+        sys.stdout.write(said if command == "read" else said + "\n")
+    elif said is not None or command == "get":
+        sys.stdout.write(json.dumps(said, sort_keys=True) + "\n")
     return 0
 
 

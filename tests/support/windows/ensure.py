@@ -48,6 +48,10 @@ class Kind:
         """Secrets that Windows tells an administrator."""
         return {}
 
+    def secret_is(self, session: "Session", key: Key, name: str, text: str) -> bool:
+        """Whether a secret that Windows tells nobody has this value."""
+        return False
+
     def activate(self, session: "Session", key: Key, action: str) -> None:
         raise Failure(f"things of kind `{self.name}` cannot be told to `{action}`")
 
@@ -82,6 +86,8 @@ def key_of(one: Kind, a: Arguments) -> Key:
 
 
 def tell(session: "Session", side: str, state: State | None) -> None:
+    if session.call.flag("quiet"):
+        return
     session.v(f"{side}_exists", "0" if state is None else "1")
     for name, values in (state or {}).items():
         if not name.startswith("secret."):
@@ -101,6 +107,11 @@ def wanted_of(session: "Session", one: Kind, a: Arguments, before: State | None)
         {name: one.expand(session, name, values) for name, values in a.under(prefix).items()}
         for prefix in ("set.", "add.", "remove.")
     )
+    if before is None:
+        wanted = a.under("new.") | wanted
+    for name, alike in a.under("like.").items():
+        if before is not None and before[name][0] in alike:
+            wanted.pop(name, None)
     for name in {**more, **less}:
         known_values = {tuple(one.clean(name, [value])) for value in less.get(name, [])}
         kept = []
@@ -117,15 +128,15 @@ def wanted_of(session: "Session", one: Kind, a: Arguments, before: State | None)
     return wanted
 
 
-COMMON = ("kind", "want", "check", "keep_secret", "key.*", "set.*", "add.*", "remove.*", "secret.*")
+PREFIXES = ("key.", "set.", "new.", "like.", "add.", "remove.", "secret.")
+COMMON = ("kind", "want", "check", "keep_secret", "quiet")
 
 
-@function("ensure", *COMMON, "*")
+@function("ensure", "*")
 def ensure(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
-    allowed = {argument for argument in COMMON if not argument.endswith("*")} | set(one.options)
     for name in a.values:
-        if name not in allowed and not name.startswith(("key.", "set.", "add.", "remove.", "secret.")):
+        if name not in COMMON and name not in one.options and not name.startswith(PREFIXES):
             raise Invalid(f"`ensure` of kind `{one.name}` takes no argument `{name}`")
     return ensure_kind(session, one, key_of(one, a), a)
 
@@ -143,7 +154,9 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
     secrets = one.secrets(session, key) if before is not None else {}
     write = {name: wanted[name] for name in differing(one, wanted, before)}
     for name, values in a.under("secret.").items():
-        if before is not None and (secrets.get(name) == values[0] or a.flag("keep_secret")):
+        if before is not None and (
+            secrets.get(name) == values[0] or one.secret_is(session, key, name, values[0]) or a.flag("keep_secret")
+        ):
             continue
         write[f"secret.{name}"] = values
     if before is not None and not write:
@@ -162,6 +175,8 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
     if after is None:
         raise Failure(f"{one.text(key)} is not there after it was made")
     session.points.after(number, after)
+    # Another run would write again what is not as wanted now.
+    wanted = wanted_of(session, one, a, after)
     wrong = differing(one, wanted, after)
     if wrong:
         got = ", ".join(after[wrong[0]]) if wrong[0] in after else "not there"
@@ -225,9 +240,7 @@ def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
     key, action = key_of(one, a), a.need("action")
-    before = one.read(session, key)
-    tell(session, "before", before)
-    if before is None:
+    if not a.flag("check") and one.read(session, key) is None:
         raise Failure(f"{one.text(key)} is not there")
     session.v("changed", "1")
     if not a.flag("check"):
@@ -235,7 +248,7 @@ def activate(session: "Session", a: Arguments) -> int:
         session.points.save("activation", text, {"kind_of": one.name, "action": action, "key": key})
         one.activate(session, key, action)
         session.host.event("activate", kind=one.name, key=key, action=action)
-    tell(session, "after", one.read(session, key))
+        tell(session, "after", one.read(session, key))
     return 0
 
 
@@ -305,7 +318,7 @@ def _ours(session: "Session", one: Kind, number: int, point: dict[str, Any], now
         if not name.startswith((".", "secret.")) and name != "state"
     }
     other = differing(one, part, now)
-    if other and not session.points.marked(number, ".restoring"):
+    if other and not session.again:
         raise Failure(f"{point['text']}: `{other[0]}` was changed after the run{HINT}")
 
 

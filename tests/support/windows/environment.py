@@ -115,3 +115,15 @@ def path_elements(session: "Session", a: Arguments) -> int:
 
 def _alike(host: "Host", element: str) -> str:
     return expand(host, element).replace("/", "\\").rstrip("\\").lower()
+
+
+@function("environment_set", "level", "names", "values", "check")
+def environment_set(session: "Session", a: Arguments) -> int:
+    """Several variables; an empty value removes one."""
+    for name, value in zip(a.list("names"), a.list("values"), strict=True):
+        key = {"name": name, "level": a.need("level")}
+        sets = {"value": [value]} if value else {}
+        status = registry.ensure_as(session, a, "environment", key, sets, "present" if value else "absent")
+        if status:
+            return status
+    return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_kinds,
     aclcalls,
+    beside,
     certificates,
     commandcalls,
     environment,
@@ -12,6 +13,7 @@ from . import (
     features,
     firewall,
     iis_kinds,
+    packages,
     pathcalls,
     registry,
     restorecalls,
@@ -23,5 +25,5 @@ from . import (
 
 LOADED = (
     account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip

@@ -20,6 +20,7 @@ PARTS = ("platform", "user", "env", "time", "hardware", "network", "domain", "re
 
 @function("ping")
 def ping(session: "Session", a: Arguments) -> int:
+    session.v("ping", "pong")
     return 0
 
 

@@ -122,6 +122,7 @@ class Feature(Kind):
     """The thing is the host; `installed` is all that it has, so that what comes along is known."""
 
     name = "feature"
+    keys = ("host",)
     options = ("sub_features", "management_tools", "source")
     attributes = ("installed",)
 
@@ -179,4 +180,4 @@ class Feature(Kind):
             session.v("feature", elements(fields))
 
     def list(self, session: "Session") -> list[Key]:
-        return [{"name": row.name} for row in FEATURES.values()]
+        return [{"host": "features"}]

@@ -225,7 +225,7 @@ def _restore_record(session: "Session", number: int, point: dict[str, Any], forc
         raise Failure(f"`{point['path']}` is gone, so that its {point['how']} cannot be restored{HINT}")
     fields = ("w", "t") if point["how"] == "times" else ("a", "o", "p", "e")
     noted = session.points.left(number)
-    if noted and not force and not session.points.marked(number, ".restoring"):
+    if noted and not force and not session.again:
         if any(now[field] != noted["record"][field] for field in fields):
             raise Failure(f"`{point['path']}` was changed after the run{HINT}")
     session.host.files.change(point["path"], **{field: old[field] for field in fields})

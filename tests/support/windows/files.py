@@ -241,10 +241,10 @@ class Files:
         if wanted.aces is not None:
             kept = [ace for ace in wanted.aces if not ace.inherited]
             folder_only = 0 if record["d"] else 0xF
-            changes["e"] = [
-                acl.Ace(ace.allow, ace.flags & ~folder_only, acl.specific(ace.rights), ace.sid).record()
-                for ace in acl.canonical_order(kept)
-            ]
+            changes["e"] = []
+            for ace in acl.canonical_order(kept):
+                rights = ace.rights if ace.flags & acl.INHERIT_ONLY else acl.specific(ace.rights)
+                changes["e"].append(acl.Ace(ace.allow, ace.flags & ~folder_only, rights, ace.sid).record())
             changes["p"] = wanted.protected
         self.put(record | changes)
 

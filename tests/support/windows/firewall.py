@@ -21,6 +21,7 @@ TEXTS = (
     "description", "group", "icmp_type_code", "interfacetypes",
 )  # fmt: skip
 WORDS = {"direction": ("in", "out"), "action": ("allow", "block"), "enabled": ("true", "false")}
+PLAIN = ("description", "group", "program", "service", "interfacetypes", "icmp_type_code")
 PROFILES = ("domain", "private", "public")
 PROTOCOLS = {
     "any": "any",
@@ -39,16 +40,16 @@ PROTOCOLS = {
 def new(name: str) -> dict[str, Any]:
     return {
         "name": name, "group": "", "enabled": False, "direction": "in", "action": "allow", "protocol": "any",
-        "localport": "", "remoteport": "", "localip": "any", "remoteip": "any", "program": "", "service": "",
+        "localport": "any", "remoteport": "any", "localip": "any", "remoteip": "any", "program": "", "service": "",
         "profiles": list(PROFILES), "description": "", "interfacetypes": "All", "icmp_type_code": "*",
     }  # fmt: skip
 
 
-def group_enabled(host: "Host", name: str) -> None:
-    """A role enables the rules that came for it."""
+def enable(host: "Host", name: str, enabled: bool) -> None:
+    """A role enables the rules that came for it, and they go with it."""
     rule = host.store.get("firewall", name.lower())
     if rule is not None:
-        host.store.put("firewall", name.lower(), rule | {"enabled": True})
+        host.store.put("firewall", name.lower(), rule | {"enabled": enabled})
 
 
 def normal(name: str, values: list[str]) -> list[str]:
@@ -108,7 +109,7 @@ class Firewall(Kind):
             elif name == "enabled":
                 rule[name] = text == "true"
             else:
-                rule[name] = ",".join(normal(name, values)) if name not in ("description", "group") else text
+                rule[name] = text if name in PLAIN else ",".join(normal(name, values))
         ports = [rule[one] for one in ("localport", "remoteport") if rule[one] not in ("", "any")]
         if ports and rule["protocol"] not in ("tcp", "udp"):
             raise Failure("Value does not fall within the expected range.")

@@ -29,9 +29,13 @@ class Frames:
             try:
                 self.stream.write(data)
                 self.stream.flush()
-            except (OSError, ValueError, EOFError) as error:
+            except Exception as error:  # a server's streams have errors of their own
                 self.broken = True
                 raise Gone(str(error)) from error
+
+    def check(self) -> None:
+        """Raises `Gone` where the stream is known to be closed."""
+        self.send(b"")
 
     def tell(self, data: bytes) -> None:
         """Writes within a step: nobody may be listening, and the step is no worse for that."""

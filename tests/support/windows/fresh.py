@@ -139,7 +139,7 @@ def create(folder: str, computer: str, **settings: Any) -> None:
     for name, group, enabled, port in FIREWALL:
         sections["firewall"][name.lower()] = {
             "name": name, "group": group, "enabled": enabled, "direction": "in", "action": "allow",
-            "protocol": "tcp" if port else "icmpv4", "localport": port, "remoteport": "", "localip": "any",
+            "protocol": "tcp" if port else "icmpv4", "localport": port or "any", "remoteport": "any", "localip": "any",
             "remoteip": "any", "program": "", "service": "", "profiles": ["domain", "private", "public"],
             "description": "", "interfacetypes": "All", "icmp_type_code": "*",
         }  # fmt: skip

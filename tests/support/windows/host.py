@@ -168,9 +168,7 @@ class Host:
             self.store.put("settings", "boots", int(self.setting("boots", 0)) + 1)
             services.boot(self)
             self.event("boot")
-            run = os.path.join(self.folder, "run")
-            for name in os.listdir(run) if os.path.isdir(run) else []:
-                living.end(os.path.join(run, name))
+        living.end_all(os.path.join(self.folder, "run"))
 
     def pending(self) -> list[str]:
         """Why a restart is needed."""

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import names, services
+from . import firewall, names, services
 from .calls import Failure
 from .iis_table import APP, POOL, SITE, VDIR, Table, checked
 
@@ -264,6 +264,8 @@ def values(table: Table, own: dict[str, Any]) -> dict[str, list[str]]:
 
 # What the role brings and takes
 
+WEB_RULE = "World Wide Web Services (HTTP Traffic-In)"
+
 
 def role_installed(host: "Host") -> None:
     """Services, the default pool and site with their folder, and the group of the workers."""
@@ -296,9 +298,7 @@ def role_installed(host: "Host") -> None:
     host.iis.add_pool("DefaultAppPool")
     default = {"protocol": "http", "ip": "*", "port": 80, "host": "", "sslFlags": "0", "hash": "", "store": ""}
     host.iis.add_site("Default Web Site", "%SystemDrive%\\inetpub\\wwwroot", [default])
-    from . import firewall
-
-    firewall.group_enabled(host, "World Wide Web Services (HTTP Traffic-In)")
+    firewall.enable(host, WEB_RULE, True)
 
 
 def role_removed(host: "Host") -> None:
@@ -309,6 +309,7 @@ def role_removed(host: "Host") -> None:
     for name in ("w3svc", "was", "apphostsvc"):
         host.store.drop("services", name)
     host.store.drop("groups", "iis_iusrs")
+    firewall.enable(host, WEB_RULE, False)
 
 
 def service_started(host: "Host") -> None:

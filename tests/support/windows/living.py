@@ -130,7 +130,7 @@ def end(private: str) -> None:
             pid = int(file.read() or 0)
     except (OSError, ValueError):
         pid = 0
-    if pid and pid != os.getpid():
+    if pid:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -140,3 +140,18 @@ def end(private: str) -> None:
         close = _HERE.get(private)
     if close is not None:
         close()
+
+
+def end_all(run: str) -> None:
+    """Ends all sessions of a host, one of this process last."""
+    folders = [os.path.join(run, name) for name in os.listdir(run)] if os.path.isdir(run) else []
+
+    def own(private: str) -> bool:
+        try:
+            with open(os.path.join(private, "pid"), encoding="ascii") as file:
+                return file.read() == str(os.getpid())
+        except OSError:
+            return False
+
+    for private in sorted(folders, key=own):
+        end(private)

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import names, programs, registry
-from .calls import Failure
+from . import ensure, names, programs, registry, words
+from .calls import Arguments, Failure, function
 from .command import Piece
 
 if TYPE_CHECKING:
     from .host import Host
     from .programs import Call
+    from .session import Session
 
 UNINSTALL = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 MODULE = "C:\\Program Files\\IIS\\Asp.Net Core Module\\V2\\aspnetcorev2.dll"
@@ -228,3 +230,127 @@ def runtimes(host: "Host", framework: str) -> list[str]:
     if not host.files.is_folder(folder):
         return []
     return [names.leaf(record["n"]) for record in host.files.children(folder) if record["d"]]
+
+
+# The operation
+
+
+def product_there(host: "Host", a: Arguments, product: str) -> bool:
+    """Whether the package is there: what it creates, or its registration."""
+    if a.get("creates_service") is not None:
+        return host.store.get("services", a.text("creates_service").lower()) is not None
+    if a.get("creates_path") is not None:
+        return host.files.exists(a.text("creates_path")) and a.get("creates_version") in (None, "1.0")
+    for path in (UNINSTALL, UNINSTALL.replace("SOFTWARE", "SOFTWARE\\WOW6432Node")):
+        if product and registry.value(host, f"{path}\\{product}", "DisplayName") is not None:
+            return True
+    return False
+
+
+@function(
+    "package", "path", "product_id", "want", "arguments", "line", "codes", "wait", "log", "creates_path",
+    "creates_service", "creates_version", "chdir", "provider", "check",
+)  # fmt: skip
+def package(session: "Session", a: Arguments) -> int:
+    host = session.host
+    session.call = a
+    path, product = a.get("path"), a.text("product_id")
+    provider = a.text("provider", "auto")
+    code_like = re.fullmatch(r"(?i)\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}", product)
+    msi = provider == "msi" if provider != "auto" else (path.lower().endswith(".msi") if path else bool(code_like))
+    present = a.need("want") == "present"
+    if path is not None and not host.files.is_file(path):
+        if not a.flag("check") and (present or not product):
+            return session.fail(f"there is no file `{path}`")
+    elif msi and not product and path is not None:
+        described = description(host, path)
+        if described is None or described["package"] != "msi":
+            raise Failure("OpenDatabase,DatabasePath,OpenMode")
+        product = described["product"]
+    if product_there(host, a, product) == present:
+        return 0
+    session.v("changed", "1")
+    if a.flag("check"):
+        return 0
+    if present and msi:
+        key = {"product_id": product}
+        ensure.save(session, ensure.known("package"), key, None, {}, ["*"])
+    return _run(session, a, msi, present, path, product)
+
+
+def _run(session: "Session", a: Arguments, msi: bool, present: bool, path: str | None, product: str) -> int:
+    host = session.host
+    log = a.text("log") or f"{session.shown}\\package.log"
+    host.files.make_folder(names.parent(names.canonical(log)))
+    more = a.text("line") or " ".join(f'"{word}"' if " " in word else word for word in a.list("arguments"))
+    if msi:
+        what = product if not present and product else path
+        line = f'msiexec.exe {"/i" if present else "/x"} "{what}" /qn /norestart /l*v "{log}" {more}'
+    elif path is not None:
+        line = f'"{path}" {more}'
+    else:
+        found = registry.value(host, f"{UNINSTALL}\\{product}", "QuietUninstallString")
+        line = f"{found[1][0] if found else ''} {more}"
+    deadline = time.monotonic() + a.number("wait")
+    while True:
+        code = _code(session, line)
+        if code != 1618 or time.monotonic() >= deadline:
+            break
+        with host.store.unlocked():
+            time.sleep(0.2)
+    session.v("rc", str(code))
+    session.v("stdout", "")
+    session.v("stderr", "")
+    if code in (3010, 1641):
+        session.v("reboot", "1")
+    if str(code) in a.list("codes"):
+        return 0
+    if code == 1603:
+        session.v("log", "CustomAction FailNow returned actual error code 1603")
+    return session.fail(f"unexpected rc {code} from `{words.split(line)[0]}`")
+
+
+def _code(session: "Session", line: str) -> int:
+    deadline = time.monotonic() + session.limit if session.limit else None
+    for piece in programs.start(session.host, words.split(line), line=line):
+        if isinstance(piece, float):
+            with session.host.store.unlocked():
+                left = piece if deadline is None else min(piece, deadline - time.monotonic())
+                time.sleep(max(0.0, left))
+            if deadline is not None and time.monotonic() >= deadline:
+                raise Failure("the installer did not end within its time limit (`timeout`) and was stopped")
+        elif isinstance(piece, int):
+            return piece
+    return 0
+
+
+@ensure.kind
+class Package(ensure.Kind):
+    """For a rollback: a product that is registered."""
+
+    name = "package"
+    keys = ("product_id",)
+
+    def read(self, session: "Session", key: ensure.Key) -> ensure.State | None:
+        found = registry.value(session.host, f"{UNINSTALL}\\{key['product_id']}", "DisplayName")
+        version = registry.value(session.host, f"{UNINSTALL}\\{key['product_id']}", "DisplayVersion")
+        return None if found is None else {".name": found[1], ".version": version[1] if version else [""]}
+
+    def write(
+        self, session: "Session", key: ensure.Key, state: ensure.State | None, before: ensure.State | None
+    ) -> None:
+        if state is not None:
+            raise Failure("a package that was removed does not come back")
+        code = remove(session.host, key["product_id"])
+        if code not in (0, 1605, 1641, 3010):
+            raise Failure(f"msiexec.exe failed with {code}")
+
+
+@function("reboot", "message", "delay", "check")
+def reboot(session: "Session", a: Arguments) -> int:
+    """Asks for a restart; the step is over before it comes."""
+    session.v("changed", "1")
+    session.v("boot", session.host.boot_id)
+    if not a.flag("check"):
+        session.host.ask_reboot(a.number("delay", 2))
+    return 0

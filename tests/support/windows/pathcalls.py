@@ -193,12 +193,15 @@ def backup(session: "Session", path: str) -> None:
     session.v("backup_file", copy)
 
 
-@function("read", "path", "limit", "digest", "list")
+@function("read", "path", "limit", "digest", "edit")
 def read(session: "Session", a: Arguments) -> int:
     path = expand(session, a.need("path"))
     session.v("path", path)
     kind = kind_of(session, path)
     session.v("state", kind)
+    edit = a.flag("edit")
+    if edit and kind != "file":
+        return 75
     if kind == "absent":
         return session.fail(f"file not found: {path}")
     if kind == "directory":
@@ -209,7 +212,8 @@ def read(session: "Session", a: Arguments) -> int:
     if a.flag("digest"):
         session.v("sha256", hashlib.sha256(content).hexdigest())
     session.b("content", content)
-    return 0
+    # Who edits it decides what to do next.
+    return 75 if edit else 0
 
 
 _SHOWN = {

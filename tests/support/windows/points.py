@@ -86,6 +86,9 @@ class Points:
         with open(self.path(number, suffix), "w", encoding="ascii"):
             pass
 
+    def unmark(self, number: int, suffix: str) -> None:
+        os.unlink(self.path(number, suffix))
+
     def marked(self, number: int, suffix: str) -> bool:
         return os.path.exists(self.path(number, suffix))
 

@@ -189,9 +189,11 @@ class RegistryKey(Kind):
                 put_value(host, at, fields[1], fields[2], fields[3:])
 
 
-def ensure_as(session: "Session", a: Arguments, name: str, key: Key, sets: State) -> int:
+def ensure_as(
+    session: "Session", a: Arguments, name: str, key: Key, sets: State, want: str = "present"
+) -> int:
     """`ensure` as another call makes it."""
-    values = {f"set.{one}": data for one, data in sets.items()} | {"want": ["present"]}
+    values = {f"set.{one}": data for one, data in sets.items()} | {"want": [want]}
     if a.flag("check"):
         values["check"] = ["1"]
     return ensure.ensure_kind(session, ensure.known(name), key, Arguments("ensure", values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import commandcalls, ensure, filepoints
 from .calls import Arguments, Failure, function
@@ -96,7 +96,25 @@ def restore(session: "Session", a: Arguments) -> int:
         session.v("restored", "again")
         return 0
     force = a.flag("force")
+    session.again = points.marked(number, ".restoring")
     points.mark(number, ".restoring")
+    try:
+        _bring_back(session, number, point, force)
+    except Failure:
+        if not session.again:
+            points.unmark(number, ".restoring")
+        raise
+    session.host.event("restore", number=number, kind=point["kind"], text=point["text"])
+    points.mark(number, ".restored")
+    if point["kind"] != "activation":
+        with open(os.path.join(points.folder, "restored-last"), "w", encoding="ascii"):
+            pass
+    session.v("restored", "now")
+    return 0
+
+
+def _bring_back(session: "Session", number: int, point: dict[str, Any], force: bool) -> None:
+    points = session.points
     if point["kind"] in FILES:
         filepoints.restore(session, number, point, force)
     elif point["kind"] == "rollback":
@@ -109,13 +127,6 @@ def restore(session: "Session", a: Arguments) -> int:
         ensure.restore_activation(session, point)
     else:
         ensure.restore(session, number, point, force)
-    session.host.event("restore", number=number, kind=point["kind"], text=point["text"])
-    points.mark(number, ".restored")
-    if point["kind"] != "activation":
-        with open(os.path.join(points.folder, "restored-last"), "w", encoding="ascii"):
-            pass
-    session.v("restored", "now")
-    return 0
 
 
 def _overtaken(points: Points, number: int, suffix: str) -> bool:

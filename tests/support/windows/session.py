@@ -8,10 +8,11 @@ then answers steps. The program's PowerShell is not interpreted: only the calls 
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import threading
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from . import beside, calls, everything, living
 from .calls import Failure, Invalid
@@ -19,6 +20,7 @@ from .command import CommandMixin
 from .commandcalls import Arms
 from .frames import Frames, Gone, percent
 from .host import Host
+from .hosts import folder_of, open_host
 from .lease import Lease
 from .ledger import Ledger
 from .points import Points
@@ -40,12 +42,24 @@ def is_bootstrap(text: str) -> bool:
     return _SENTINEL.search(text) is not None and "OpenStandardInput" in text
 
 
+def recognises(text: str) -> bool:
+    """Whether a script is one that `serve` takes."""
+    return is_bootstrap(text)
+
+
+def control(host: str, request: dict[str, Any]) -> Any:
+    """What a test asks of a host: see `control.act`."""
+    from . import control as outside
+
+    return outside.act(folder_of(host), request["do"], request.get("arguments", []), request.get("input", "").encode())
+
+
 def serve(
     encoded_command: str,
     stdin: BinaryIO,
     stdout: BinaryIO,
     stderr: BinaryIO,
-    host: Host,
+    host: Host | str,
     *,
     whole_process: bool = False,
 ) -> int:
@@ -54,6 +68,12 @@ def serve(
     if found is None:
         stderr.write(b"the command has no sentinel\n")
         return 1
+    host = open_host(host)
+    if host.down():
+        host.close()
+        return 1
+    if isinstance(stdin, io.RawIOBase):
+        stdin = io.BufferedReader(stdin, 1 << 16)
     noise = host.setting("banner", "")
     try:
         stdout.write(str(noise).encode() + b"\n" + f"@{found.group(1)}@\n".encode())
@@ -126,6 +146,7 @@ class Session(CommandMixin):
         self.points = Points(self, "", "none", "none")
         self.process_environment: dict[str, str | None] = {}
         self.step_environment: tuple[str, dict[str, str | None]] = ("", {})
+        self.again = False
         self.arms = Arms()
         self.call: calls.Arguments = calls.Arguments("", {})
         self.message: str | None = None
@@ -227,7 +248,7 @@ class Session(CommandMixin):
         while True:
             try:
                 raw = self.stdin.readline(LONGEST_LINE)
-            except (OSError, ValueError):
+            except Exception:  # a server's streams have errors of their own
                 return
             if not raw:
                 return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-@function("unzip", "path", "digest", "src", "size", "payload", "creates", "exclude", "include", "check", "diff")
+@function("unzip", "path", "digest", "src", "remove", "payload", "creates", "exclude", "include", "check", "diff")
 def unzip(session: "Session", a: Arguments) -> int:
     creates = a.get("creates")
     if creates is not None and exists(session, creates):
@@ -33,26 +33,36 @@ def unzip(session: "Session", a: Arguments) -> int:
         return 0
     to = expand(session, a.need("path"))
     session.v("path", to)
-    source, wanted = a.get("src"), a.get("digest")
-    if source is not None:
-        source = expand(session, source)
-        if not session.host.files.is_file(source):
-            raise Failure(f"the archive `{source}` does not exist on the host")
-        wanted = digest(session, source)
-    if known(session, to, wanted or ""):
+    if a.get("src") is not None:
+        return _from_host(session, a, expand(session, a.text("src")), to)
+    wanted = a.need("digest")
+    if known(session, to, wanted):
         return 0
-    if source is not None:
-        content = session.host.files.read(source)
-    else:
-        if a.flag("check"):
-            session.v("changed", "1")
-            return 0
-        if not a.flag("payload"):
-            return 75
-        content = session.payload or b""
-        if hashlib.sha256(content).hexdigest() != wanted:
-            raise Failure("the archive that arrived is not the one that was sent")
-    return unpack(session, a, content, to, wanted or "")
+    if a.flag("check"):
+        session.v("changed", "1")
+        return 0
+    if not a.flag("payload"):
+        return 75
+    content = session.payload or b""
+    if hashlib.sha256(content).hexdigest() != wanted:
+        raise Failure("the archive that arrived is not the one that was sent")
+    return unpack(session, a, content, to, wanted)
+
+
+def _from_host(session: "Session", a: Arguments, source: str, to: str) -> int:
+    """An archive of the host, which may go when it is unpacked."""
+    if not session.host.files.is_file(source):
+        raise Failure(f"the archive `{source}` does not exist on the host")
+    wanted = digest(session, source)
+    status = 0
+    if not known(session, to, wanted):
+        status = unpack(session, a, session.host.files.read(source), to, wanted)
+    if status == 0 and a.flag("remove"):
+        session.v("changed", "1")
+        session.v("removed", "1")
+        if not a.flag("check"):
+            filepoints.remove(session, source)
+    return status
 
 
 def _manifest(session: "Session", to: str) -> str:

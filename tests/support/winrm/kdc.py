@@ -2,22 +2,28 @@
 
 From Python: `with Kdc(folder, realm, hosts, users, password) as kdc:`. As a program:
 `kdc.py FOLDER REALM HOST,HOST... USER,USER...` with the users' password in the first line of standard input. It prints
-one line of JSON (`environment`: what clients and the peer need; the ticket cache there begins empty) and runs until
-standard input ends. Needs Debian's `krb5-kdc` and `krb5-admin-server`; nothing of the machine's own Kerberos is read or
-written.
+one line of JSON: `environment`, what clients and the peer need (the ticket cache that it names does not exist yet), and
+`users_keytab`, a file with the keys of the users. Then each line `USER PATH` gets that user a ticket, as `kinit` does,
+into a cache at that path, and is answered with a line; the KDC ends when standard input does. Needs Debian's
+`krb5-kdc` and `krb5-admin-server`; nothing of the machine's own Kerberos is read or written.
 """
 
+import ctypes
 import json
 import os
 import pathlib
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+import krb5
+
+_PR_SET_PDEATHSIG = 1
 SERVICES = ("HTTP", "WSMAN", "host")
 
 
@@ -39,6 +45,8 @@ class Kdc:
         lines = [f"addprinc -randkey {name}" for name in names]
         lines += [f'addprinc -pw "{password}" {user}' for user in users]
         lines += [f"ktadd -k {folder / 'keytab'} {name}" for name in names]
+        self.users_keytab = folder / "users.keytab"
+        lines += [f"ktadd -k {self.users_keytab} -norandkey {user}" for user in users]
         self._run(["kadmin.local", "-r", realm], "\n".join(lines) + "\n")
         self._process = subprocess.Popen(
             [_program("krb5kdc"), "-n", "-r", realm, "-P", str(folder / "pid")],
@@ -46,6 +54,7 @@ class Kdc:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
         )
         self._wait()
 
@@ -120,8 +129,24 @@ kdc_tcp_listen = 127.0.0.1:{self._port}
         self.stop()
 
 
+def _end_with_parent() -> None:
+    """Runs in `krb5kdc` before it is that: the kernel ends it when this process is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
 def temporary() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="winrm-kdc-")
+
+
+def log_in(principal: str, password: str, path: str) -> None:
+    """Puts a ticket into a cache, as `kinit` does; `KRB5_CONFIG` says where the KDC is."""
+    context = krb5.init_context()
+    client = krb5.parse_name_flags(context, principal.encode())
+    options = krb5.get_init_creds_opt_alloc(context)
+    credential = krb5.get_init_creds_password(context, client, options, password.encode())
+    cache = krb5.cc_resolve(context, f"FILE:{path}".encode())
+    krb5.cc_initialize(context, cache, client)
+    krb5.cc_store_cred(context, cache, credential)
 
 
 def _program(name: str) -> str:
@@ -141,8 +166,12 @@ def main() -> None:
     folder, realm, hosts, users = sys.argv[1:]
     password = sys.stdin.readline().rstrip("\n")
     with Kdc(pathlib.Path(folder), realm, hosts.split(","), users.split(","), password) as kdc:
-        print(json.dumps({"environment": kdc.environment}), flush=True)
-        sys.stdin.read()
+        print(json.dumps({"environment": kdc.environment, "users_keytab": str(kdc.users_keytab)}), flush=True)
+        os.environ.update(kdc.environment)
+        for line in sys.stdin:
+            user, _, path = line.rstrip("\n").partition(" ")
+            log_in(f"{user}@{realm}", password, path)
+            print(json.dumps({"ok": path}), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ user principal name of the client certificate). The answer holds what a client n
 
 Then each line is a command; `do` says which, `host` the host:
 
-- `log` (`since`, `kind`), `counts`, `shells`: what happened, how often, and which shells are open;
+- `log` (`since`, `kind`), `counts`: what happened, and how often; `shells`: which ones are open;
+- `counters`: what the test program `count` counted;
 - `inject` (`fault`, see `peer/injection.py`), `clear`: faults to come;
 - `set` (`settings`, see `peer/host.py`), `drop` (`shell`: it is lost);
+- `hangup`: all connections end; `down`: and shells too, and connecting is refused until `up`;
 - `model` (`request`): handed to the model of a Windows host; `pin` (`certificate`, no host): SHA-256 of that kind.
 
 A refused command is answered with `error`. The peer ends when its standard input does, so it cannot outlive the test
@@ -23,7 +25,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from peer import powershell
+from peer import power, powershell
 from peer.accounts import Account, Accounts
 from peer.certificates import KINDS, Authority
 from peer.host import Host
@@ -38,10 +40,13 @@ class Peer:
             entry["name"]: Host(entry["name"], entry.get("address", "127.0.0.1"), folder / "hosts" / entry["name"])
             for entry in wanted
         }
+        power.HOSTS.update(self.hosts)
         for entry in wanted:
             self.hosts[entry["name"]].settings.change(entry.get("settings", {}))
         names = list(self.hosts)
-        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], names)
+        # A host's own accounts may be given with its NetBIOS name.
+        short = [name.partition(".")[0] for name in names]
+        accounts = Accounts([Account(**entry) for entry in configuration["accounts"]], [*names, *short])
         logons = folder / "ntlm"
         accounts.write(logons)
         os.environ["NTLM_USER_FILE"] = str(logons)
@@ -78,11 +83,15 @@ class Peer:
         actions: dict[str, Callable[[], Any]] = {
             "log": lambda: host.record.events(command.get("since", 0), command.get("kind")),
             "counts": host.record.counts,
+            "counters": lambda: dict(host.counters),
             "shells": lambda: list(host.shells),
             "inject": lambda: host.injections.add(Injection.read(command["fault"])),
             "clear": host.injections.clear,
             "set": lambda: self._set(host, command["settings"]),
             "model": lambda: powershell.model().control(host.name, command["request"]),
+            "hangup": host.hang_up,
+            "down": lambda: power.down(host.name),
+            "up": lambda: power.up(host.name),
             "drop": lambda: host.drop(command["shell"], "shell_lost"),
         }
         return actions[do]()

@@ -1,10 +1,12 @@
 """Starts the peer from Python: for `accept.py` and the benchmark."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 from typing import Any
 
 PASSWORD = "Pa55-of-the-Peer:ü"
@@ -24,21 +26,24 @@ class Peer:
         environment: dict[str, str] | None = None,
         accounts: list[dict[str, Any]] | None = None,
     ) -> None:
+        self._lock = threading.Lock()
+        self.environment = environment or dict(os.environ)
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-peer-")
         self._process = subprocess.Popen(
             [sys.executable, str(pathlib.Path(__file__).with_name("serve.py")), self._folder.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=self.environment,
         )
         self.ready = self._ask({"hosts": hosts, "accounts": accounts or ACCOUNTS})
 
     def _ask(self, line: dict[str, Any]) -> Any:
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
             raise ValueError(answer["error"])
         return answer["ok"]

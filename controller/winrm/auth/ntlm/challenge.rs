@@ -7,7 +7,6 @@ use super::flags::REQUIRED;
 
 /// The identifiers of attributes that matter here ([MS-NLMP] 2.2.2.1).
 const END: u16 = 0;
-const COMPUTER_NAME: u16 = 1;
 const FLAGS: u16 = 6;
 const TIMESTAMP: u16 = 7;
 const TARGET_NAME: u16 = 9;
@@ -103,13 +102,6 @@ impl Attributes {
         self.get(TIMESTAMP)?.try_into().ok()
     }
 
-    /// The host's own NetBIOS name, the domain of its local users.
-    pub(super) fn computer(&self) -> Option<String> {
-        let units: Vec<u16> =
-            self.get(COMPUTER_NAME)?.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
-        String::from_utf16(&units).ok().filter(|name| !name.is_empty())
-    }
-
     /// What the client sends back ([MS-NLMP] 3.1.5.1.2): the host's attributes, with its own word on integrity, the
     /// channel that it came through, and the service that it meant.
     pub(super) fn answer(
@@ -174,10 +166,9 @@ mod tests {
 
     #[test]
     fn reads_what_it_needs() {
-        let info = b"\x01\0\x04\0H\01\0\x07\0\x08\0abcdefgh\0\0\0\0";
+        let info = b"\x01\0\x04\0H\0I\0\x07\0\x08\0abcdefgh\0\0\0\0";
         let challenge = Challenge::parse(&message(OFFERED | TARGET_INFO, info)).unwrap();
         assert_eq!(challenge.nonce, [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(challenge.attributes.computer().as_deref(), Some("H1"));
         assert_eq!(challenge.attributes.timestamp().as_ref(), Some(b"abcdefgh"));
     }
 
@@ -204,7 +195,7 @@ mod tests {
 
         #[test]
         fn takes_any_change_of_a_challenge(at in 0usize..80, value: u8) {
-            let mut bytes = message(OFFERED | TARGET_INFO, b"\x01\0\x04\0H\01\0\x07\0\x08\0abcdefgh\0\0\0\0");
+            let mut bytes = message(OFFERED | TARGET_INFO, b"\x01\0\x04\0H\0I\0\x07\0\x08\0abcdefgh\0\0\0\0");
             if let Some(byte) = bytes.get_mut(at) { *byte = value; }
             if let Ok(challenge) = Challenge::parse(&bytes) {
                 let _ = challenge.attributes.answer(true, Some(&[0; 16]), b"x");

@@ -79,8 +79,8 @@ impl Handshake {
             identity.bindings.as_ref(),
             &utf16(identity.service),
         );
-        let (user, domain) = identity.account.for_ntlm(challenge.attributes.computer().as_deref());
-        let key = response_key(user, &domain, identity.password);
+        let (user, domain) = identity.account.for_ntlm();
+        let key = response_key(user, domain, identity.password);
         let response = respond(&key, &challenge.nonce, &entropy.nonce, &host_time.unwrap_or_else(now), &info);
         // A client that has the host's time sends no LM response ([MS-NLMP] 3.1.5.1.2).
         let lm = if host_time.is_some() {
@@ -93,7 +93,7 @@ impl Handshake {
         Cipher::new(&response.session_base).apply(&mut encrypted);
         let flags = challenge.flags & (flags::OFFERED | flags::TARGET_INFO);
         let mut message =
-            lay_out(flags, [&lm, &response.text, &utf16(&domain), &utf16(user), &[], &encrypted]);
+            lay_out(flags, [&lm, &response.text, &utf16(domain), &utf16(user), &[], &encrypted]);
         if host_time.is_some() {
             let code = hmac_md5(entropy.session.as_slice(), &[&self.negotiate, challenge_message, &message]);
             message[INTEGRITY_CODE..TEXTS].copy_from_slice(code.as_slice());

@@ -90,7 +90,7 @@ fn names_go_where_windows_looks_for_them() {
     let computer = hex("01000c00 530065007200760065007200");
     for (account, domain, user) in [
         ("Domain\\User", "Domain", "User"),
-        (".\\User", "Server", "User"),
+        (".\\User", ".", "User"),
         ("User@corp.example", "", "User@corp.example"),
         ("User", "", "User"),
     ] {

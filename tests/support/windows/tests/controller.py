@@ -7,12 +7,10 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
-import unittest
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import calls, control, fresh
+from .. import calls
 
 SUPPORT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -66,19 +64,23 @@ class Controller:
     def __init__(
         self, folder: str, opening: list[str] | None = None, head: str = "plr", directory: str | None = None
     ) -> None:
+        self.nonce = secrets.token_hex(16)
+        body = "\n".join(["function pw_x { }", "plr_main @'", "# calls", *(opening or []), "# end of calls", "'@"])
+        arguments = [sys.executable, "-m", "windows.shell", folder, "-c", command_line(self.nonce)]
+        self._start(arguments, body, head, directory)
+
+    def _start(self, arguments: list[str], body: str, head: str, directory: str | None) -> None:
+        """Starts the program, sends head line and program, and waits until it takes steps."""
         self.token = secrets.token_hex(16)
         self.directory = directory or secrets.token_hex(16)
-        self.nonce = secrets.token_hex(16)
         self.number = 0
         self.epoch = 1
         self.infos: dict[str, str] = {}
-        arguments = [sys.executable, "-m", "windows.shell", folder, "-c", command_line(self.nonce)]
         self.process = subprocess.Popen(
             arguments, cwd=SUPPORT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert self.process.stdin and self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
-        body = "\n".join(["function pw_x { }", "plr_main @'", "# calls", *(opening or []), "# end of calls", "'@"])
         program = f"{body}\n#{self.token}".encode()
         first = f"{head} {self.token} {len(program)} 65536 1048576 {self.directory}\n"
         self.send(first.encode() + program)
@@ -170,15 +172,15 @@ class Controller:
         before, _, after = content.partition(mark)
         return before, after.decode().strip()
 
-    def run(self, function: str, payload: bytes | None = None, **values: Any) -> Reply:
+    def run(self, function: str, body: bytes | None = None, **values: Any) -> Reply:
         """One call, one step, and its reply. A failure gets a new epoch behind it, as a controller does."""
-        reply = self.result(self.order(calls.write(function, **values), payload=payload))
+        reply = self.result(self.order(calls.write(function, **values), payload=body))
         if reply.status != 0:
             self.epoch += 1
         return reply
 
     def ensure(
-        self, kind: str, key: dict[str, str], want: str = "present", payload: bytes | None = None, **more: Any
+        self, kind: str, key: dict[str, str], want: str = "present", body: bytes | None = None, **more: Any
     ) -> Reply:
         values: dict[str, Any] = {"kind": kind, "want": want}
         values |= {f"key.{name}": value for name, value in key.items()}
@@ -188,7 +190,7 @@ class Controller:
             listed = [value] if isinstance(value, str) else value
             encoded = ",".join(base64.b64encode(part.encode()).decode() for part in listed)
             words.append(f"{name}:{encoded}" if listed else name)
-        reply = self.result(self.order(" ".join(words), payload=payload))
+        reply = self.result(self.order(" ".join(words), payload=body))
         if reply.status != 0:
             self.epoch += 1
         return reply
@@ -229,44 +231,3 @@ class Controller:
         self.process.wait()
         self.stdin.close()
         self.stdout.close()
-
-
-class HostCase(unittest.TestCase):
-    """A test with a host of its own."""
-
-    def setUp(self) -> None:
-        self.temporary = tempfile.TemporaryDirectory(prefix="windows-model-")
-        self.folder = os.path.join(self.temporary.name, "host")
-        fresh.create(self.folder, "agent1.example")
-        self.open_ones: list[Controller] = []
-
-    def tearDown(self) -> None:
-        for controller in self.open_ones:
-            if controller.process.poll() is None:
-                controller.kill()
-            else:
-                controller.stdin.close()
-                controller.stdout.close()
-        self.temporary.cleanup()
-
-    def connect(self, run: str = "20260101T000000-aaaa", opening: list[str] | None = None, **more: Any) -> Controller:
-        base = [calls.write("open_points", base="", run=run, host="agent1")]
-        controller = Controller(self.folder, base + (opening or []), **more)
-        self.open_ones.append(controller)
-        return controller
-
-    def snapshot(self) -> dict[str, Any]:
-        return control.snapshot(self.folder, times=True)
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        from ..host import Host
-
-        host = Host(self.folder)
-        try:
-            return [event for event in host.store.events() if event["event"] == kind]
-        finally:
-            host.close()
-
-    def assertDone(self, reply: Reply) -> Reply:
-        self.assertEqual(reply.status, 0, reply)
-        return reply

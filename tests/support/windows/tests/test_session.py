@@ -6,7 +6,8 @@ import os
 import time
 
 from .. import calls
-from .controller import Controller, HostCase
+from .case import HostCase
+from .controller import Controller
 
 
 def lease(run: str = "run1", incarnation: str = "1", since: str = "now", seconds: str = "60") -> str:
@@ -68,16 +69,7 @@ class Session(HostCase):
         digest = hashlib.sha256(content).hexdigest()
         first = session.run("put", path="C:\\a.bin", digest=digest, size=str(len(content)))
         self.assertEqual(first.status, 75)
-        second = session.run(
-            "put", payload=content, path="C:\\a.bin", digest=digest, size=str(len(content)), payload__="1"
-        )
-        self.assertNotEqual(second.status, 0)
-        third = session.result(
-            session.order(
-                calls.write("put", path="C:\\a.bin", digest=digest, size=str(len(content)), **{"payload": "1"}),
-                payload=content,
-            )
-        )
+        third = session.run("put", body=content, path="C:\\a.bin", digest=digest, size=str(len(content)), payload="1")
         self.assertDone(third)
         again = session.run("put", path="C:\\A.BIN", digest=digest, size=str(len(content)))
         self.assertEqual(again.get("same"), "1")

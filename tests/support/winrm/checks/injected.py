@@ -10,11 +10,12 @@ from typing import Any
 
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
+from pypsrp.shell import SignalCode
 
 from started import PASSWORD, Peer
 
 from .clients import HOST, Session, Way
-from .register import check, refused, same
+from .register import check, refused, same, while_received
 
 SEALED = Way("pypsrp", "ntlm", False)
 BROKEN = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -65,7 +66,7 @@ for _on, _do, _error, _executions in _TABLE:
 @check("injected: a fault with its number")
 def _fault(peer: Peer) -> None:
     error = _hit(peer, {"on": "Command", "do": "fault", "code": 2150859174}, WSManFaultError, 0)
-    same(error.code, 2150859174, "code")  # type: ignore[attr-defined]
+    same(error.code, 2150859174, "code")
 
 
 @check("injected: 401 after the third request is the end of the logon, not of the password")
@@ -140,6 +141,33 @@ def _identity(response: http.client.HTTPResponse) -> None:
 check("injected: a length that nobody has memory for")(lambda peer: _raw(peer, "huge", _length))
 check("injected: an answer without end")(lambda peer: _raw(peer, "endless", _endless))
 check("injected: Identify answers byte by byte")(lambda peer: _raw(peer, "trickle", _identity))
+
+
+@check("injected: a host that says nothing, hangs up, goes down and comes back")
+def _away(peer: Peer) -> None:
+    with Session(peer, SEALED) as client:
+        process = client.start("sleep", ["60"])
+        peer.do("inject", HOST, fault={"on": "Signal", "do": "silent"})
+        client.wsman.transport.read_timeout = 1
+        refused(requests.exceptions.ReadTimeout, lambda: process.signal(SignalCode.CTRL_C))
+        client.wsman.transport.read_timeout = 30
+        # What was not answered was done all the same; the next connection finds the program ended.
+        client.wsman.transport.encryption = None
+        process.end_invoke()
+        same(process.rc, 0xC000013A, "exit code")
+        peer.do("hangup", HOST)
+        client.wsman.transport.encryption = None
+        same(client.run("exit", "5")[0], 5, "the shell outlives its connections")
+        waiting = client.start("sleep", ["60"])
+        away = while_received(peer, HOST, lambda: peer.do("down", HOST))
+        refused(requests.exceptions.ConnectionError, waiting.poll_invoke)
+        away.join()
+        refused(requests.exceptions.ConnectionError, lambda: Session(peer, SEALED).__enter__())
+        same(peer.do("shells", HOST), [], "shells of a host that is down")
+        client.shell.opened = False
+    peer.do("up", HOST)
+    with Session(peer, SEALED) as client:
+        same(client.run("exit", "6")[0], 6, "exit code after it came back")
 
 
 @check("injected: a sealed request is answered in plain")

@@ -3,10 +3,9 @@
 from functools import partial
 from typing import Any
 
-import krb5
 from pypsrp.exceptions import AuthenticationError
 
-from started import PASSWORD, Peer
+from started import Peer
 
 from .clients import HOST, Session, Way
 from .register import check, refused, same
@@ -14,17 +13,6 @@ from .running import _everything
 
 USER = "svc-rollout"
 REALM = "CORP.EXAMPLE"
-
-
-def log_in() -> None:
-    """Puts a ticket into the cache that `KRB5CCNAME` names, as `kinit` does."""
-    context = krb5.init_context()
-    principal = krb5.parse_name_flags(context, f"{USER}@{REALM}".encode())
-    options = krb5.get_init_creds_opt_alloc(context)
-    credential = krb5.get_init_creds_password(context, principal, options, PASSWORD.encode())
-    cache = krb5.cc_default(context)
-    krb5.cc_initialize(context, cache, principal)
-    krb5.cc_store_cred(context, cache, credential)
 
 
 def _logon(peer: Peer) -> Any:

@@ -1,6 +1,7 @@
 """What goes beyond single programs: command lines, PowerShell, Ansible as a client, files by `pypsrp`, idle shells."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -8,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from pypsrp.client import Client
 from pypsrp.exceptions import WinRMError, WSManFaultError
-from pypsrp.shell import Process, WinRS
+from pypsrp.shell import Process, SignalCode, WinRS
 
 from peer import commandline
 from started import PASSWORD, Peer
@@ -50,24 +52,51 @@ def _encoded(script: str) -> list[str]:
 
 @check("pypsrp: the stand-in for PowerShell")
 def _powershell(peer: Peer) -> None:
-    peer.do("set", HOST, settings={"powershell": "stand-in"})
+    with Session(peer, Way("pypsrp", "ntlm", False)) as client:
+
+        def run(script: str) -> Any:
+            return client.run("powershell.exe", *_encoded(script), skip_cmd=True)
+
+        same(
+            run("Write-Output 'it''s ü'; $env:PEER_CHECK\nexit 3"),
+            (3, "it's ü\r\ngrüße & <more>\r\n".encode(), b""),
+            "output",
+        )
+        same(run("hostname"), (0, f"{HOST}\r\n".encode(), b""), "hostname")
+        same(run("[Console]::Error.WriteLine('no')"), (0, b"", b"no\r\n"), "stderr")
+        same(run("throw 'why'"), (1, b"", b"why\r\n"), "throw")
+        same(run("Get-Process | Remove-Item")[0], 1, "what it does not know")
+
+
+@contextlib.contextmanager
+def false_pwsh() -> Iterator[dict[str, str]]:
+    """An environment whose PATH leads to a program `pwsh` that is none: it shows what reaches a real one."""
+    with tempfile.TemporaryDirectory(prefix="winrm-pwsh-") as folder:
+        program = pathlib.Path(folder, "pwsh")
+        program.write_text('#!/bin/sh\necho $$ >"$0.pid"\necho "$*"\ncat\necho to stderr >&2\nexit 9\n')
+        program.chmod(0o755)
+        yield {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PEER_PWSH": str(program)}
+
+
+@check("pypsrp: a pwsh on PATH gets arguments and input, and is ended when it is told to")
+def _pwsh(peer: Peer) -> None:
+    peer.do("set", HOST, settings={"powershell": "pwsh"})
     try:
         with Session(peer, Way("pypsrp", "ntlm", False)) as client:
-
-            def run(script: str) -> Any:
-                return client.run("powershell.exe", *_encoded(script), skip_cmd=True)
-
-            same(
-                run("Write-Output 'it''s ü'; $env:PEER_CHECK\nexit 3"),
-                (3, "it's ü\r\ngrüße & <more>\r\n".encode(), b""),
-                "output",
-            )
-            same(run("hostname"), (0, f"{HOST}\r\n".encode(), b""), "hostname")
-            same(run("[Console]::Error.WriteLine('no')"), (0, b"", b"no\r\n"), "stderr")
-            same(run("throw 'why'"), (1, b"", b"why\r\n"), "throw")
-            same(run("Get-Process | Remove-Item")[0], 1, "what it does not know")
+            code, out, err = client.run("powershell.exe", "-NoProfile", "-Command", "-", stdin=b"bytes \xff\r\n")
+            same((code, out, err), (9, b"-NoProfile -Command -\nbytes \xff\r\n", b"to stderr\n"), "what it does")
+            process = client.start("powershell.exe", [])
+            process.poll_invoke()
+            pid = int(pathlib.Path(f"{peer.environment['PEER_PWSH']}.pid").read_text())
+            process.signal(SignalCode.CTRL_C)
+            process.end_invoke()
+            same(process.rc, 0xC000013A, "exit code")
+            limit = time.monotonic() + 10
+            while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < limit:
+                time.sleep(0.02)
+            same(pathlib.Path(f"/proc/{pid}").exists(), False, "the process lives on")
     finally:
-        peer.do("set", HOST, settings={"powershell": "auto"})
+        peer.do("set", HOST, settings={"powershell": "stand-in"})
 
 
 @check("ansible: raw over its winrm connection")
@@ -83,7 +112,7 @@ def _ansible(peer: Peer) -> None:
     }
     before = peer.do("counts", HOST)
     with tempfile.TemporaryDirectory() as folder:
-        # On a terminal only this user sees the file that holds the password.
+        # In a file, so that the password is in no argument.
         file = pathlib.Path(folder, "variables.json")
         file.touch(0o600)
         file.write_text(json.dumps(variables))

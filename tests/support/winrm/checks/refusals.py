@@ -12,7 +12,7 @@ from winrm.exceptions import WSManFaultError as PywinrmFault
 from started import Peer
 
 from .clients import HOST, Session, Way
-from .register import check, refused, same
+from .register import check, refused, same, while_received
 
 
 def _open(peer: Peer, way: Way) -> None:
@@ -112,6 +112,7 @@ def _forms(peer: Peer) -> None:
         "svc-rollout@corp.example",
         "administrator",
         ".\\Administrator",
+        "WIN1\\Administrator",
         f"{HOST}\\Administrator",
     ):
         _open(peer, Way("pypsrp", "ntlm", False, user=user))
@@ -142,6 +143,51 @@ def _commands(peer: Peer) -> None:
             client.start("exit", ["0"])
     finally:
         peer.do("set", HOST, settings={"max_processes_per_shell": 25})
+
+
+@check("pypsrp: the quota of operations at once")
+def _operations(peer: Peer) -> None:
+    peer.do("set", HOST, settings={"max_concurrent_operations_per_user": 1})
+    try:
+        with (
+            Session(peer, Way("pypsrp", "ntlm", False)) as client,
+            Session(peer, Way("pypsrp", "ntlm", False)) as other,
+        ):
+            waiting = client.start("lines", ["2", "2"])
+            waiting.poll_invoke()
+            seen: list[int] = []
+            meanwhile = while_received(
+                peer, HOST, lambda: seen.append(refused(WSManFaultError, lambda: other.start("exit", ["0"])).code)
+            )
+            waiting.end_invoke()
+            meanwhile.join()
+            same((seen, waiting.rc, other.run("exit", "4")[0]), ([2150859174], 0, 4), "fault and exit codes")
+    finally:
+        peer.do("set", HOST, settings={"max_concurrent_operations_per_user": 1500})
+
+
+@check("pypsrp: a Receive that waits is aborted (995) when the shell is deleted")
+def _aborted(peer: Peer) -> None:
+    with Session(peer, Way("pypsrp", "ntlm", False)) as client:
+        waiting = client.start("sleep", ["60"])
+        with Session(peer, Way("pypsrp", "ntlm", False)) as other:
+            mine, other.shell._selector_set = other.shell._selector_set, client.shell._selector_set
+            delete = while_received(peer, HOST, other.shell.close)
+            same(refused(WSManFaultError, waiting.poll_invoke).code, 995, "fault")
+            delete.join()
+            other.shell._selector_set, other.shell.opened = mine, True
+        client.shell.opened = False
+
+
+@check("pypsrp and pywinrm: TLS 1.2, all that older servers have")
+def _older_tls(peer: Peer) -> None:
+    peer.do("set", HOST, settings={"tls_maximum": "1.2"})
+    try:
+        for client in ("pypsrp", "pywinrm"):
+            for authentication in ("ntlm", "basic", "certificate"):
+                _open(peer, Way(client, authentication, True))
+    finally:
+        peer.do("set", HOST, settings={"tls_maximum": "1.3"})
 
 
 @check("pypsrp: MaxEnvelopeSize is asked for, kept, and its excess refused")

@@ -1,6 +1,7 @@
 """The list of checks. A check is a function that raises when the peer is not what a client needs."""
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,23 @@ def together(count: int, action: Callable[[int], None]) -> None:
         thread.join()
     if wrong:
         raise AssertionError(f"{len(wrong)} of {count} went wrong, the first: {wrong[0]}")
+
+
+def while_received(peer: Peer, host: str, action: Callable[[], object]) -> threading.Thread:
+    """Does it, in another thread, once the next Receive has come to the host and waits there."""
+    before = peer.do("counts", host).get("request:Receive", 0)
+
+    def run() -> None:
+        limit = time.monotonic() + 20
+        while peer.do("counts", host).get("request:Receive", 0) == before and time.monotonic() < limit:
+            time.sleep(0.02)
+        # The record has it a moment before it waits.
+        time.sleep(0.2)
+        action()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def _short(value: Any) -> str:

@@ -57,7 +57,7 @@ class Authority:
         self._names = names
         self._addresses = addresses
         self._made: dict[str, Pair] = {}
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
         self._key: _Key = _rsa()
         self._name = _name("Paceline test authority")
         certificate = self._certificate(self._name, self._key, self._name, self._key, "ca", [])
@@ -79,16 +79,17 @@ class Authority:
             self._made[kind] = self._pair(kind, _name("WinRM test host"), key, kind, names)
         return self._made[kind]
 
-    def context(self, kind: str) -> ssl.SSLContext:
+    def context(self, kind: str, maximum: str) -> ssl.SSLContext:
         """The server's side of TLS with that certificate; a client may present one of its own."""
-        if kind not in self._contexts:
+        if (kind, maximum) not in self._contexts:
             pair = self.leaf(kind)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pair.certificate, pair.key)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2 if maximum == "1.2" else ssl.TLSVersion.TLSv1_3
             context.load_verify_locations(self.file)
             context.verify_mode = ssl.CERT_OPTIONAL
-            self._contexts[kind] = context
-        return self._contexts[kind]
+            self._contexts[kind, maximum] = context
+        return self._contexts[kind, maximum]
 
     def _pair(self, file: str, name: x509.Name, key: _Key, kind: str, names: list[x509.GeneralName]) -> Pair:
         issuer, signer = self._name, self._key

@@ -5,11 +5,12 @@ and `signal`. Both directions are bounded: a client that does not receive makes 
 not read makes Send time out, as pipes do on Windows.
 """
 
+import io
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import faults
 
@@ -28,38 +29,37 @@ class Stopped(Exception):
         self.code = code
 
 
-class Input:
-    """Standard input: `read` returns what is there, empty bytes at the end."""
+class Input(io.RawIOBase):
+    """Standard input: `read` returns what is there, empty bytes at the end; `io.BufferedReader` reads lines of it."""
 
     def __init__(self, command: "Command") -> None:
         self._command = command
 
-    def read(self, limit: int = 65536) -> bytes:
-        return self._command.take(limit)
+    def readable(self) -> bool:
+        return True
 
-    def lines(self, limit: int = 64 * 1024 * 1024) -> Iterator[bytes]:
-        """Lines without their line feed; the last one may have had none."""
-        rest = b""
-        while data := self.read(1024 * 1024):
-            *whole, rest = (rest + data).split(b"\n")
-            yield from whole
-            if len(rest) > limit:
-                raise ValueError("a line without end")
-        if rest:
-            yield rest
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._command.take(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int = 65536, /) -> bytes:
+        return self._command.take(size)
 
 
-class Output:
+class Output(io.RawIOBase):
+    """Standard output or error: `write` takes all of it, and waits while the client does not receive."""
+
     def __init__(self, command: "Command", name: str) -> None:
         self._command = command
         self._name = name
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
         self._command.put(self._name, data)
         return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 @dataclass

@@ -223,6 +223,8 @@ class Connection(http.server.BaseHTTPRequestHandler):
         match do:
             case "drop_after":
                 raise Hangup()
+            case "silent":
+                self._wait_for_hangup()
             case "truncate":
                 self._raw(
                     self._head(status, [*headers, ("Content-Length", str(len(answer)))]) + answer[: len(answer) // 2]

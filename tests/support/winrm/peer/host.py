@@ -1,7 +1,10 @@
 """One host of the peer: its settings, shells, counters, record and injected faults."""
 
+import contextlib
 import pathlib
+import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from . import faults
@@ -13,10 +16,15 @@ from .shell import Shell
 
 @dataclass
 class Settings:
-    """Windows' names where it has one; sizes in KiB, times in seconds. `cbt`: `none`, `relaxed` or `strict`."""
+    """Windows' names where it has one; sizes in KiB, times in seconds.
+
+    `cbt`: `none`, `relaxed` or `strict`. `tls_maximum`: `1.3`, or `1.2`, which is all that Windows Server up to 2019
+    has. `server_certificate`: see `certificates.py`. `powershell`: `pwsh`, `stand-in`, or `auto`: what there is.
+    """
 
     max_shells_per_user: int = 30
     max_processes_per_shell: int = 25
+    max_concurrent_operations_per_user: int = 1500
     max_envelope_size_kb: int = 500
     max_timeout: float = 60.0
     allow_unencrypted: bool = False
@@ -26,6 +34,7 @@ class Settings:
     kerberos: bool = False
     cbt: str = "strict"
     server_certificate: str = "good"
+    tls_maximum: str = "1.3"
     powershell: str = "auto"
 
     def change(self, values: dict[str, object]) -> None:
@@ -48,11 +57,44 @@ class Host:
     shells: dict[str, Shell] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     counters: dict[str, int] = field(default_factory=dict)
+    # Requests at work, by user.
+    operations: dict[str, int] = field(default_factory=dict)
+    connections: set[socket.socket] = field(default_factory=set)
+    # What is wanted, and what the thread that listens has made of it.
+    up: bool = True
+    listening: bool = True
 
     def count(self, name: str) -> int:
         with self.lock:
             self.counters[name] = self.counters.get(name, 0) + 1
             return self.counters[name]
+
+    @contextlib.contextmanager
+    def operation(self, user: str) -> Iterator[None]:
+        """One request at work, refused when the user has too many."""
+        limit = self.settings.max_concurrent_operations_per_user
+        with self.lock:
+            if self.operations.get(user, 0) >= limit:
+                raise Fault(
+                    faults.QUOTA_OPERATIONS,
+                    f"The WS-Management service cannot process the request. The maximum number of {limit} concurrent "
+                    "operations for this user has been exceeded. Close existing operations for this user, or raise the "
+                    "quota for this user.",
+                )
+            self.operations[user] = self.operations.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.operations[user] -= 1
+
+    def hang_up(self) -> None:
+        """Ends all connections, whatever they are waiting for."""
+        with self.lock:
+            connections = list(self.connections)
+        for stream in connections:
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
 
     def add(self, shell: Shell) -> None:
         limit = self.settings.max_shells_per_user

@@ -13,6 +13,7 @@ what can be done. `do`:
 - `lost_shell`: the shell is gone, the request and all later ones get 2150858843;
 - `garbage`: do it, answer what is no XML; `unrelated`: answer with another RelatesTo;
 - `huge`: do it, promise 2^62 bytes, send a few and wait; `endless`: chunks without end until the client hangs up;
+- `silent`: do it, say nothing, and wait until the client hangs up;
 - `slow` with `seconds`: do it, then wait before the answer; `trickle`: send the answer byte by byte;
 - `unsealed`: do it, answer a sealed request in plain; `broken_seal`: one bit of the sealed answer is wrong.
 """
@@ -39,6 +40,7 @@ KINDS = frozenset(
         "trickle",
         "unsealed",
         "broken_seal",
+        "silent",
     ]
 )
 PLACES = frozenset(

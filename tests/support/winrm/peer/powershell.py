@@ -11,17 +11,20 @@ PowerShell has for what it cannot parse.
 
 import base64
 import binascii
+import contextlib
 import importlib
 import itertools
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import IO, Any
 
-from .command import Stopped
+from .command import Output, Stopped
 from .job import Job
 
 _TEXT = r"'((?:[^']|'')*)'"
@@ -122,25 +125,27 @@ def model() -> Any:
 
 def _real(job: Job, program: str) -> int:
     process = subprocess.Popen(
-        [program, *job.arguments[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        [program, *job.arguments[1:]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
     )
     entrance, out, err = process.stdin, process.stdout, process.stderr
     assert entrance and out and err
 
     def feed() -> None:
-        try:
+        with entrance, contextlib.suppress(OSError, Stopped):
             while data := job.stdin.read():
-                entrance.write(data)
-            entrance.close()
-        except (OSError, Stopped):
-            process.kill()
+                left = memoryview(data)
+                while left:
+                    left = left[entrance.write(left) :]
 
-    def drain(source: Any, target: Any) -> None:
-        try:
+    def drain(source: IO[bytes], target: Output) -> None:
+        with contextlib.suppress(OSError, Stopped):
             while data := source.read(65536):
                 target.write(data)
-        except Stopped:
-            process.kill()
 
     threading.Thread(target=feed, daemon=True).start()
     readers = [
@@ -149,11 +154,19 @@ def _real(job: Job, program: str) -> int:
     for reader in readers:
         reader.start()
     try:
+        # Short at first: most programs of tests are over at once.
+        pause = 0.002
         while process.poll() is None:
-            job.sleep(0.02)
+            job.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+        for reader in readers:
+            reader.join()
     except Stopped:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         raise
-    for reader in readers:
-        reader.join()
+    finally:
+        for stream in (out, err):
+            stream.close()
     return process.returncode

@@ -1,10 +1,12 @@
-"""Programs for tests of the protocol; `README` of the table: the text of each function.
+"""Programs for tests of the protocol; what each one does is the first line of its function.
 
 They are found by name with or without folder and `.exe`, in any case: `C:\\bin\\cat.exe`, `CAT`.
 """
 
 import hashlib
 import json
+import os
+import uuid
 from collections.abc import Callable, Iterator
 
 from .job import Job
@@ -71,6 +73,25 @@ def digest(job: Job) -> int:
     return 0
 
 
+def store(job: Job) -> int:
+    """`store PATH`: stdin into a file of the host, by way of a temporary one; length and SHA-256 as `digest`."""
+    target = job.place(job.arguments[1])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.{uuid.uuid4()}")
+    state = hashlib.sha256()
+    length = 0
+    try:
+        with temporary.open("xb") as file:
+            while data := job.stdin.read(1024 * 1024):
+                state.update(data)
+                length += file.write(data)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    job.stdout.write(f"{length} {state.hexdigest()}\n".encode())
+    return 0
+
+
 def lines(job: Job) -> int:
     """`lines N SECONDS`: a numbered line now and one every SECONDS."""
     for number in range(int(job.arguments[1])):
@@ -130,6 +151,7 @@ PROGRAMS: dict[str, Callable[[Job], int]] = {
     "both": both,
     "cat": cat,
     "digest": digest,
+    "store": store,
     "lines": lines,
     "sleep": sleep,
     "stall": stall,

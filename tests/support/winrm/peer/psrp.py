@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .command import Command, Stopped
+from .job import place
 
 _SESSION_CAPABILITY = 0x00010002
 _RUNSPACEPOOL_STATE = 0x00021005
@@ -140,11 +141,7 @@ def _copies(created: bytes) -> str | None:
 
 
 def _copy(messages: Iterator[Message], destination: str, folder: pathlib.Path) -> str:
-    drive, _, rest = destination.partition(":\\")
-    parts = [part for part in rest.split("\\") if part]
-    if len(drive) != 1 or not parts or ".." in parts:
-        raise ValueError(f"not a path of a Windows host: {destination}")
-    target = folder.joinpath(drive.upper(), *parts)
+    target = place(folder, destination)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{target.name}.{uuid.uuid4()}")
     digest = hashlib.sha1()

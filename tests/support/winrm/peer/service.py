@@ -42,7 +42,11 @@ def answer(host: Host, account: Account, request: Request) -> bytes:
         raise Fault(faults.RESOURCE_NOT_FOUND, f"The service cannot find the resource {request.resource}.")
     if request.action == "Create":
         return _create(host, account, request)
-    shell = host.shell(request.shell, account.user)
+    with host.operation(account.user):
+        return _in_shell(host, host.shell(request.shell, account.user), request)
+
+
+def _in_shell(host: Host, shell: Shell, request: Request) -> bytes:
     if request.action == "Delete":
         host.drop(shell.identifier, "shell_deleted")
         return envelope.answer(request, "")
@@ -146,6 +150,7 @@ def _command(host: Host, shell: Shell, request: Request) -> bytes:
         no_profile=shell.no_profile,
         skip_cmd=skip,
         powershell=host.settings.powershell,
+        files=host.files,
     )
     host.record.add(
         "execute",

@@ -1,0 +1,401 @@
+//! Asks a host what preflight judges: machine, names, what it can reach, certificates. Changes nothing.
+//!
+//! One program after the other, because the next one depends on what the host has to look with.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::answer::{decode, failure};
+use super::attributes::Attributes;
+use super::certificate::found;
+use super::library::call;
+use super::script::Script;
+use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
+use crate::preflight::Severity;
+use crate::preflight::certificate::{Certificate, LARGEST, Opened, Policy, Source, judge, open};
+use crate::preflight::host::{self, Facts, Question, Reached};
+
+/// Asks a host and judges its answers.
+#[derive(Debug)]
+pub struct HostPreflight {
+    question: Question,
+    policy: Policy,
+    /// From which severity on the task fails; nothing for never.
+    fail_on: Option<Severity>,
+    facts: Facts,
+    opened: Vec<Opened>,
+    stage: Stage,
+}
+
+/// What was asked last.
+#[derive(Debug)]
+enum Stage {
+    Machine,
+    Reach,
+    /// Numbers of the endpoints that are asked for one by one, through the connection.
+    Channels(VecDeque<usize>),
+    /// Number of the certificate.
+    Certificate(usize),
+}
+
+impl HostPreflight {
+    /// Begins.
+    #[must_use]
+    pub fn new(question: Question, policy: Policy, fail_on: Option<Severity>) -> Self {
+        let (facts, opened) = (Facts::default(), Vec::new());
+        Self { question, policy, fail_on, facts, opened, stage: Stage::Machine }
+    }
+
+    fn machine(&self) -> Program {
+        let folder = self.question.folder.as_deref().unwrap_or("/");
+        let mut script = Script::new(Mode::default(), &Attributes::default());
+        let folder = script.quiet_path(folder);
+        let names = self.question.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        script.call("pf_machine", &[&folder], &names);
+        script.program()
+    }
+
+    /// What comes behind the machine: what the host has to reach.
+    fn reach(&mut self) -> Progress {
+        let endpoints = self.question.endpoints();
+        if endpoints.is_empty() {
+            return self.certificate(0);
+        }
+        self.stage = Stage::Reach;
+        let limit = self.question.requirements.connect.to_string();
+        let ports: Vec<String> = endpoints.iter().map(|endpoint| endpoint.port.to_string()).collect();
+        let pairs = endpoints.iter().zip(&ports).flat_map(|(endpoint, port)| [endpoint.host.as_str(), port]);
+        let text = call("pf_reach", std::iter::once(limit.as_str()).chain(pairs));
+        Progress::Again(Program { text, ..Program::default() })
+    }
+
+    /// Asks for the next of these through the connection: the host has no program that connects.
+    fn channel(&mut self, left: VecDeque<usize>) -> Progress {
+        let endpoints = self.question.endpoints();
+        let Some(endpoint) = left.front().and_then(|number| endpoints.get(*number)) else {
+            return self.certificate(0);
+        };
+        let tcp = Tcp {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            delay: Duration::ZERO,
+            timeout: Duration::from_secs(self.question.requirements.connect),
+            send: Vec::new(),
+            read: 0,
+        };
+        self.stage = Stage::Channels(left);
+        Progress::Again(Program { tcp: Some(tcp), ..Program::default() })
+    }
+
+    fn certificate(&mut self, number: usize) -> Progress {
+        let Some(certificate) = self.question.certificates.get(number) else { return self.done() };
+        let mut script = Script::new(Mode::default(), &Attributes::default());
+        let path = script.path(&certificate.path);
+        script.call("pf_read", &[&path], &[&LARGEST.to_string(), ""]);
+        self.stage = Stage::Certificate(number);
+        Progress::Again(script.program())
+    }
+
+    fn open(&self, number: usize, reply: &Reply) -> Opened {
+        let certificate = &self.question.certificates[number];
+        let place = format!("{}:{}", self.question.host, certificate.path);
+        match reply.blob("content").filter(|_| reply.status == 0) {
+            Some(bytes) => {
+                let password = certificate.password.as_ref().map(|password| password.expose_secret());
+                open(bytes, Source::on_host(&place), password)
+            }
+            None => {
+                let failed = failure(reply).result;
+                let reason = failed.get("msg").and_then(serde_json::Value::as_str).unwrap_or_default();
+                Opened::unreadable(&place, reason.to_owned())
+            }
+        }
+    }
+
+    fn done(&mut self) -> Progress {
+        let mut findings = host::judge(&self.question, &self.facts);
+        let mut certificates: Vec<Certificate> = Vec::new();
+        for (opened, certificate) in self.opened.drain(..).zip(&self.question.certificates) {
+            let policy = Policy { private_key: certificate.private_key, ..self.policy.clone() };
+            let judged = judge(vec![opened], &policy, Timestamp::now());
+            findings.extend(judged.findings.into_iter().map(|finding| finding.on(&self.question.host)));
+            certificates.extend(judged.certificates);
+        }
+        let (failed, mut result) = found(&findings, self.fail_on);
+        let value = serde_json::to_value(&certificates).unwrap_or_default();
+        result.insert("certificates".to_owned(), value);
+        Progress::Done(Outcome { failed, result, ..Outcome::default() })
+    }
+}
+
+impl Operation for HostPreflight {
+    fn first(&mut self, _mode: Mode) -> Program {
+        self.machine()
+    }
+
+    fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
+        match std::mem::replace(&mut self.stage, Stage::Machine) {
+            Stage::Machine => {
+                if reply.status != 0 {
+                    return Progress::Done(failure(&reply));
+                }
+                self.facts = machine(&self.question, &reply, Timestamp::now().as_second());
+                self.reach()
+            }
+            Stage::Reach => {
+                if reply.status != 0 {
+                    return Progress::Done(failure(&reply));
+                }
+                let count = self.question.endpoints().len();
+                if reply.value("client").is_some() {
+                    return self.channel((0..count).collect());
+                }
+                self.facts.reached = reached(count, &reply);
+                self.certificate(0)
+            }
+            Stage::Channels(mut left) => {
+                self.facts.reached.push(through_channel(&reply));
+                left.pop_front();
+                self.channel(left)
+            }
+            Stage::Certificate(number) => {
+                let opened = self.open(number, &reply);
+                self.opened.push(opened);
+                self.certificate(number + 1)
+            }
+        }
+    }
+
+    fn judged_here(&self) -> bool {
+        true
+    }
+}
+
+/// Reads what `pf_machine` said; the answer came at `now`, in seconds since 1970.
+fn machine(question: &Question, reply: &Reply, now: i64) -> Facts {
+    let number = |name: &str| reply.value(name).and_then(|text| text.trim().parse::<u64>().ok());
+    let text = |name: &str| reply.blob(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let took = reply.duration_ms / 1000;
+    // The host looked at its clock first.
+    let asked = now - i64::try_from(took).unwrap_or_default();
+    let clock = number("now").and_then(|theirs| i64::try_from(theirs).ok());
+    let listening = reply.value("listening").map(|ports| {
+        ports.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok()).collect()
+    });
+    let names = question.names().into_iter().enumerate();
+    let names = names.filter_map(|(at, name)| {
+        let answer = text(&format!("name.{}", at + 1))?;
+        let mut addresses: Vec<String> = Vec::new();
+        for address in answer.lines().filter_map(|line| line.split_whitespace().next()) {
+            if !addresses.iter().any(|known| known == address) && addresses.len() < 64 {
+                addresses.push(address.to_owned());
+            }
+        }
+        Some((name, addresses))
+    });
+    Facts {
+        privileged: number("uid").map(|uid| uid == 0),
+        processors: number("processors"),
+        memory: number("memory").map(|kibibytes| kibibytes.saturating_mul(1024)),
+        disk: text("disk").as_deref().and_then(disk),
+        clock: clock.map(|theirs| (theirs.saturating_sub(asked), took + 1)),
+        listening,
+        addresses: text("addresses").map(|text| addresses(&text)),
+        names: names.collect(),
+        reached: Vec::new(),
+        leftovers: reply
+            .values
+            .iter()
+            .filter(|(name, _)| name == "leftover")
+            .take(100)
+            .map(|(_, path)| decode(path))
+            .collect(),
+    }
+}
+
+/// Size and free space of `df -Pk`, in bytes.
+fn disk(text: &str) -> Option<(u64, u64)> {
+    let fields: Vec<&str> = text.lines().nth(1)?.split_whitespace().collect();
+    // A device with blanks in its name pushes the columns to the right; they are counted from the percent sign.
+    let percent = fields.iter().position(|field| field.ends_with('%'))?;
+    let column = |back: usize| fields.get(percent.checked_sub(back)?)?.parse::<u64>().ok();
+    Some((column(3)?.checked_mul(1024)?, column(1)?.checked_mul(1024)?))
+}
+
+/// Addresses in the output of `ip -o addr show` or `hostname -I`, without those of loopback.
+fn addresses(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut add = |word: &str| {
+        let address = word.split('/').next().unwrap_or_default();
+        let is_address = address.parse::<std::net::IpAddr>().is_ok_and(|address| !address.is_loopback());
+        if is_address && found.len() < 1000 {
+            found.push(address.to_owned());
+        }
+    };
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.iter().position(|word| matches!(*word, "inet" | "inet6")) {
+            Some(at) => words.get(at + 1).into_iter().for_each(|word| add(word)),
+            None => words.iter().for_each(|word| add(word)),
+        }
+    }
+    found
+}
+
+/// Reads what `pf_reach` said about so many addresses.
+fn reached(count: usize, reply: &Reply) -> Vec<Reached> {
+    let said = |name: &str, number: usize| {
+        reply.values.iter().filter(|(key, _)| key == name).find_map(|(_, text)| {
+            let (key, text) = text.split_once(' ')?;
+            (key.parse() == Ok(number)).then(|| decode(text))
+        })
+    };
+    (1..=count)
+        .map(|number| match said("reach", number).as_deref() {
+            Some("0") => Reached::Yes,
+            // What `timeout` of GNU, and that of busybox, ends with.
+            Some("124" | "143") => Reached::No("no answer".to_owned()),
+            Some(_) => Reached::No(reason(&said("why", number).unwrap_or_default())),
+            None => Reached::Unknown("the host did not say".to_owned()),
+        })
+        .collect()
+}
+
+/// The end of a line like `bash: connect: Connection refused`.
+fn reason(line: &str) -> String {
+    let reason = line.rsplit(": ").next().unwrap_or_default().trim();
+    if reason.is_empty() { "no connection".to_owned() } else { reason.to_lowercase() }
+}
+
+fn through_channel(reply: &Reply) -> Reached {
+    let said = String::from_utf8_lossy(&reply.stderr);
+    match reply.status {
+        0 => Reached::Yes,
+        // Refused by sshd itself, which says nothing about the address.
+        _ if said.contains("forbids") => {
+            Reached::Unknown(format!("the host has no bash to look with, and {}", said.trim()))
+        }
+        _ if reply.timed_out => Reached::No("no answer".to_owned()),
+        _ => Reached::No(reason(&said)),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::{Value, json};
+
+    use super::super::testing::{Rehearsal, SHELLS};
+    use super::*;
+    use crate::inventory::Agent;
+
+    fn ask(shell: &'static str, agent: &Value, options: &Value) -> (Outcome, Facts) {
+        let agents = Agent::read(agent).unwrap();
+        let question = Question::read("web-1", agents, options.as_object().unwrap()).unwrap();
+        let mut operation = HostPreflight::new(question, Policy::default(), Some(Severity::Error));
+        let outcome = Rehearsal::new(shell).run(&mut operation, Mode::default());
+        (outcome, operation.facts)
+    }
+
+    fn ids(outcome: &Outcome) -> Vec<String> {
+        let findings = outcome.result["findings"].as_array().unwrap().iter();
+        findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_shell_tells_about_its_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a b.new"), "").unwrap();
+        let agent = json!({"identifier": "A", "uri": format!("https://localhost:{port}")});
+        let below = folder.path().join("not/yet/there");
+        for shell in SHELLS {
+            let (_, facts) = ask(shell, &agent, &json!({"folder": below}));
+            assert!(facts.privileged.is_some(), "{shell}");
+            assert!(facts.processors.unwrap() >= 1 && facts.memory.unwrap() > 100_000_000, "{shell}");
+            let (size, free) = facts.disk.unwrap();
+            assert!(size >= free && free > 0, "{shell}");
+            let (ahead, unsure) = facts.clock.unwrap();
+            assert!(ahead.unsigned_abs() <= unsure + 1, "{shell}: {ahead}");
+            assert!(facts.listening.unwrap().contains(&port), "{shell}");
+            let (_, facts) = ask(shell, &agent, &json!({"folder": folder.path()}));
+            assert_eq!(facts.leftovers, [folder.path().join("a b.new").display().to_string()], "{shell}");
+        }
+        let (_, facts) = ask("bash", &agent, &json!({}));
+        assert!(facts.names["localhost"].iter().any(|address| address == "127.0.0.1" || address == "::1"));
+        let unknown = json!({"identifier": "A", "uri": "https://nosuch.invalid"});
+        let (_, facts) = ask("dash", &unknown, &json!({}));
+        assert!(facts.names.get("nosuch.invalid").is_none_or(Vec::is_empty));
+    }
+
+    #[test]
+    fn what_a_host_reaches_is_asked_from_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap().port();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let system = |identifier: &str, address: String| json!({"identifier": identifier, "managed_system": {"name": "s", "address": address}});
+        let agent = json!({"identifier": "A", "connectors": [
+            system("Closed", format!("127.0.0.1:{closed}")),
+            system("Open", format!("127.0.0.1:{open}")),
+            system("Odd", "nosuch.invalid:1".to_owned()),
+        ]});
+        let options = json!({"server": format!("https://127.0.0.1:{open}"), "disk_gb": 0, "memory_gb": 0});
+        for shell in ["dash", "bash"] {
+            let (outcome, facts) = ask(shell, &agent, &options);
+            assert!(outcome.failed);
+            let refused = Reached::No("connection refused".to_owned());
+            assert_eq!(facts.reached[..3], [Reached::Yes, refused, Reached::Yes], "{shell}");
+            assert!(matches!(&facts.reached[3], Reached::No(_)), "{shell}");
+            let mut ids = ids(&outcome);
+            ids.retain(|id| !id.starts_with("requirement"));
+            assert_eq!(ids, ["managed-system-unreachable", "managed-system-unreachable"]);
+            assert_eq!(outcome.result["findings"].as_array().unwrap().last().unwrap()["connector"], "Odd");
+        }
+        // Without a program that connects, the connection is asked; this stand-in refuses.
+        let (_, facts) = ask("busybox", &agent, &options);
+        assert_eq!(facts.reached.len(), 4);
+        assert!(facts.reached.iter().all(|reached| matches!(reached, Reached::No(_))));
+    }
+
+    #[test]
+    fn certificates_are_read_and_judged() {
+        let options = json!({"certificates": ["/nosuch.pem", "/etc/passwd"], "disk_gb": 0, "memory_gb": 0, "processors": 0});
+        let (outcome, _) = ask("dash", &json!({"identifier": "A"}), &options);
+        let mut ids = ids(&outcome);
+        ids.retain(|id| id != "requirement-privilege");
+        assert_eq!(ids, ["certificate-unreadable", "certificate-unreadable"]);
+        assert_eq!(
+            outcome.result["findings"].as_array().unwrap().last().unwrap()["place"],
+            "web-1:/etc/passwd"
+        );
+        assert!(outcome.failed);
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_are_no_facts() {
+        let question = Question::read("web-1", Vec::new(), &serde_json::Map::new()).unwrap();
+        let values =
+            [("now", "x"), ("uid", "-1"), ("processors", "many"), ("memory", ""), ("listening", "GG FFFFF")];
+        let reply = Reply {
+            values: values.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
+            blobs: vec![("disk".to_owned(), b"a\nb c d\n".to_vec()), ("addresses".to_owned(), vec![0xff; 9])],
+            ..Reply::default()
+        };
+        let facts = machine(&question, &reply, 1000);
+        let expected = Facts { listening: Some(Vec::new()), addresses: Some(Vec::new()), ..Facts::default() };
+        assert_eq!(facts, expected);
+        assert_eq!(disk("h\n/dev/a b 100 40 60 40% /x y\n"), Some((102_400, 61_440)));
+        assert_eq!(
+            addresses("1: lo inet 127.0.0.1/8 scope\n2: e inet 10.0.0.1/8 x\n2: e inet6 fe80::1/64"),
+            ["10.0.0.1", "fe80::1"]
+        );
+        assert_eq!(addresses("10.0.0.1 10.0.0.2 \n"), ["10.0.0.1", "10.0.0.2"]);
+    }
+}

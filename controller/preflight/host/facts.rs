@@ -1,0 +1,39 @@
+//! What a host answered. Everything may be missing, and all text is the host's.
+
+use std::collections::BTreeMap;
+
+/// Facts of a machine that preflight judges.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Whether the session may change everything: root, or an elevated administrator.
+    pub privileged: Option<bool>,
+    /// Processors.
+    pub processors: Option<u64>,
+    /// Memory, in bytes.
+    pub memory: Option<u64>,
+    /// Size of the file system where the agent goes, and what is free there, in bytes.
+    pub disk: Option<(u64, u64)>,
+    /// How many seconds its clock is ahead of ours, and how exactly that is known.
+    pub clock: Option<(i64, u64)>,
+    /// TCP ports that something listens on.
+    pub listening: Option<Vec<u16>>,
+    /// Its own addresses.
+    pub addresses: Option<Vec<String>>,
+    /// Addresses that it knows for a name; none if it does not know the name.
+    pub names: BTreeMap<String, Vec<String>>,
+    /// What it could reach, in the order of [`super::Question::endpoints`].
+    pub reached: Vec<Reached>,
+    /// Files that an earlier attempt left.
+    pub leftovers: Vec<String>,
+}
+
+/// Whether an address could be reached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Reached {
+    /// A connection was made.
+    Yes,
+    /// None was made, for this reason.
+    No(String),
+    /// The host has nothing to look with.
+    Unknown(String),
+}

@@ -1,0 +1,272 @@
+//! What is asked of a host: from the inventory, from options, and from the product's requirements.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::inventory::Agent;
+
+/// What a host is asked.
+#[derive(Debug, Default)]
+pub struct Question {
+    /// Its name in the inventory.
+    pub host: String,
+    /// The agents that it runs, or will run.
+    pub agents: Vec<Agent>,
+    /// Where the inventory says so: `FILE:LINE`; `HOST:agent` where that is not known.
+    pub agents_place: String,
+    /// The folder that the agent is installed into.
+    pub folder: Option<String>,
+    /// The address of the server, as the agent's settings have it.
+    pub server: Option<String>,
+    /// Certificates on the host.
+    pub certificates: Vec<HostCertificate>,
+    /// What is wanted of the machine.
+    pub requirements: Requirements,
+}
+
+/// A certificate file on a host.
+#[derive(Debug)]
+pub struct HostCertificate {
+    /// The file.
+    pub path: String,
+    /// Opens it.
+    pub password: Option<SecretString>,
+    /// Whether its private key has to be there.
+    pub private_key: bool,
+}
+
+/// What is wanted of a machine. The default is the product's "device requirements": two cores, 8 GB of memory and 20 GB of
+/// disk; and five minutes, which is what Kerberos and the checks of tokens put up with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirements {
+    /// Processors.
+    pub processors: u64,
+    /// Memory, in bytes.
+    pub memory: u64,
+    /// Free space where the agent goes, in bytes.
+    pub disk: u64,
+    /// How far its clock may be off ours, in seconds.
+    pub clock: u64,
+    /// How long one connection may take, in seconds.
+    pub connect: u64,
+}
+
+impl Default for Requirements {
+    fn default() -> Self {
+        Self { processors: 2, memory: 8 * GIGA, disk: 20 * GIGA, clock: 300, connect: 5 }
+    }
+}
+
+/// Gigabytes as people who sell machines count them: a machine of 8 GiB shows a little less than that.
+const GIGA: u64 = 1_000_000_000;
+
+/// What a host has to reach.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    /// Name or address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// What is there.
+    pub role: Role,
+}
+
+/// What an agent talks to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// The server.
+    Server,
+    /// A system that the agent serves a connector for.
+    ManagedSystem {
+        /// The agent.
+        agent: String,
+        /// The connector.
+        connector: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Options that do not say what they should.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct QuestionError(String);
+
+/// The options of a question: of the variable `preflight` and of the module alike.
+pub(crate) const OPTIONS: [&str; 8] = [
+    "folder",
+    "server",
+    "certificates",
+    "processors",
+    "memory_gb",
+    "disk_gb",
+    "clock_seconds",
+    "connect_seconds",
+];
+
+impl Question {
+    /// Reads a question from options.
+    ///
+    /// # Errors
+    /// An option is unknown or has a value of the wrong kind.
+    pub fn read(host: &str, agents: Vec<Agent>, options: &Map<String, Value>) -> Result<Self, QuestionError> {
+        let mut question =
+            Self { host: host.to_owned(), agents, agents_place: format!("{host}:agent"), ..Self::default() };
+        for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
+            let requirements = &mut question.requirements;
+            match name.as_str() {
+                "folder" => question.folder = Some(text(name, value)?),
+                "server" => question.server = Some(text(name, value)?),
+                "certificates" => question.certificates = certificates(value)?,
+                "processors" => requirements.processors = number(name, value, 1.0)?,
+                "memory_gb" => requirements.memory = number(name, value, GIGA as f64)?,
+                "disk_gb" => requirements.disk = number(name, value, GIGA as f64)?,
+                "clock_seconds" => requirements.clock = number(name, value, 1.0)?,
+                "connect_seconds" => requirements.connect = number(name, value, 1.0)?.clamp(1, 60),
+                other => {
+                    let known = OPTIONS.join("`, `");
+                    return Err(QuestionError(format!("there is no `{other}`\nhint: known are `{known}`")));
+                }
+            }
+        }
+        Ok(question)
+    }
+
+    /// Everything that the host has to reach, each once.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let mut endpoints = Vec::new();
+        if let Some((host, port)) = self.server.as_deref().and_then(of_uri) {
+            endpoints.push(Endpoint { host, port, role: Role::Server });
+        }
+        for agent in &self.agents {
+            for connector in &agent.connectors {
+                let Some(system) = &connector.managed_system else { continue };
+                let Some((host, port)) = system.address.as_deref().and_then(of_address) else { continue };
+                let role = Role::ManagedSystem {
+                    agent: agent.identifier.clone(),
+                    connector: connector.identifier.clone(),
+                    name: system.name.clone(),
+                };
+                endpoints.push(Endpoint { host, port, role });
+            }
+        }
+        endpoints
+    }
+
+    /// The host names of the agents' addresses, each once.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in self.agents.iter().filter_map(|agent| agent.uri.as_deref().and_then(of_uri)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+/// Host and port of `https://HOST:PORT/...`.
+pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let default = match scheme.to_ascii_lowercase().as_str() {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    if let Some(found) = of_address(authority) {
+        return Some(found);
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']')?,
+        // What is behind a colon here is no port.
+        None if authority.contains(':') => return None,
+        None => authority,
+    };
+    is_host(host).then(|| (host.to_owned(), default))
+}
+
+/// Host and port of `HOST:PORT` or `[ADDRESS]:PORT`.
+pub(super) fn of_address(address: &str) -> Option<(String, u16)> {
+    let (host, port) = address.trim().rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(host) => host.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    is_host(host).then(|| (host.to_owned(), port))
+}
+
+/// What may stand for a host on a command line: nothing that could be anything else.
+fn is_host(host: &str) -> bool {
+    let harmless = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
+    !host.is_empty() && host.len() <= 255 && !host.starts_with('-') && host.chars().all(harmless)
+}
+
+fn text(name: &str, value: &Value) -> Result<String, QuestionError> {
+    match value {
+        Value::String(text) if !text.is_empty() && !text.contains('\0') => Ok(text.clone()),
+        _ => Err(QuestionError(format!("`{name}` is text"))),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+fn number(name: &str, value: &Value, unit: f64) -> Result<u64, QuestionError> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match number.filter(|number| (0.0..=1e6).contains(number)) {
+        Some(number) => Ok((number * unit) as u64),
+        None => Err(QuestionError(format!("`{name}` is a number from 0 to 1000000"))),
+    }
+}
+
+fn certificates(value: &Value) -> Result<Vec<HostCertificate>, QuestionError> {
+    let shape = || {
+        QuestionError(
+            "`certificates` is a list of paths, or of mappings with `path`, `password` and `private_key`"
+                .to_owned(),
+        )
+    };
+    let one = |item: &Value| match item {
+        Value::String(_) => {
+            Ok(HostCertificate { path: text("certificates", item)?, password: None, private_key: true })
+        }
+        Value::Object(entries) => {
+            if entries.keys().any(|key| !["path", "password", "private_key"].contains(&key.as_str())) {
+                return Err(shape());
+            }
+            let password = match entries.get("password") {
+                None | Some(Value::Null) => None,
+                Some(Value::String(password)) => Some(SecretString::from(password.as_str())),
+                Some(_) => return Err(shape()),
+            };
+            let private_key = match entries.get("private_key") {
+                None | Some(Value::Null) => true,
+                Some(value) => value.as_bool().ok_or_else(shape)?,
+            };
+            let path = entries.get("path").ok_or_else(shape)?;
+            Ok(HostCertificate { path: text("path", path)?, password, private_key })
+        }
+        _ => Err(shape()),
+    };
+    value.as_array().ok_or_else(shape)?.iter().map(one).collect()
+}

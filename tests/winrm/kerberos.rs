@@ -1,0 +1,152 @@
+//! Kerberos against a KDC and the peer. The library reads the environment of its process, so each case runs in one of its own: this
+//! program once more, with `inside` as its only test.
+
+use std::process::Command;
+
+use paceline_winrm::{Client, Credentials, Endpoint, Service, Trust};
+use serde_json::{Value, json};
+
+use super::client::{bounded, field, pattern, quick, run, shell};
+use crate::support::kdc::{Kdc, REALM};
+use crate::support::winrm::{PASSWORD, Peer};
+
+const CASE: &str = "WINRM_KERBEROS_CASE";
+
+struct Realm {
+    kdc: Kdc,
+    peer: Peer,
+}
+
+impl Realm {
+    fn new() -> Self {
+        let kdc = Kdc::start(1);
+        let environment = kdc.environment();
+        let borrowed: Vec<_> =
+            environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let peer = Peer::with_environment(1, &json!({"kerberos": true, "cbt": "strict"}), &borrowed);
+        Self { kdc, peer }
+    }
+
+    /// Logs in as `case` says and runs a program; what came of it.
+    fn log_in(&self, case: &Value, more: &[(&str, &str)]) -> Value {
+        let host = self.peer.host(1);
+        let mut case = case.clone();
+        let is_tls = case["tls"] == json!(true);
+        case["name"] = host.name().into();
+        case["address"] = host.address().into();
+        case["port"] = if is_tls { host.https() } else { host.http() }.into();
+        case["ca"] = self.peer.authority().to_str().unwrap().into();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "winrm::kerberos::inside", "--ignored", "--nocapture"]);
+        command.envs(self.kdc.environment()).env(CASE, case.to_string());
+        let output = command.envs(more.iter().copied()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let result =
+            text.lines().find_map(|line| line.split_once("RESULT ").map(|(_, json)| json.to_owned()));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_str(&result.unwrap_or_else(|| panic!("{text}\n{errors}"))).unwrap()
+    }
+}
+
+/// One case, in a process whose environment is that of the realm.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the other tests run it, in an environment of their own"]
+async fn inside() {
+    let case: Value = serde_json::from_str(&std::env::var(CASE).unwrap()).unwrap();
+    let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
+    let port = u16::try_from(case["port"].as_u64().unwrap()).unwrap();
+    let endpoint = if case["tls"] == json!(true) {
+        let extra_pem = std::fs::read(text("ca")).unwrap();
+        Endpoint::https(&text("name"), port).with_trust(Trust::Authorities { system: false, extra_pem })
+    } else {
+        Endpoint::http(&text("name"), port)
+    };
+    let credentials = Credentials::Kerberos {
+        account: case["account"].as_str().map(|account| account.parse().unwrap()),
+        password: case["password"].as_str().map(Into::into),
+        service: if case["service"] == json!("WSMAN") { Service::Wsman } else { Service::Http },
+        host: case["host"].as_str().map(str::to_owned),
+    };
+    let endpoint = endpoint.with_address(&text("address"));
+    let result = match bounded(Client::connect(endpoint, credentials, quick())).await {
+        Err(error) => json!({
+            "error": error.to_string(),
+            "hint": error.hint(),
+            "retryable": error.is_retryable(),
+            "rejected": matches!(error, paceline_winrm::Error::Rejected { .. }),
+        }),
+        Ok(client) => {
+            let shell = shell(&client).await;
+            let ran = run(&shell, "out 2000003").await.unwrap();
+            bounded(shell.close()).await.unwrap();
+            json!({"ok": ran.stdout == pattern(2_000_003)})
+        }
+    };
+    println!("RESULT {result}");
+}
+
+#[test]
+fn a_password_a_ticket_and_a_keytab_log_in_over_http_and_https() {
+    let realm = Realm::new();
+    let account = format!("svc-rollout@{}", REALM.to_lowercase());
+    for is_tls in [false, true] {
+        let case = json!({"account": account, "password": PASSWORD, "tls": is_tls});
+        assert_eq!(realm.log_in(&case, &[]), json!({"ok": true}), "password, tls: {is_tls}");
+    }
+    let cache = format!("FILE:{}", realm.kdc.log_in("ticket").display());
+    let case = json!({"service": "WSMAN"});
+    assert_eq!(realm.log_in(&case, &[("KRB5CCNAME", &cache)]), json!({"ok": true}), "ticket");
+    let keytab = format!("FILE:{}", realm.kdc.users_keytab().display());
+    let case = json!({"account": account});
+    assert_eq!(realm.log_in(&case, &[("KRB5_CLIENT_KTNAME", &keytab)]), json!({"ok": true}), "keytab");
+    let host = realm.peer.host(1);
+    let logons = host.log(Some("logon"));
+    assert!(logons.len() >= 4, "{logons:?}");
+    for logon in &logons {
+        assert_eq!(
+            (field(logon, "protocol"), field(logon, "principal")),
+            ("kerberos", "svc-rollout@CORP.EXAMPLE")
+        );
+    }
+    assert!(
+        logons.iter().any(|logon| logon["cbt"] == json!(true)),
+        "bound to the TLS connection: {logons:?}"
+    );
+    let over_http = host.log(Some("request"));
+    assert!(over_http.iter().any(|request| request["sealed"] == json!(true)));
+    assert_eq!(host.count("logon_failed"), 0);
+}
+
+#[test]
+fn what_fails_is_named() {
+    let realm = Realm::new();
+    let account = format!("svc-rollout@{REALM}");
+    let hint = |result: &Value| field(result, "hint").to_owned();
+
+    let wrong = realm.log_in(&json!({"account": account, "password": "wrong"}), &[]);
+    assert_eq!(wrong["rejected"], json!(true), "{wrong}");
+    assert!(hint(&wrong).contains("password") && wrong["retryable"] == json!(false), "{wrong}");
+
+    let log = std::fs::read_to_string(realm.kdc.folder().join("kdc.log")).unwrap();
+    let attempts =
+        log.lines().filter(|line| line.contains("AS_REQ") && !line.contains("NEEDED_PREAUTH")).count();
+    assert_eq!(attempts, 1, "{log}");
+
+    let stranger = realm.log_in(&json!({"account": format!("nobody@{REALM}"), "password": PASSWORD}), &[]);
+    assert!(hint(&stranger).contains("does not know the user"), "{stranger}");
+
+    let nothing = realm.log_in(&json!({}), &[]);
+    assert!(hint(&nothing).contains("kinit") && nothing["rejected"] == json!(false), "{nothing}");
+
+    let service = json!({"account": account, "password": PASSWORD, "host": "win9.example"});
+    let unknown = realm.log_in(&service, &[]);
+    assert!(hint(&unknown).contains("full DNS name"), "{unknown}");
+
+    let domain = realm.log_in(&json!({"account": "CORP\\svc-rollout", "password": PASSWORD}), &[]);
+    assert!(hint(&domain).contains("user@REALM"), "{domain}");
+
+    realm.peer.host(1).set(&json!({"kerberos": false}));
+    let off = realm.log_in(&json!({"account": account, "password": PASSWORD}), &[]);
+    assert!(hint(&off).contains("auth/Kerberos"), "{off}");
+    assert_eq!(realm.peer.host(1).count("execute"), 0);
+}
