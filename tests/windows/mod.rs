@@ -1,8 +1,9 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
+mod agent;
 mod lease;
 mod lost;
-mod peer;
-mod session;
 mod model;
+mod peer;
 mod scripts;
+mod session;
