@@ -12,7 +12,7 @@
 #   pw_list_K                        optional: the keys of all things of the kind
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
 
-$script:pw_call = $null
+$script:pw_call = @{}
 
 # KIND: fails unless it is one.
 function pw_known_kind($kind) {

@@ -29,8 +29,10 @@ function pw_sys_feature_remove($names) {
 function pw_read_feature($key) {
     $installed = [Collections.Generic.List[string]]::new()
     foreach ($feature in (pw_sys_features)) {
-        $pending = [string]$feature.InstallState -ceq 'InstallPending'
-        if ($feature.Installed -or $pending) { $installed.Add($feature.Name) }
+# A restart may still be due for it.
+        $now = [string]$feature.InstallState
+        if ($now -ceq 'UninstallPending') { continue }
+        if ($feature.Installed -or $now -ceq 'InstallPending') { $installed.Add($feature.Name) }
     }
     $installed.Sort([StringComparer]::OrdinalIgnoreCase)
     $state = [ordered]@{}

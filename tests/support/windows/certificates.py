@@ -125,35 +125,44 @@ def _provider(record: dict[str, Any]) -> str:
     )
 
 
-@function("import_certificate", "location", "store", "secret.password", "key_storage", "exportable", "check")
+@function(
+    "import_certificate", "location", "store", "path", "want", "secret.password", "key_storage", "exportable", "check"
+)
 def import_certificate(session: "Session", a: Arguments) -> int:
-    """All certificates of a PFX, PEM or CER file into a store."""
+    """All certificates of a PFX, PEM or CER file into a store, or out of it."""
     session.call = a
+    if a.get("path") is not None and not session.host.files.is_file(a.text("path")):
+        return session.fail(f"there is no file `{a.text('path')}`")
+    if a.get("path") is not None:
+        session.payload = session.host.files.read(a.text("path"))
     if session.payload is None:
         raise Failure("the step came without its content")
     password = a.get("secret.password")
     certificate, has_key, more = load(session.payload, password)
     described = [describe(certificate, has_key), *[describe(getattr(one, "certificate", one), False) for one in more]]
-    kind_ = Certificate()
+    one, present = Certificate(), a.text("want") != "absent"
     for record in described:
         key = {"location": a.need("location"), "store": a.need("store"), "thumbprint": record["thumbprint"]}
         session.v("thumbprint", record["thumbprint"])
-        if kind_.read(session, key) is not None:
+        before = one.read(session, key)
+        if (before is not None) == present:
             continue
         session.v("changed", "1")
         if a.flag("check"):
             continue
-        number = save(session, kind_, key, None, {}, ["*"])
-        if record is described[0]:
+        number = save(session, one, key, before, {}, ["*"])
+        if not present:
+            one.write(session, key, None, before)
+        elif record is described[0]:
             add(session.host, key["location"], key["store"], session.payload, password, a.flag("exportable"))
         else:
-            place_ = {
+            where = {
                 "store": STORES[key["store"].lower()],
                 "location": LOCATIONS[key["location"].lower()],
                 "csp": False,
             }
-            session.host.store.put("certificates", place(**key), record | place_)
-        session.points.after(number, kind_.read(session, key))
+            session.host.store.put("certificates", place(**key), record | where)
+        session.points.after(number, one.read(session, key))
     return 0
 
 
