@@ -237,7 +237,7 @@ def probe(session: "Session", a: Arguments) -> int:
     return 0
 
 
-@function("activate", "kind", "action", "check", "quiet", "key.*")
+@function("activate", "kind", "action", "check", "quiet", "force_dependent", "wait", "key.*")
 def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
