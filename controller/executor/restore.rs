@@ -380,19 +380,15 @@ pub(super) async fn run(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it. Windows takes names in any case.
+/// below it.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
-    let plain = |path: &str| if path.contains('\\') { path.to_lowercase() } else { path.to_owned() };
     let below = |path: &str, folder: &str| {
-        let (path, folder) = (comparable(path), comparable(folder));
         path.strip_prefix(folder.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        path.strip_prefix(folder.trim_end_matches(['/', '\\']))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
     };
-    let at = plain(&point.path);
+    let at = comparable(&point.path);
     let related = |failed: &Point| {
-        let other = plain(&failed.path);
+        let other = comparable(&failed.path);
         below(&other, &at) || below(&at, &other)
     };
     failed.iter().any(related)

@@ -19,9 +19,8 @@ mod tree;
 mod unzip;
 pub(in crate::operation) mod uri;
 
-pub use call::{Call, Values, environment};
 pub use act::{Act, Judge, all_said, said};
-pub use call::{Call, Values};
+pub use call::{Call, Values, environment};
 pub use edit::EditFile;
 pub use ensure::{Describe, Ensure, States};
 pub use facts::Facts;

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
+from . import account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall
 from . import (
-    account_kinds,
-    aclcalls,
-    beside,
-    certificates,
-    commandcalls,
-    environment,
-    facts,
-    features,
-    firewall,
     iis_kinds,
     packages,
     pathcalls,
@@ -25,6 +17,6 @@ from . import (
 )
 
 LOADED = (
-    account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    packages, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
+    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip
