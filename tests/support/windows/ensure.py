@@ -137,7 +137,7 @@ def wanted_of(session: "Session", one: Kind, a: Arguments, before: State | None)
 
 
 PREFIXES = ("key.", "set.", "new.", "like.", "add.", "remove.", "secret.")
-COMMON = ("kind", "want", "check", "keep_secret", "quiet")
+COMMON = ("kind", "want", "check", "keep_secret", "quiet", "must_exist")
 
 
 @function("ensure", "*")
@@ -158,6 +158,8 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return _absent(session, one, key, before, check)
     if a.need("want") != "present":
         raise Invalid(f"`want` is `{a.need('want')}`")
+    if before is None and a.flag("must_exist"):
+        raise Failure(f"{one.text(key)} is not there")
     wanted = wanted_of(session, one, a, before)
     secrets = one.secrets(session, key) if before is not None else {}
     write = {name: wanted[name] for name in differing(one, wanted, before)}
@@ -243,7 +245,7 @@ def probe(session: "Session", a: Arguments) -> int:
     return 0
 
 
-@function("activate", "kind", "action", "check", "quiet", "key.*")
+@function("activate", "kind", "action", "check", "quiet", "force_dependent", "wait", "key.*")
 def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
