@@ -151,7 +151,7 @@ def check_compiling(checked: Checked, node: Node) -> None:
     if re.match(r"(?i)\[(Management\.Automation\.)?ScriptBlock\]::Create\b", said):
         checked.say(node, "text is compiled")
     members = [text(child).lower() for child in node.children if child.type == "member_name"]
-    if set(members) & {"addscript", "invokescript", "newscriptblock", "expandstring"}:
+    if node.type == "invokation_expression" and set(members) & {"addscript", "invokescript", "newscriptblock", "expandstring"}:
         checked.say(node, "text is compiled")
 
 
