@@ -173,6 +173,7 @@ def import_certificate(session: "Session", a: Arguments) -> int:
 @kind
 class Certificate(Kind):
     name = "certificate"
+    atomic = True
     keys = ("location", "store", "thumbprint")
     options = ("exportable", "key_storage", "key_exportable")
     attributes = ("friendly_name",)

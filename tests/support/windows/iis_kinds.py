@@ -47,6 +47,8 @@ def own_part(state: State) -> dict[str, str | list[str]]:
 
 
 class IisKind(Kind):
+    atomic = True
+
     @staticmethod
     def gone(session: "Session") -> bool:
         """A rollback that took the web server away has nothing left to look at; everybody else needs it."""
