@@ -166,6 +166,8 @@ function pw_secrets_to_write($a, $kind, $key, $before) {
 # kind key.* want set.* new.* like.* add.* remove.* secret.* check: see above; `new.` is for things that are not there
 # yet, `like.` has values that do as well as the one in `set.`.
 function pw_ensure($a) {
+# A restore may run tasks of the user.
+    $script:pw_restoring = $false
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
     $script:pw_call = $a
