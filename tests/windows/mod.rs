@@ -1,5 +1,8 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
+mod agent;
+mod files;
+mod fleet;
 mod lease;
 mod lost;
 mod model;

@@ -72,7 +72,7 @@ function pw_acl_ace([string[]]$fields) {
 function pw_acl_rule($a) {
     $path = pw_acl_path (pl_arg $a 'path')
     [void](pl_v 'path' $path)
-    if (-not (pw_acl_there $path)) { throw ("``{0}`` does not exist on the host" -f $path) }
+    if (pw_acl_missing $a $path) { return 0 }
     $sid = pw_acl_account (pl_arg $a 'user')
     $inherit = pl_arg $a 'inherit'
     if ($inherit -eq '') {
@@ -119,7 +119,7 @@ function pw_acl_without($rules, [string]$head, [int]$mask, [string]$tail) {
 function pw_acl_inheritance($a) {
     $path = pw_acl_path (pl_arg $a 'path')
     [void](pl_v 'path' $path)
-    if (-not (pw_acl_there $path)) { throw ("``{0}`` does not exist on the host" -f $path) }
+    if (pw_acl_missing $a $path) { return 0 }
     $state = pw_read_acl @{ path = $path }
     $inherits = (pl_arg $a 'want') -eq 'present'
     if ($inherits -eq ($state['protected'][0] -eq 'false')) { return 0 }
@@ -148,7 +148,7 @@ function pw_acl_parent([string]$path) { return $path.Substring(0, $path.LastInde
 function pw_owner($a) {
     $path = pw_acl_path (pl_arg $a 'path')
     [void](pl_v 'path' $path)
-    if (-not (pw_acl_there $path)) { throw ("``{0}`` does not exist on the host" -f $path) }
+    if (pw_acl_missing $a $path) { return 0 }
     $sid = pw_acl_account (pl_arg $a 'user')
     $status = pw_acl_ensure $a $path 'owner' @($sid)
     if ($status -ne 0 -or -not (pl_flag $a 'recurse') -or (pw_kind $path) -ne 'directory') { return $status }
@@ -198,6 +198,14 @@ function pw_acl_there([string]$path) {
     $key = pw_registry_open $path $false
     if ($null -eq $key) { return $false }
     $key.Dispose()
+    return $true
+}
+
+# Whether the path is still to be made by an earlier task, as far as check mode can tell; otherwise it has to be there.
+function pw_acl_missing($a, [string]$path) {
+    if (pw_acl_there $path) { return $false }
+    if (-not (pl_flag $a 'check')) { throw ("``{0}`` does not exist on the host" -f $path) }
+    [void](pl_v 'changed' '1')
     return $true
 }
 

@@ -18,13 +18,13 @@ function pw_command($a) {
     $skip = pw_command_skip $a
     if ($skip -ne '') { [void](pl_v 'skip' $skip); return 0 }
     $options = @{}
+    if (pl_flag $a 'check') { return 0 }
     $folder = pl_arg $a 'chdir'
     if ($null -ne $folder) {
         $folder = pw_path $folder
         if (-not [IO.Directory]::Exists($folder)) { [void](pl_v 'fault' 'chdir'); return 1 }
         $options['cwd'] = $folder
     }
-    if (pl_flag $a 'check') { return 0 }
     if (pl_flag $a 'stdin') { $options['stdin'] = pl_payload_bytes }
     $watched = pw_command_points $a
     $status = pw_command_start $a $options

@@ -55,8 +55,8 @@ function pw_make_folders([string]$path) {
 function pw_file_touch([string]$path, [string]$kind, [bool]$check) {
     if ($kind -ne 'absent') { return }
     [void](pl_v 'changed' '1')
-    pw_put_parents $path $false $check
     if ($check) { return }
+    pw_put_parents $path $false
     pw_make_empty $path
 }
 

@@ -8,6 +8,7 @@ function pw_here($a) {
     $source = pw_path $text
     [void](pl_v 'src' $source)
     $kind = pw_kind $source
+    if ($kind -eq 'absent' -and (pl_flag $a 'check')) { [void](pl_v 'changed' '1'); return 0 }
     if ($kind -eq 'absent') { throw ("the source ``{0}`` does not exist on the host" -f $source) }
     if ($kind -eq 'link') { throw ("the source ``{0}`` is a link`nhint: name what it points to" -f $source) }
     if ($kind -eq 'file') {
@@ -45,8 +46,8 @@ function pw_here_file($a, [string]$source, [string]$path) {
     if ($kind -eq 'file' -and (pw_digest $path) -ceq $digest) { return }
     [void](pl_v 'changed' '1')
     $check = pl_flag $a 'check'
-    if (-not $check) { pw_put_parents $path (pl_flag $a 'parents') $false }
     if ($check) { return }
+    pw_put_parents $path (pl_flag $a 'parents')
     if ($kind -eq 'file' -and (pl_flag $a 'backup')) { pw_put_backup $path }
     $stream = [IO.FileStream]::new($source, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::Read, 65536)
     try { pw_put_stream $path $kind $stream $stream.Length $digest } finally { $stream.Dispose() }

@@ -166,7 +166,7 @@ function pw_get_url($a) {
         if ((pw_digest_with $path (pl_arg $a 'algorithm')) -eq $checksum) { [void](pl_v 'same' '1'); return 0 }
     }
     elseif ($kind -eq 'file' -and -not (pl_flag $a 'force')) { [void](pl_v 'same' '1'); return 0 }
-    pw_put_parents $path $false $true
+    if (-not (pl_flag $a 'check')) { pw_put_parents $path $false }
     $request = pw_http_request $a
     if ($kind -eq 'file' -and $null -eq $checksum) { $request.IfModifiedSince = [IO.File]::GetLastWriteTimeUtc($path) }
     $answer = pw_http_answer $request

@@ -34,9 +34,10 @@ function pw_put_changed($a, [string]$path, [string]$kind) {
     if ((pl_flag $a 'diff') -and $kind -eq 'file') { pw_put_old $path }
     $check = pl_flag $a 'check'
     if (-not $check -and -not (pl_flag $a 'payload')) { return 75 }
-    pw_put_parents $path (pl_flag $a 'parents') $check
     [void](pl_v 'changed' '1')
+    # An earlier task may be meant to make the folder.
     if ($check) { return 0 }
+    pw_put_parents $path (pl_flag $a 'parents')
     if ($kind -eq 'file' -and (pl_flag $a 'backup')) { pw_put_backup $path }
     pw_put_payload $path $kind (pl_arg $a 'digest') ([long](pl_arg $a 'size'))
     pw_put_tell $path
@@ -49,13 +50,13 @@ function pw_put_old([string]$path) {
     [void](pl_b 'old' ([IO.File]::ReadAllBytes($path)))
 }
 
-function pw_put_parents([string]$path, [bool]$make, [bool]$check) {
+function pw_put_parents([string]$path, [bool]$make) {
     $folder = [IO.Path]::GetDirectoryName($path)
     $kind = pw_kind $folder
     if ($kind -eq 'directory' -or $kind -eq 'link') { return }
     if ($kind -eq 'file') { throw ("``{0}`` is a file, not a folder" -f $folder) }
     if (-not $make) { throw ("the folder ``{0}`` does not exist`nhint: make it before" -f $folder) }
-    if (-not $check) { pw_make_folders $folder }
+    pw_make_folders $folder
 }
 
 # A copy beside the file, as `backup: true` wants it; it stays when the run is rolled back.

@@ -189,6 +189,8 @@ function pw_service_phase($a) {
 function pw_phase($phase, $read) {
     $kind = $read.kind
     if ($script:pw_running_kinds -cnotcontains $kind) { throw "points of kind ``$kind`` have no state of their own" }
+# What was not there is gone by the time of the later looks, and maybe all that could be asked about it.
+    if ($read.absent -and $phase -cne 'stop') { return $false }
     $old = ''
     if (-not $read.absent -and $read.attr.Contains('state')) { $old = $read.attr['state'][0] }
     $touched = $read.touched -ccontains '*' -or $read.touched -ccontains 'state'

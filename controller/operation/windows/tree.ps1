@@ -59,7 +59,7 @@ function pw_tree_take([string]$top, [string[]]$files, [string[]]$digests, [strin
         for ($number = 0; $number -lt $files.Length; $number++) {
             $path = pw_tree_below $top $files[$number]
             [void](pl_v 'changed' '1')
-            pw_put_parents $path $true $false
+            pw_put_parents $path $true
             pw_put_stream $path (pw_kind $path) $stream ([long]$sizes[$number]) $digests[$number]
         }
     }

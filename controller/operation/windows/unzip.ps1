@@ -14,6 +14,7 @@ function pw_unzip($a) {
     $digest = pl_arg $a 'digest'
     if ($null -ne $source) {
         $source = pw_path $source
+        if ((pw_kind $source) -eq 'absent' -and (pl_flag $a 'check')) { [void](pl_v 'changed' '1'); return 0 }
         if ((pw_kind $source) -ne 'file') { throw ("the archive ``{0}`` does not exist on the host" -f $source) }
         $digest = pw_digest $source
     }
@@ -150,7 +151,7 @@ function pw_unzip_entry($item, [bool]$check) {
     if ($kind -eq 'file' -and (pw_digest $item.path) -ceq $digest) { return }
     [void](pl_v 'changed' '1')
     if ($check) { return }
-    pw_put_parents $item.path $true $false
+    pw_put_parents $item.path $true
     $stream = $item.entry.Open()
     try { pw_put_stream $item.path $kind $stream $item.entry.Length $digest } finally { $stream.Dispose() }
     [IO.File]::SetLastWriteTimeUtc($item.path, $item.entry.LastWriteTime.UtcDateTime)
@@ -166,7 +167,7 @@ function pw_unzip_note([string]$to, [string]$digest, $entries) {
     $kind = pw_kind $path
     $wanted = pw_digest_of ([IO.MemoryStream]::new($bytes)) 'sha256'
     if ($kind -eq 'file' -and (pw_digest $path) -ceq $wanted) { return }
-    pw_put_parents $path $true $false
+    pw_put_parents $path $true
     pw_put_stream $path $kind ([IO.MemoryStream]::new($bytes)) $bytes.Length $wanted
 }
 

@@ -32,7 +32,7 @@ fn good() -> Facts {
         addresses: Some(vec!["10.0.0.1".to_owned(), "fe80::1".to_owned()]),
         names: [("par-ad-01.example".to_owned(), vec!["10.0.0.1".to_owned()])].into(),
         reached: vec![Reached::Yes, Reached::Yes],
-        leftovers: Vec::new(),
+        ..Facts::default()
     }
 }
 

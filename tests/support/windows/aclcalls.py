@@ -110,12 +110,16 @@ def account(session: "Session", user: str) -> str:
     return sid
 
 
-def _path(session: "Session", a: Arguments) -> str:
+def _path(session: "Session", a: Arguments) -> str | None:
     path = whole(session, a.need("path"))
     session.v("path", path)
-    if not there(session, path):
+    if there(session, path):
+        return path
+    if not a.flag("check"):
         raise Failure(f"`{path}` does not exist on the host")
-    return path
+    # An earlier task may be meant to make it.
+    session.v("changed", "1")
+    return None
 
 
 def _rules(session: "Session", path: str) -> list[str]:
@@ -126,6 +130,8 @@ def _rules(session: "Session", path: str) -> list[str]:
 @function("acl_rule", "path", "user", "type", "mask", "inherit", "propagate", "want", "check")
 def acl_rule(session: "Session", a: Arguments) -> int:
     path = _path(session, a)
+    if path is None:
+        return 0
     sid = account(session, a.need("user"))
     inherit = a.text("inherit")
     if inherit == "":
@@ -150,6 +156,8 @@ def acl_rule(session: "Session", a: Arguments) -> int:
 @function("acl_inheritance", "path", "want", "reorganize", "check")
 def acl_inheritance(session: "Session", a: Arguments) -> int:
     path = _path(session, a)
+    if path is None:
+        return 0
     found = descriptor(session, path)
     inherits = a.need("want") == "present"
     if inherits != found.protected:
@@ -169,6 +177,8 @@ def acl_inheritance(session: "Session", a: Arguments) -> int:
 @function("owner", "path", "user", "recurse", "check")
 def owner(session: "Session", a: Arguments) -> int:
     path = _path(session, a)
+    if path is None:
+        return 0
     sid = account(session, a.need("user"))
     records = [path]
     if a.flag("recurse") and not is_key(path):

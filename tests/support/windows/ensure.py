@@ -237,7 +237,7 @@ def probe(session: "Session", a: Arguments) -> int:
     return 0
 
 
-@function("activate", "kind", "action", "check", "key.*")
+@function("activate", "kind", "action", "check", "quiet", "force_dependent", "wait", "key.*")
 def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
@@ -329,6 +329,7 @@ def restore_activation(session: "Session", point: dict[str, Any]) -> None:
     if point["text"] in session.points.activated:
         return
     one = known(point["kind_of"])
+    session.call = Arguments("restore", {})
     now = one.read(session, point["key"])
     if now is not None and now.get("state", [""])[0] in ("running", "started"):
         one.activate(session, point["key"], point["action"])
@@ -341,6 +342,8 @@ def phase(session: "Session", name: str, point: dict[str, Any]) -> bool:
     if not one.runs:
         raise Failure(f"points of kind `{point['kind']}` have no state of their own")
     session.call = Arguments("restore", {})
+    if point["state"] is None and name != "stop":
+        return False
     old = (point["state"] or {}).get("state", [""])[0]
     touched = "*" in point["touched"] or "state" in point["touched"]
     now = one.read(session, point["key"])

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from . import account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall
 from . import (
-    account_kinds,
-    aclcalls,
-    beside,
-    certificates,
-    commandcalls,
-    environment,
-    facts,
-    features,
-    firewall,
     iis_kinds,
     packages,
     pathcalls,
+    preflightcalls,
     registry,
     restorecalls,
     services,
@@ -24,6 +17,6 @@ from . import (
 )
 
 LOADED = (
-    account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
+    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip

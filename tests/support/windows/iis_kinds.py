@@ -47,6 +47,14 @@ def own_part(state: State) -> dict[str, str | list[str]]:
 
 
 class IisKind(Kind):
+    @staticmethod
+    def gone(session: "Session") -> bool:
+        """A rollback that took the web server away has nothing left to look at; everybody else needs it."""
+        if not session.host.iis.there and session.call.function == "restore":
+            return True
+        session.host.iis.need_server()
+        return False
+
     def clean(self, name: str, values: list[str]) -> list[str]:
         return clean(name, values)
 
@@ -58,8 +66,7 @@ class Pool(IisKind):
     runs = True
 
     def read(self, session: "Session", key: Key) -> State | None:
-        session.host.iis.need_server()
-        pool = session.host.iis.pool(key["name"])
+        pool = None if self.gone(session) else session.host.iis.pool(key["name"])
         if pool is None:
             return None
         return values(POOL, pool["own"]) | {"state": [pool["state"]]}
@@ -262,8 +269,7 @@ class Site(IisKind):
 
     def read(self, session: "Session", key: Key) -> State | None:
         iis = session.host.iis
-        iis.need_server()
-        site = iis.site(key["name"])
+        site = None if self.gone(session) else iis.site(key["name"])
         if site is None:
             return None
         root = site["apps"]["/"]

@@ -38,6 +38,9 @@ class Store:
         self.sections: Sections = {}
         self.generation = 0
         self.watchers: list[Any] = []
+        # Changes that are still made before `fatal` is called: how tests end a session at any point.
+        self.left: int | None = None
+        self.fatal: Any = None
         self._changes = -1
         self._offset = 0
         self._depth = 0
@@ -92,7 +95,8 @@ class Store:
             os.ftruncate(self._changes, self._offset + whole)
         for line in tail[:whole].splitlines():
             section, key, record = json.loads(line)
-            self._apply(section, key, record)
+            for one, value in [(key, record)] if key is not None else record.items():
+                self._apply(section, one, value)
         self._offset += whole
 
     def _load(self) -> None:
@@ -146,13 +150,26 @@ class Store:
 
     def put(self, section: str, key: str, record: Record) -> None:
         """Puts a record, or drops it if it is None. It is in the folder when this returns."""
+        self._write(section, key, record)
+        self._apply(section, key, record)
+
+    def put_all(self, section: str, records: dict[str, Record]) -> None:
+        """Puts and drops several at once: all of them are done, or none."""
+        self._write(section, None, records)
+        for key, record in records.items():
+            self._apply(section, key, record)
+
+    def _write(self, section: str, key: str | None, record: Record) -> None:
         assert self._depth > 0, "the host is not locked"
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0 and self.fatal is not None:
+                self.fatal()
         line = (_dump([section, key, record]) + "\n").encode()
         # A write may end early only on a full disk.
         if os.write(self._changes, line) != len(line):
             raise OSError("the change was not written")
         self._offset += len(line)
-        self._apply(section, key, record)
 
     def drop(self, section: str, key: str) -> None:
         if self.get(section, key) is not None:

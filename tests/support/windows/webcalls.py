@@ -133,7 +133,7 @@ def get_url(session: "Session", a: Arguments) -> int:
     elif kind == "file" and not a.flag("force"):
         session.v("same", "1")
         return 0
-    parents(session, path, False, True)
+    parents(session, path, False, a.flag("check"))
     try:
         answer = ask(session, a)
     except Unanswered as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import accounts
-from .certificates import pfx
 from .case import HostCase
+from .certificates import pfx
 from .controller import Controller, Reply
 
 POOL = {
