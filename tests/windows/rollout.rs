@@ -155,8 +155,8 @@ fn a_lease_is_unlocked_and_an_old_run_pruned() {
     first.signal(rustix::process::Signal::KILL);
     first.end().expect(-1);
     let unlocked = scene.environment.run(&["runs", "unlock", "latest", "--yes"]);
-    unlocked.expect(0);
     assert!(unlocked.stdout.contains("unlocked, was held by"), "{}", unlocked.stdout);
+    unlocked.expect(0);
     scene.environment.write(
         "playbook.yml",
         "- hosts: web\n  gather_facts: false\n  tasks:\n    - win_command: hostname\n",
