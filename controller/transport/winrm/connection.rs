@@ -166,11 +166,11 @@ fn credentials(host: &str, setting: &WinRmSetting, method: Method) -> Result<Cre
 fn of(error: &Error) -> TransportError {
     let hint = match error {
         // The variables that decide it, for those cases where the crate cannot know them.
-        Error::Tls { is_certificate: true, .. } => Some(
+        Error::Tls { is_permanent: true, .. } => Some(
             "name the authority's certificate with `ansible_winrm_ca_trust_path`, or pin the host's with `paceline_tls_pin`"
                 .to_owned(),
         ),
-        Error::NotHttp { is_tls: true, .. } | Error::Tls { is_certificate: false, .. } => Some(
+        Error::NotHttp { is_tls: true, .. } | Error::Tls { is_permanent: false, .. } => Some(
             "if the port is one of http, set `ansible_winrm_scheme: http` (or port 5985)".to_owned(),
         ),
         Error::NotHttp { is_tls: false, .. } => Some(
