@@ -204,8 +204,7 @@ impl Worker<'_> {
 /// The command line that runs a test command in a PowerShell of its own.
 fn test_line(text: &str) -> String {
     use base64::Engine as _;
-    let script = format!("{text}\nif (-not $?) {{ if ($LASTEXITCODE) {{ exit $LASTEXITCODE }} exit 1 }}");
-    let bytes: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
     format!("powershell.exe -NoProfile -NonInteractive -EncodedCommand {encoded}")
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use paceline::executor::event::EventKind;
 
 use super::peer::{Model, support};
+use super::scripts::python;
 use crate::support::environment::{Environment, Events};
 use crate::support::hosts::Hosts;
 use crate::support::running::Running;
@@ -23,8 +24,9 @@ impl Scene {
     pub(super) fn new(playbook: &str) -> Self {
         let (environment, model) = (Environment::new(), Model::new());
         let forced = format!(
-            "ForceCommand PYTHONPATH={} exec python3 -m windows.shell {}\n",
+            "ForceCommand PYTHONPATH={} exec {} -m windows.shell {}\n",
             support().display(),
+            python().display(),
             model.folder().display()
         );
         let sshd = Sshd::with_config(1, &forced);

@@ -170,6 +170,7 @@ function pw_clean_group($name, $values) {
     $sids = [Collections.Generic.List[string]]::new()
     foreach ($value in $values) {
         $sid = pw_sys_sid $value
+        if ($sid -ceq '' -and (pl_flag $script:pw_call 'check')) { $sid = $value.ToLowerInvariant() }
         if ($sid -ceq '') { throw "Windows knows no account ``$value``" }
         $sids.Add($sid)
     }

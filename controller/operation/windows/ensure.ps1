@@ -166,6 +166,8 @@ function pw_secrets_to_write($a, $kind, $key, $before) {
 # kind key.* want set.* new.* like.* add.* remove.* secret.* check: see above; `new.` is for things that are not there
 # yet, `like.` has values that do as well as the one in `set.`.
 function pw_ensure($a) {
+# A restore may run tasks of the user.
+    $script:pw_restoring = $false
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
     $script:pw_call = $a
@@ -173,7 +175,8 @@ function pw_ensure($a) {
     $before = & "pw_read_$kind" $key
     pw_tell 'before' $before
     if ((pl_arg $a 'want') -ceq 'absent') { return pw_ensure_absent $a $kind $key $before }
-    if ($null -eq $before -and (pl_flag $a 'must_exist')) { throw ((pw_point_text $kind $key) + ' is not there') }
+    $must = (pl_flag $a 'must_exist') -and -not (pl_flag $a 'check')
+    if ($null -eq $before -and $must) { throw ((pw_point_text $kind $key) + ' is not there') }
     $saved = pw_with_secrets $kind $key $before
     $wanted = pw_wanted $a $kind $before
     $write = $wanted

@@ -262,6 +262,8 @@ class KeyAcl(Kind):
         return account(session, key["identity"])
 
     def read(self, session: "Session", key: Key) -> State | None:
+        if session.call.flag("check") and find(session.host, key["location"], key["store"], key["thumbprint"]) is None:
+            return None
         sid = self._sid(session, key)
         rights = 0
         for ace in session.host.files.security(key_path(self._record(session, key))).aces or []:

@@ -158,7 +158,7 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return _absent(session, one, key, before, check)
     if a.need("want") != "present":
         raise Invalid(f"`want` is `{a.need('want')}`")
-    if before is None and a.flag("must_exist"):
+    if before is None and a.flag("must_exist") and not check:
         raise Failure(f"{one.text(key)} is not there")
     wanted = wanted_of(session, one, a, before)
     secrets = one.secrets(session, key) if before is not None else {}
