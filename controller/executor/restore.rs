@@ -383,11 +383,14 @@ pub(super) async fn run(
 /// below it. Windows takes names in any case.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
     let below = |path: &str, folder: &str| {
-        let (path, folder) = (comparable(path), comparable(folder));
         path.strip_prefix(folder.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let related = |failed: &Point| below(&failed.path, &point.path) || below(&point.path, &failed.path);
+    let at = comparable(&point.path);
+    let related = |failed: &Point| {
+        let other = comparable(&failed.path);
+        below(&other, &at) || below(&at, &other)
+    };
     failed.iter().any(related)
 }
 

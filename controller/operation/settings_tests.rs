@@ -15,7 +15,6 @@ use crate::shell::Platform;
 const SETTINGS: &str = "{\r\n  // the server\r\n  \"ApplicationUri\": \"<server>\",\r\n  \"OpenId\": { \"Secret\": \"clear\" },\r\n}\r\n";
 
 const SHOWN: Mode = Mode { check: false, diff: true, eager: false, platform: Platform::Posix };
-const SHOWN: Mode = Mode { check: false, diff: true, eager: false, platform: crate::shell::Platform::Posix };
 
 fn edit(path: &str, set: Value, create: bool, platform: Platform) -> EditSettings {
     let Value::Object(set) = set else { panic!("a mapping") };

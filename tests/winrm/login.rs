@@ -109,7 +109,8 @@ async fn certificates_of_the_host_are_checked_by_authority_name_and_time() {
         let pinned = https(&peer, &host).with_trust(Trust::pin(&peer.pin(kind)).unwrap());
         bounded(connect(pinned)).await.unwrap();
         bounded(connect(https(&peer, &host).with_trust(Trust::Ignore))).await.unwrap();
-        let error = bounded(connect(https(&peer, &host).with_trust(Trust::Pin([7; 32])))).await.unwrap_err();
+        let error =
+            bounded(connect(https(&peer, &host).with_trust(Trust::Pins(vec![[7; 32]])))).await.unwrap_err();
         assert!(error.to_string().contains("not the pinned one"), "{kind}: {error}");
     }
     assert_eq!(host.count("logon_failed"), 0);

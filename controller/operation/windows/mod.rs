@@ -20,7 +20,6 @@ mod unzip;
 pub(in crate::operation) mod uri;
 
 pub use act::{Act, Judge, all_said, said};
-pub use call::{Call, Values};
 pub use call::{Call, Values, environment};
 pub use edit::EditFile;
 pub use ensure::{Describe, Ensure, States};

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use paceline_winrm::{
-    Client, CommandLine, Control, Credentials, Endpoint, Error, Limits, Shell, ShellOptions, Trust,
+    Client, CommandLine, Control, Credentials, Endpoint, Error, Limits, Service, Shell, ShellOptions, Trust,
 };
-use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -135,29 +134,51 @@ fn credentials(host: &str, setting: &WinRmSetting, method: Method) -> Result<Cre
         let key_pem = String::from_utf8(key_pem).map_err(|error| local(key, &error))?;
         return Ok(Credentials::Certificate { certificate_pem, key_pem: key_pem.into() });
     }
-    let account = setting
-        .user
-        .as_deref()
-        .ok_or_else(|| missing("ansible_user", "WinRM needs a user\nhint: set it, or give `-u USER`"))?;
+    let account = setting.user.as_deref().map(str::parse).transpose();
+    let account =
+        account.map_err(|error: paceline_winrm::AccountError| missing("ansible_user", &error.to_string()))?;
+    if method == Method::Kerberos {
+        let (service, spn_host) = &setting.kerberos_name;
+        let service = match service.as_deref().map(str::to_ascii_uppercase).as_deref() {
+            None | Some("HTTP") => Service::Http,
+            Some("WSMAN") => Service::Wsman,
+            Some("HOST") => Service::Host,
+            Some(other) => {
+                let what =
+                    format!("`{other}` is not a service of WinRM\nhint: `HTTP`, `WSMAN` and `HOST` are");
+                return Err(missing("ansible_winrm_service", &what));
+            }
+        };
+        let password = setting.password.clone();
+        return Ok(Credentials::Kerberos { account, password, service, host: spn_host.clone() });
+    }
     let account = account
-        .parse()
-        .map_err(|error: paceline_winrm::AccountError| missing("ansible_user", &error.to_string()))?;
-    let password = || -> Result<SecretString, TransportError> {
-        setting.password.clone().ok_or_else(|| {
-            missing("ansible_password", "WinRM needs a password\nhint: set it in a vault, or give `-k`")
-        })
-    };
+        .ok_or_else(|| missing("ansible_user", "WinRM needs a user\nhint: set it, or give `-u USER`"))?;
+    let password = setting.password.clone().ok_or_else(|| {
+        missing("ansible_password", "WinRM needs a password\nhint: set it in a vault, or give `-k`")
+    })?;
     Ok(match method {
-        Method::Ntlm => Credentials::Ntlm { account, password: password()? },
-        Method::Basic => Credentials::Basic { account, password: password()?, allow_plain: false },
-        Method::Kerberos | Method::Certificate => {
-            return Err(missing("ansible_winrm_cert_pem", "no certificate is given"));
-        }
+        Method::Basic => Credentials::Basic { account, password, allow_plain: false },
+        _ => Credentials::Ntlm { account, password },
     })
 }
 
 fn of(error: &Error) -> TransportError {
-    TransportError::WinRm { message: error.to_string(), hint: error.hint(), retry: error.is_retryable() }
+    let hint = match error {
+        // The variables that decide it, for those cases where the crate cannot know them.
+        Error::Tls { is_certificate: true, .. } => Some(
+            "name the authority's certificate with `ansible_winrm_ca_trust_path`, or pin the host's with `paceline_tls_pin`"
+                .to_owned(),
+        ),
+        Error::NotHttp { is_tls: true, .. } | Error::Tls { is_certificate: false, .. } => Some(
+            "if the port is one of http, set `ansible_winrm_scheme: http` (or port 5985)".to_owned(),
+        ),
+        Error::NotHttp { is_tls: false, .. } => Some(
+            "if the port is one of https, set `ansible_winrm_scheme: https` (or port 5986)".to_owned(),
+        ),
+        _ => error.hint(),
+    };
+    TransportError::WinRm { message: error.to_string(), hint, retry: error.is_retryable() }
 }
 
 impl Connection {
