@@ -224,6 +224,9 @@ impl Uri {
         result.insert("redirected".to_owned(), false.into());
         result.insert("url".to_owned(), url.into());
         result.insert("status".to_owned(), (-1).into());
+        if self.platform == Platform::Windows {
+            result.insert("status_code".to_owned(), (-1).into());
+        }
         result.insert("elapsed".to_owned(), elapsed.into());
         let reason = if reason.trim().is_empty() { "the client gave no reason" } else { reason.trim() };
         let message = format!("Status code was -1 and not {}: Request failed: {reason}", self.expected());

@@ -1,6 +1,7 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
 mod agent;
+mod files;
 mod fleet;
 mod lease;
 mod lost;
@@ -8,4 +9,5 @@ mod model;
 mod peer;
 mod rollout;
 mod scripts;
+mod server;
 mod session;

@@ -13,14 +13,14 @@ use crate::support::running::Running;
 use crate::support::sshd::Sshd;
 
 /// One host, reached as OpenSSH for Windows is.
-struct Scene {
-    environment: Environment,
-    model: Model,
+pub(super) struct Scene {
+    pub(super) environment: Environment,
+    pub(super) model: Model,
     _sshd: Sshd,
 }
 
 impl Scene {
-    fn new(playbook: &str) -> Self {
+    pub(super) fn new(playbook: &str) -> Self {
         let (environment, model) = (Environment::new(), Model::new());
         let forced = format!(
             "ForceCommand PYTHONPATH={} exec python3 -m windows.shell {}\n",
@@ -36,7 +36,7 @@ impl Scene {
         Self { environment, model, _sshd: sshd }
     }
 
-    fn apply(&self, code: i32, further: &[&str]) -> Events {
+    pub(super) fn apply(&self, code: i32, further: &[&str]) -> Events {
         let arguments = [&["apply", "-i", "inventory.yml", "playbook.yml"], further].concat();
         self.environment.events(code, &arguments)
     }

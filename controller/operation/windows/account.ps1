@@ -13,9 +13,9 @@ function pw_sys_account_entry($name, $class) {
     $machine = [DirectoryServices.DirectoryEntry]::new("WinNT://$([Environment]::MachineName),computer")
     try {
         return $machine.Children.Find($name, $class)
-    } catch [Runtime.InteropServices.COMException] {
+    } catch {
 # 0x800708AD: no such user; 0x800708AC: no such group.
-        if (@(-2147022675, -2147022676) -contains $_.Exception.GetBaseException().ErrorCode) { return $null }
+        if (@(-2147022675, -2147022676) -contains $_.Exception.GetBaseException().HResult) { return $null }
         throw
     }
 }

@@ -13,6 +13,8 @@
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
 
 $script:pw_call = @{}
+# The parts of keys that come first.
+$script:pw_key_order = @('location', 'store', 'site', 'application', 'path', 'name', 'protocol', 'ip', 'port', 'host')
 
 # KIND: fails unless it is one.
 function pw_known_kind($kind) {
@@ -26,22 +28,25 @@ function pw_has($name) {
     return $ExecutionContext.SessionState.InvokeProvider.Item.Exists("function:$name")
 }
 
-# ARGUMENTS PREFIX: the arguments below a prefix, without it.
+# ARGUMENTS PREFIX: the arguments below a prefix, without it, sorted: those of a call come in no order.
 function pw_below($a, $prefix) {
-    $below = [ordered]@{}
+    $names = [Collections.Generic.List[string]]::new()
     foreach ($name in $a.Keys) {
-        if ($name.StartsWith($prefix, [StringComparison]::Ordinal)) {
-            $below[$name.Substring($prefix.Length)] = [string[]]$a[$name]
-        }
+        if ($name.StartsWith($prefix, [StringComparison]::Ordinal)) { $names.Add($name.Substring($prefix.Length)) }
     }
+    $names.Sort([StringComparer]::Ordinal)
+    $below = [ordered]@{}
+    foreach ($name in $names) { $below[$name] = [string[]]$a[$prefix + $name] }
     return $below
 }
 
-# ARGUMENTS: the key of the thing: name -> text.
+# ARGUMENTS: the key of the thing: name -> text, always in the same order, as the name of a point is made of it.
 function pw_key($a) {
     $key = [ordered]@{}
     $below = pw_below $a 'key.'
-    foreach ($name in $below.Keys) { $key[$name] = $below[$name][0] }
+    foreach ($name in ($script:pw_key_order + @($below.Keys))) {
+        if ($below.Contains($name) -and -not $key.Contains($name)) { $key[$name] = $below[$name][0] }
+    }
     return $key
 }
 

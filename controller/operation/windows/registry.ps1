@@ -69,7 +69,8 @@ function pw_registry_value($open, [string]$name) {
     }
     $state = [ordered]@{}
     $state['type'] = [string[]]@($type)
-    $state['data'] = [string[]]@($data)
+    $state['data'] = [string[]]@()
+    if ($null -ne $data) { $state['data'] = [string[]]@($data) }
     return $state
 }
 
@@ -123,6 +124,9 @@ function pw_read_registry_key($key) {
 
 function pw_registry_walk($open, [string]$below, $tree) {
     foreach ($name in $open.GetValueNames()) {
+        if ($open.GetValueKind($name) -eq [Microsoft.Win32.RegistryValueKind]::Unknown) {
+            throw ("the value ``{0}`` in ``{1}`` has a type that cannot be kept for a rollback" -f $name, $open.Name)
+        }
         $value = pw_registry_value $open $name
         $tree.Add((pw_pack (@($below, $name, $value['type'][0]) + @($value['data']))))
     }

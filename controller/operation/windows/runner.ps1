@@ -168,9 +168,6 @@ function r_shared($call) {
 
 function r_shell($call, $shared) {
     $state = [Management.Automation.Runspaces.InitialSessionState]::CreateDefault()
-    if (($PSVersionTable.PSVersion.Major -lt 6) -or [IO.Path]::DirectorySeparatorChar -ceq '\') {
-        $state.ExecutionPolicy = [Microsoft.PowerShell.ExecutionPolicy]::Bypass
-    }
     $runspace = [Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace($state)
     $runspace.Open()
     $runspace.SessionStateProxy.SetVariable('Ansible', $shared)

@@ -21,7 +21,9 @@ pub struct Step {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("call", &self.call).finish_non_exhaustive()
+        // Its values may be secret.
+        let text = self.call.clone().text();
+        f.debug_tuple("Step").field(&text.split(' ').next()).finish()
     }
 }
 
@@ -74,7 +76,7 @@ impl Operation for Step {
     fn first(&mut self, mode: Mode) -> Program {
         let mut call = self.call.clone();
         if !self.looks_only {
-            call = call.flag("check", mode.check).flag("diff", mode.diff);
+            call = call.flag("check", mode.check);
         }
         Program { text: call.text(), payload: self.payload.clone(), ..Program::default() }
     }

@@ -126,43 +126,47 @@ def _provider(record: dict[str, Any]) -> str:
 
 
 @function(
-    "import_certificate", "location", "store", "path", "want", "secret.password", "key_storage", "exportable", "check"
+    "import_certificate", "location", "store", "path", "secret.password", "key_storage", "exportable", "want", "check"
 )
 def import_certificate(session: "Session", a: Arguments) -> int:
     """All certificates of a PFX, PEM or CER file into a store, or out of it."""
     session.call = a
-    if a.get("path") is not None and not session.host.files.is_file(a.text("path")):
-        return session.fail(f"there is no file `{a.text('path')}`")
-    if a.get("path") is not None:
-        session.payload = session.host.files.read(a.text("path"))
-    if session.payload is None:
+    path = a.get("path")
+    if path is not None:
+        if not session.host.files.is_file(path):
+            raise Failure(f"Could not find file '{path}'.")
+        content = session.host.files.read(path)
+    elif session.payload is None:
         raise Failure("the step came without its content")
+    else:
+        content = session.payload
+    present = a.need("want") == "present"
     password = a.get("secret.password")
-    certificate, has_key, more = load(session.payload, password)
+    certificate, has_key, more = load(content, password)
     described = [describe(certificate, has_key), *[describe(getattr(one, "certificate", one), False) for one in more]]
-    one, present = Certificate(), a.text("want") != "absent"
+    kind_ = Certificate()
     for record in described:
         key = {"location": a.need("location"), "store": a.need("store"), "thumbprint": record["thumbprint"]}
         session.v("thumbprint", record["thumbprint"])
-        before = one.read(session, key)
+        before = kind_.read(session, key)
         if (before is not None) == present:
             continue
         session.v("changed", "1")
         if a.flag("check"):
             continue
-        number = save(session, one, key, before, {}, ["*"])
+        number = save(session, kind_, key, before, {}, ["*"])
         if not present:
-            one.write(session, key, None, before)
+            kind_.write(session, key, None, before)
         elif record is described[0]:
-            add(session.host, key["location"], key["store"], session.payload, password, a.flag("exportable"))
+            add(session.host, key["location"], key["store"], content, password, a.flag("exportable"))
         else:
-            where = {
+            place_ = {
                 "store": STORES[key["store"].lower()],
                 "location": LOCATIONS[key["location"].lower()],
                 "csp": False,
             }
-            session.host.store.put("certificates", place(**key), record | where)
-        session.points.after(number, one.read(session, key))
+            session.host.store.put("certificates", place(**key), record | place_)
+        session.points.after(number, kind_.read(session, key))
     return 0
 
 

@@ -129,7 +129,7 @@ def wanted_of(session: "Session", one: Kind, a: Arguments, before: State | None)
 
 
 PREFIXES = ("key.", "set.", "new.", "like.", "add.", "remove.", "secret.")
-COMMON = ("kind", "want", "check", "keep_secret", "quiet")
+COMMON = ("kind", "want", "check", "keep_secret", "quiet", "must_exist")
 
 
 @function("ensure", "*")
@@ -150,6 +150,8 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return _absent(session, one, key, before, check)
     if a.need("want") != "present":
         raise Invalid(f"`want` is `{a.need('want')}`")
+    if before is None and a.flag("must_exist"):
+        raise Failure(f"{one.text(key)} is not there")
     wanted = wanted_of(session, one, a, before)
     secrets = one.secrets(session, key) if before is not None else {}
     write = {name: wanted[name] for name in differing(one, wanted, before)}
