@@ -154,8 +154,7 @@ fn a_lease_is_unlocked_and_an_old_run_pruned() {
     first.until("the command", |_| scene.model.count("begun") == 1);
     first.signal(rustix::process::Signal::KILL);
     first.end().expect(-1);
-    let unlocked = scene.environment.run(&["runs", "unlock", "latest", "--yes"]);
-    unlocked.expect(0);
+    let unlocked = scene.environment.run(&["runs", "unlock", "latest", "--yes"]).expect(0);
     assert!(unlocked.stdout.contains("unlocked, was held by"), "{}", unlocked.stdout);
     scene.environment.write(
         "playbook.yml",
