@@ -81,24 +81,23 @@ fn a_windows_host_is_judged_like_any_other_and_stays_as_it_was() {
     let before = windows.control("hash", &[], "");
     assert_eq!(found(&windows.ask(0)), [""; 0]);
     assert_eq!(windows.control("hash", &[], ""), before);
-    for (name, value, expected) in [
-        ("refused", r#"["dc1.example:636"]"#, "error managed-system-unreachable"),
-        ("unreachable", r#"["dc1.example:636"]"#, "error managed-system-unreachable"),
-        ("memory_mb", "4096", "warning requirement-memory"),
-        ("processors", "1", "warning requirement-processors"),
-        ("elevated", "false", "warning requirement-privilege"),
-        ("clock_skew", "1000", "error time-skew"),
-        ("os_version", "\"6.3.9600\"", "error requirement-platform"),
-        ("jobs", r#"["Usercube-Invoke-Job"]"#, "warning jobs-running"),
-        ("names", r#"{"win-1.example": []}"#, "warning agent-name-unresolvable"),
-        ("names", r#"{"win-1.example": ["10.9.9.9"]}"#, "warning agent-name-elsewhere"),
+    let address = r#"["dc1.example:636"]"#;
+    for (name, value, back, expected) in [
+        ("refused", address, "[]", "error managed-system-unreachable"),
+        ("unreachable", address, "[]", "error managed-system-unreachable"),
+        ("memory_mb", "4096", "16384", "warning requirement-memory"),
+        ("processors", "1", "4", "warning requirement-processors"),
+        ("elevated", "false", "true", "warning requirement-privilege"),
+        ("clock_skew", "1000", "0", "error time-skew"),
+        ("os_version", "\"6.3.9600\"", "\"10.0.20348\"", "error requirement-platform"),
+        ("jobs", r#"["Usercube-Invoke-Job"]"#, "[]", "warning jobs-running"),
+        ("names", r#"{"win-1.example": []}"#, "{}", "warning agent-name-unresolvable"),
+        ("names", r#"{"win-1.example": ["10.9.9.9"]}"#, "{}", "warning agent-name-elsewhere"),
     ] {
-        let was = windows.control("get", &["settings", name], "");
         windows.control("set", &[name, value], "");
         let code = if expected.starts_with("error") { 2 } else { 0 };
         assert_eq!(found(&windows.ask(code)), [expected], "{name}");
-        let was = if was.trim() == "null" { "[]" } else { was.trim() };
-        windows.control("set", &[name, if name == "names" { "{}" } else { was }], "");
+        windows.control("set", &[name, back], "");
     }
     windows.control("write", &[r"C:\IdentityAgent\Runtime\appsettings.agent.Production.json"], "{}");
     assert_eq!(found(&windows.ask(0)), ["warning leftover-file"]);
