@@ -140,7 +140,7 @@ def import_certificate(session: "Session", a: Arguments) -> int:
         raise Failure("the step came without its content")
     else:
         content = session.payload
-    present = a.need("want") == "present"
+    present = a.text("want", "present") != "absent"
     password = a.get("secret.password")
     certificate, has_key, more = load(content, password)
     described = [describe(certificate, has_key), *[describe(getattr(one, "certificate", one), False) for one in more]]
