@@ -121,13 +121,17 @@ fn concerns(later: &Point, older: &Point) -> bool {
     if is_named(later) || is_named(older) {
         return false;
     }
-    let replaces = |point: &Point| !matches!(point.kind.as_str(), "mode" | "times");
+    let replaces = |point: &Point| !matches!(point.kind.as_str(), "mode" | "attributes" | "times");
+    // Windows takes names in any case.
+    let plain = |path: &str| if path.contains('\\') { path.to_lowercase() } else { path.to_owned() };
+    let (later_path, older_path) = (plain(&later.path), plain(&older.path));
     let below = |path: &str, folder: &str| {
-        path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+        path.strip_prefix(folder.trim_end_matches(['/', '\\']))
+            .is_some_and(|rest| rest.starts_with(['/', '\\']))
     };
-    later.path == older.path
-        || replaces(older) && below(&later.path, &older.path)
-        || replaces(later) && below(&older.path, &later.path)
+    later_path == older_path
+        || replaces(older) && below(&later_path, &older_path)
+        || replaces(later) && below(&older_path, &later_path)
 }
 
 /// Notes which points were restored, of whichever run.
@@ -167,6 +171,9 @@ mod tests {
             (("file", "/opt/agent/a"), ("mode", "/opt/agent"), false),
             (("times", "/opt"), ("file", "/opt/a"), false),
             (("service", "agent"), ("service", "agent"), true),
+            (("file", "C:\\Acme\\a"), ("directory", "c:\\acme"), true),
+            (("file", "C:\\Acme\\a"), ("attributes", "C:\\Acme"), false),
+            (("pool", "pool Acme"), ("pool", "pool Acme"), true),
             (("activation", "restart agent"), ("activation", "restart agent"), false),
         ] {
             assert_eq!(

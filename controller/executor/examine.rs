@@ -132,7 +132,7 @@ async fn operate(
     };
     let mut pipeline = Pipeline::default();
     // In check mode, so that an operation that would change something does not.
-    let mode = Mode { check: true, ..Mode::default() };
+    let mode = Mode { check: true, platform: link.texts().0, ..Mode::default() };
     let ticket = Ticket { slot: 1, item: 0 };
     pipeline.push(Flight::new(ticket, 1, label, operation, mode, Group::Alone, String::new()));
     loop {

@@ -367,6 +367,20 @@ impl Pipeline {
         }
     }
 
+    /// Returns what comes next (nothing, if that is the end), if no shell is needed for it.
+    pub(super) fn next_without_shell(&mut self) -> Option<Option<Next>> {
+        if let Some(landed) = self.landed.pop_front() {
+            return Some(Some(Next::Landed(Box::new(landed))));
+        }
+        match self.flights.front() {
+            None => Some(None),
+            Some(front) if front.is_outside() => {
+                Some(self.flights.pop_front().map(|flight| Next::Outside(Box::new(flight))))
+            }
+            Some(_) => None,
+        }
+    }
+
     /// Returns what comes next. Sends what is unsent first.
     pub(super) async fn next(
         &mut self,
@@ -374,15 +388,8 @@ impl Pipeline {
         sink: &mut Sink,
     ) -> Result<Option<Next>, LinkError> {
         loop {
-            if let Some(landed) = self.landed.pop_front() {
-                return Ok(Some(Next::Landed(Box::new(landed))));
-            }
-            match self.flights.front() {
-                None => return Ok(None),
-                Some(front) if front.is_outside() => {
-                    return Ok(self.flights.pop_front().map(|flight| Next::Outside(Box::new(flight))));
-                }
-                Some(_) => {}
+            if let Some(next) = self.next_without_shell() {
+                return Ok(next);
             }
             self.flush(shell, sink).await?;
             if self.landed.is_empty() {

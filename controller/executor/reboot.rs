@@ -1,4 +1,4 @@
-//! A host that goes away on purpose and comes back: `win_reboot`, and `wait_for_connection`.
+//! A host that goes away on purpose and comes back: `win_reboot`, and `wait_for_connection`, which needs no shell.
 //!
 //! The session ends with the restart, and a new one is opened behind it: the number of the boot tells whether Windows
 //! really restarted. The lease is of the same run, and of another boot, so the new session takes it at once.
@@ -20,6 +20,17 @@ use crate::plan::CompiledTask;
 
 /// Limit for a test command.
 const TEST: Duration = Duration::from_secs(60);
+
+/// By what a host counts as being back.
+#[derive(Clone, Copy, Default)]
+struct Signs<'a> {
+    /// Whether a shell can be opened.
+    shell: bool,
+    /// It is another boot than this one.
+    boot: Option<&'a str>,
+    /// This command succeeds.
+    test: Option<&'a str>,
+}
 
 impl LinkError {
     /// Whether a host that is about to come back may answer otherwise. A credential that was refused is never tried
@@ -50,7 +61,8 @@ impl Worker<'_> {
                 self.leave().await;
                 self.sleep(delay).await?;
                 let away = Reconnect { delay: Duration::ZERO, ..wait };
-                problem = self.come_back(settled, away, boot.as_deref(), test_command.as_deref()).await?;
+                let signs = Signs { shell: true, boot: boot.as_deref(), test: test_command.as_deref() };
+                problem = self.come_back(settled, away, signs).await?;
                 if problem.is_none() {
                     self.sleep(settle).await?;
                 }
@@ -67,7 +79,7 @@ impl Worker<'_> {
         Ok(self.judged(task, item, settled, landed, label).await)
     }
 
-    /// Waits until a shell of the host can be opened.
+    /// Waits until the host can be connected to.
     pub(super) async fn wait_for_connection(
         &mut self,
         settled: &Settled,
@@ -78,7 +90,7 @@ impl Worker<'_> {
             return Ok(ItemResult::default());
         }
         self.leave().await;
-        let problem = self.come_back(settled, wait, None, None).await?;
+        let problem = self.come_back(settled, wait, Signs::default()).await?;
         let mut result = match problem {
             Some(problem) => ItemResult::failure(problem),
             None => ItemResult::default(),
@@ -94,20 +106,18 @@ impl Worker<'_> {
         }
     }
 
-    /// Connects until a shell of another boot than `boot` is open and the test command succeeds. Returns what was wrong
-    /// when the time was over.
+    /// Connects until the host is there by these signs. Returns what was wrong when the time was over.
     async fn come_back(
         &mut self,
         settled: &Settled,
         wait: Reconnect,
-        boot: Option<&str>,
-        test: Option<&str>,
+        signs: Signs<'_>,
     ) -> Result<Option<String>, Stop> {
         self.sleep(wait.delay).await?;
         let began = Instant::now();
         loop {
-            let problem = match self.one_attempt(settled, wait.connect).await {
-                Ok(link) => match self.is_back(settled, &link, boot, test).await {
+            let problem = match self.one_attempt(settled, wait.connect, signs.shell).await {
+                Ok(link) => match self.is_back(settled, &link, signs).await {
                     None => {
                         self.host.link = Some(link);
                         return Ok(None);
@@ -129,7 +139,12 @@ impl Worker<'_> {
         }
     }
 
-    async fn one_attempt(&mut self, settled: &Settled, limit: Duration) -> Result<Link, LinkError> {
+    async fn one_attempt(
+        &mut self,
+        settled: &Settled,
+        limit: Duration,
+        shell: bool,
+    ) -> Result<Link, LinkError> {
         let mut link = Link::of(self.run, self.play, &self.host)?;
         let cancel = self.run.cancel.clone();
         let sink = &mut self.host.sink;
@@ -142,7 +157,10 @@ impl Worker<'_> {
             for message in link.warnings.drain(..) {
                 sink.host_event(EventKind::Warning { message }).await;
             }
-            link.shell(&settled.login, settled.password.as_ref()).await.map(drop)
+            match shell {
+                true => link.shell(&settled.login, settled.password.as_ref()).await.map(drop),
+                false => Ok(()),
+            }
         };
         let opened = tokio::select! {
             opened = opening => opened,
@@ -158,13 +176,8 @@ impl Worker<'_> {
     }
 
     /// Why the host does not count as being back yet.
-    async fn is_back(
-        &mut self,
-        settled: &Settled,
-        link: &Link,
-        boot: Option<&str>,
-        test: Option<&str>,
-    ) -> Option<String> {
+    async fn is_back(&mut self, settled: &Settled, link: &Link, signs: Signs<'_>) -> Option<String> {
+        let Signs { boot, test, .. } = signs;
         let now = link.boot(&settled.login);
         if boot.is_some() && (now.is_none() || now == boot) {
             return Some("it has not restarted yet".to_owned());
@@ -191,8 +204,7 @@ impl Worker<'_> {
 /// The command line that runs a test command in a PowerShell of its own.
 fn test_line(text: &str) -> String {
     use base64::Engine as _;
-    let script = format!("{text}\nif (-not $?) {{ if ($LASTEXITCODE) {{ exit $LASTEXITCODE }} exit 1 }}");
-    let bytes: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
     format!("powershell.exe -NoProfile -NonInteractive -EncodedCommand {encoded}")
 }

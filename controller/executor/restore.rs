@@ -380,7 +380,7 @@ pub(super) async fn run(
 }
 
 /// Tells whether a point must wait until a newer one that failed is restored: it covers the same path, or one above or
-/// below it. Windows takes names in any case.
+/// below it.
 fn waits_for(point: &Point, failed: &[Point]) -> bool {
     let below = |path: &str, folder: &str| {
         path.strip_prefix(folder.trim_end_matches('/'))

@@ -414,7 +414,8 @@ impl<'a> Worker<'a> {
             loop {
                 let shell = match link.open(&login) {
                     Some(shell) => shell,
-                    None => break Err(LinkError::Closed),
+                    // `raw` needs none.
+                    None => break self.pipeline.next_without_shell().ok_or(LinkError::Closed),
                 };
                 tokio::select! {
                     next = self.pipeline.next(shell, &mut self.host.sink) => break next,

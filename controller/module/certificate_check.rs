@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::place;
 use super::{
     Control, Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, OptionValues, Options,
-    Work,
+    Platforms, Work,
 };
 use crate::operation::certificate::{CertificateCheck, outcome};
 use crate::preflight::Severity;
 use crate::preflight::certificate::{Policy, Source, judge, open};
+use crate::preflight::host::{CertificateAt, InStore};
+use crate::shell::Platform;
 
 /// The module.
 pub(super) struct CertificateCheckModule;
@@ -21,6 +23,11 @@ static SPEC: ModuleSpec = ModuleSpec {
     options: &[
         OptionSpec::new("path", OptionKind::Path),
         OptionSpec::new("src", OptionKind::Path),
+        OptionSpec::new("thumbprint", OptionKind::Text),
+        OptionSpec::new("subject", OptionKind::Text),
+        OptionSpec::new("store_location", OptionKind::Choice(&["LocalMachine", "CurrentUser"])),
+        OptionSpec::new("store_name", OptionKind::Text),
+        OptionSpec::new("identity", OptionKind::Text),
         OptionSpec::new("password", OptionKind::Text),
         OptionSpec::new("strict", OptionKind::Bool),
         OptionSpec::new("expires_within", OptionKind::Int).limited(|days| within(days, 0, 36_500)),
@@ -31,6 +38,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("sdk_thumbprints", OptionKind::List),
         OptionSpec::new("fail_on", OptionKind::Choice(&["error", "warning", "info", "never"])),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 
@@ -50,15 +58,21 @@ impl Module for CertificateCheckModule {
         let policy = policy(options);
         let fail_on = fail_on(options);
         let password = options.text("password").map(SecretString::from);
-        match (options.text("path"), options.text("src")) {
-            (Some(_), None) => Ok(Work::Host(Box::new(CertificateCheck {
-                host: context.host.to_owned(),
-                path: place::path(options, "path")?,
-                password,
-                policy,
-                fail_on,
-            }))),
-            (None, Some(src)) => {
+        let store = InStore::read(options)
+            .map_err(|error| ModuleError::new(format!("`certificate_check`: {error}")))?;
+        let check = |at: CertificateAt, password| {
+            let host = context.host.to_owned();
+            Work::Host(Box::new(CertificateCheck { host, at, password, policy: policy.clone(), fail_on }))
+        };
+        match (options.text("path"), options.text("src"), store) {
+            (Some(_), None, None) => Ok(check(CertificateAt::File(place::path(options, "path")?), password)),
+            (None, None, Some(store)) if context.platform == Platform::Windows => {
+                Ok(check(CertificateAt::Store(store), password))
+            }
+            (None, None, Some(_)) => Err(ModuleError::new(
+                "`thumbprint` and `subject` name certificates in the stores of Windows\nhint: give the file as `path`",
+            )),
+            (None, Some(src), None) => {
                 let path = context.files.find("files", src)?;
                 let content = context.files.content(&path)?;
                 let place = path.display().to_string();
@@ -71,7 +85,7 @@ impl Module for CertificateCheckModule {
                 Ok(Work::Control(Control::Result(result)))
             }
             _ => Err(ModuleError::new(
-                "`certificate_check` wants one of `path` and `src`\nhint: `path` is a file of the host, `src` one of the controller",
+                "`certificate_check` wants one of `path`, `src`, `thumbprint` and `subject`\nhint: `path` is a file of the host, `src` one of the controller, the others name one in a store of Windows",
             )),
         }
     }
@@ -124,7 +138,7 @@ mod tests {
     fn it_says_where_the_certificate_is() {
         for options in [json!({}), json!({"path": "/a", "src": "b"})] {
             let error = plan("certificate_check", options).unwrap_err().message;
-            assert!(error.contains("one of `path` and `src`"), "{error}");
+            assert!(error.contains("one of `path`, `src`"), "{error}");
         }
         assert!(plan("certificate_check", json!({"path": "/a", "key_size": 12})).is_err());
         let work = plan("certificate_check", json!({"path": "/a", "password": "secret"})).unwrap();

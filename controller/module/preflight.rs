@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::certificate_check::{fail_on, policy, within};
-use super::{Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Work};
+use super::{
+    Module, ModuleContext, ModuleError, ModuleSpec, OptionKind, OptionSpec, Options, Platforms, Work,
+};
 use crate::inventory::Agent;
 use crate::operation::preflight::HostPreflight;
 use crate::preflight::host::{OPTIONS, Question};
@@ -32,6 +34,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("sdk_thumbprints", OptionKind::List),
         OptionSpec::new("fail_on", OptionKind::Choice(&["error", "warning", "info", "never"])),
     ],
+    platforms: Platforms::Any,
     ..ModuleSpec::EMPTY
 };
 

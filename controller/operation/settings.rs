@@ -98,8 +98,8 @@ impl EditSettings {
                 script.program()
             }
             Platform::Windows => {
-                let call =
-                    Call::new("read").with("path", &self.path).with("limit", &limit).flag("digest", true);
+                let call = Call::new("read").with("path", &self.path).with("limit", &limit);
+                let call = call.flag("digest", true).flag("edit", true);
                 Program { text: call.text(), ..Program::default() }
             }
         }
@@ -107,21 +107,27 @@ impl EditSettings {
 
     /// The content that was read and its digest; nothing for a file that is not there.
     fn content(&self, reply: &Reply) -> Result<Option<(Vec<u8>, String)>, Box<Outcome>> {
+        // Both platforms leave it to the controller to go on, so that later steps are held back.
+        if reply.status != 75 {
+            return Err(failure(reply).into());
+        }
         let kind = match self.platform {
-            Platform::Posix if reply.status != 75 => return Err(failure(reply).into()),
             Platform::Posix => state(reply, "was").map_or_else(|| "absent".to_owned(), |was| was.kind),
             Platform::Windows => reply.value("state").unwrap_or_default().to_owned(),
         };
         match kind.as_str() {
             "absent" => Ok(None),
-            "file" if self.platform == Platform::Windows && reply.status != 0 => Err(failure(reply).into()),
-            "file" | "link" => {
+            "file" => {
                 let read = reply.blob("content").zip(reply.value("sha256"));
                 let (bytes, digest) = read.ok_or_else(|| failure(reply))?;
                 Ok(Some((bytes.to_vec(), digest.to_owned())))
             }
+            // A link of a POSIX host is followed, so this one leads nowhere.
+            "link" => {
+                Err(refused(format!("`{}` is a link\nhint: name the file that it points to", self.path))
+                    .into())
+            }
             "directory" => Err(refused(format!("`{}` is a folder", self.path)).into()),
-            "" => Err(failure(reply).into()),
             _ => Err(refused(format!("`{}` is not a regular file", self.path)).into()),
         }
     }
@@ -261,10 +267,5 @@ impl Operation for EditSettings {
             Some(pending) => self.written(&pending, &reply, mode),
             None => self.decide(&reply, mode),
         }
-    }
-
-    fn judged_here(&self) -> bool {
-        // A POSIX host is told to hold back later steps by the status of the first program.
-        self.platform == Platform::Windows
     }
 }

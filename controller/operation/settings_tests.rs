@@ -170,11 +170,10 @@ fn done(progress: Progress) -> Outcome {
 #[test]
 fn on_windows_it_is_a_read_and_a_put_with_the_digest() {
     let mut operation = edit("C:\\Agent\\a.json", wanted(), false, Platform::Windows);
-    assert!(operation.judged_here());
     let read = operation.first(SHOWN);
-    assert_eq!(read.text, "read path:QzpcQWdlbnRcYS5qc29u limit:NDE5NDMwNA== digest:MQ==");
+    assert_eq!(read.text, "read path:QzpcQWdlbnRcYS5qc29u limit:NDE5NDMwNA== digest:MQ== edit:MQ==");
     let found = [("path", "C:\\Agent\\a.json"), ("state", "file"), ("sha256", "abc")];
-    let put = again(operation.next(answer(0, &found, Some(SETTINGS.as_bytes())), SHOWN));
+    let put = again(operation.next(answer(75, &found, Some(SETTINGS.as_bytes())), SHOWN));
     let words: Vec<&str> = put.text.split(' ').map(|word| word.split(':').next().unwrap()).collect();
     assert_eq!(words, ["put", "path", "digest", "size", "expected", "payload"]);
     assert!(put.text.contains("expected:YWJj") && !put.text.contains("brand-new") && put.content);
@@ -183,7 +182,7 @@ fn on_windows_it_is_a_read_and_a_put_with_the_digest() {
     // Somebody was quicker: it is read again.
     let moved = answer(75, &[("moved", "1")], None);
     assert_eq!(again(operation.next(moved, SHOWN)).text, read.text);
-    let put = again(operation.next(answer(0, &found, Some(SETTINGS.as_bytes())), SHOWN));
+    let put = again(operation.next(answer(75, &found, Some(SETTINGS.as_bytes())), SHOWN));
     assert!(put.text.starts_with("put "));
     let written = answer(0, &[("changed", "1"), ("point", "4 file C:\\Agent\\a.json")], None);
     let outcome = done(operation.next(written, SHOWN));
@@ -192,22 +191,24 @@ fn on_windows_it_is_a_read_and_a_put_with_the_digest() {
 
 #[test]
 fn on_windows_what_is_missing_or_odd_is_told() {
-    let absent = [("state", "absent"), ("msg", "file not found")];
+    let absent = [("state", "absent")];
     let mut operation = edit("C:\\a.json", wanted(), false, Platform::Windows);
     operation.first(SHOWN);
-    let outcome = done(operation.next(answer(1, &absent, None), SHOWN));
+    let outcome = done(operation.next(answer(75, &absent, None), SHOWN));
     assert!(outcome.failed && outcome.result["msg"].as_str().unwrap().contains("does not exist"));
 
     let mut operation = edit("C:\\a.json", wanted(), true, Platform::Windows);
     operation.first(SHOWN);
-    let put = again(operation.next(answer(1, &absent, None), SHOWN));
+    let put = again(operation.next(answer(75, &absent, None), SHOWN));
     assert!(put.text.contains("expected:YWJzZW50"), "{}", put.text);
 
     for (status, values) in [
-        (1, vec![("state", "directory"), ("msg", "a folder")]),
+        (75, vec![("state", "directory")]),
+        (75, vec![("state", "link")]),
+        (75, vec![("state", "file")]),
+        (75, vec![]),
         (1, vec![("msg", "access denied")]),
         (1, vec![("state", "file"), ("msg", "too large")]),
-        (0, vec![("state", "file")]),
     ] {
         let mut operation = edit("C:\\a.json", wanted(), true, Platform::Windows);
         operation.first(SHOWN);

@@ -292,7 +292,7 @@ impl Inner {
                 port: self.endpoint.port,
                 reason: format!("the host hung up instead of taking the client certificate: {error}"),
                 hint: CERTIFICATE_NEGOTIATION,
-                is_certificate: true,
+                is_permanent: true,
             },
             _ => error,
         }

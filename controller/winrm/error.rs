@@ -82,8 +82,8 @@ pub enum Error {
         reason: String,
         /// What to do.
         hint: &'static str,
-        /// Whether the peer's certificate is what is wrong.
-        is_certificate: bool,
+        /// Whether it stays so until somebody does something, as with certificates.
+        is_permanent: bool,
     },
     /// Something that is not HTTP answered.
     #[error("{host}:{port} does not answer in HTTP: {reason}")]
@@ -298,7 +298,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Resolve { .. } | Self::Connect { .. } | Self::NotSent { .. } => true,
-            Self::Tls { is_certificate, .. } => !is_certificate,
+            Self::Tls { is_permanent, .. } => !is_permanent,
             Self::Status { status, .. } => *status == 503,
             Self::Kerberos { is_temporary, .. } => *is_temporary,
             Self::Fault { fault, .. } => fault.is_retryable(),

@@ -23,6 +23,8 @@ use crate::tls;
 
 /// Room for the head of an answer and for reading ahead.
 const BUFFER: usize = 128 * 1024;
+/// Addresses of a name that are tried, each for as long as a connection may take.
+const MOST_ADDRESSES: usize = 4;
 /// More `WWW-Authenticate` lines than methods exist.
 const MOST_OFFERS: usize = 16;
 
@@ -223,7 +225,7 @@ async fn connect(endpoint: &Endpoint, port: u16, limit: Duration) -> Result<TcpS
         .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
         .map_err(|error| Error::Resolve { host: host.to_owned(), reason: error.to_string() })?;
     let mut reason = "it has no address".to_owned();
-    for address in addresses.take(8) {
+    for address in addresses.take(MOST_ADDRESSES) {
         match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => reason = error.to_string(),

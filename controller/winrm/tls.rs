@@ -1,6 +1,6 @@
 //! TLS: whose certificate is taken, which one is shown, and what ties a login to the connection.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -24,16 +24,35 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
     store
 });
 
+/// Verifiers that are in use, by what they trust: a hundred authorities for each of a thousand hosts would be the
+/// largest thing in memory.
+static VERIFIERS: Mutex<Vec<([u8; 32], Weak<WebPkiServerVerifier>)>> = Mutex::new(Vec::new());
+
+fn shared_verifier(
+    system: bool,
+    extra_pem: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let key = Sha256::new().chain_update([u8::from(system)]).chain_update(extra_pem).finalize().into();
+    let mut known = VERIFIERS.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|(_, verifier)| verifier.strong_count() > 0);
+    let found = known.iter().find(|(other, _)| *other == key).and_then(|(_, verifier)| verifier.upgrade());
+    if let Some(verifier) = found {
+        return Ok(verifier);
+    }
+    let roots = Arc::new(authorities(system, extra_pem)?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .build()
+        .map_err(|error| setting(&format!("the trusted authorities cannot be used: {error}"), PEM))?;
+    known.push((key, Arc::downgrade(&verifier)));
+    Ok(verifier)
+}
+
 /// Settings for all connections of a client.
 pub(crate) fn config(trust: &Trust, own: Option<(&[u8], &SecretString)>) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Authorities { system, extra_pem } => {
-            let roots = Arc::new(authorities(*system, extra_pem)?);
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                .build()
-                .map_err(|error| setting(&format!("the trusted authorities cannot be used: {error}"), PEM))?
-        }
+        Trust::Authorities { system, extra_pem } => shared_verifier(*system, extra_pem, &provider)?,
         Trust::Pins(pins) => Arc::new(Other { pins: Some(pins.clone()), provider: Arc::clone(&provider) }),
         Trust::Ignore => Arc::new(Other { pins: None, provider: Arc::clone(&provider) }),
     };
@@ -172,23 +191,23 @@ pub(crate) fn failure(endpoint: &Endpoint, error: &std::io::Error) -> Error {
     use rustls::Error as Tls;
     let (host, port) = (endpoint.host.clone(), endpoint.port);
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
-    let (is_certificate, reason, hint) = match inner {
+    let (is_permanent, reason, hint) = match inner {
         Some(Tls::InvalidCertificate(certificate)) => {
             let (reason, hint) = certificate_problem(certificate);
             (true, reason, hint)
         }
         Some(Tls::InvalidMessage(_)) => (
-            false,
+            true,
             "TLS is not what answers".to_owned(),
             "the port may be one of http: use http, or port 5986 for https",
         ),
         Some(Tls::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)) => (
-            false,
+            true,
             "the host and this program have no TLS version or cipher in common".to_owned(),
             "TLS 1.2 with ECDHE and AES-GCM or TLS 1.3 is needed; Windows Server 2012 R2 has that with an ECDSA certificate only",
         ),
         Some(Tls::AlertReceived(alert)) => (
-            false,
+            true,
             format!("the host refuses the TLS handshake ({alert:?})"),
             "if a client certificate is used, the host has to trust its issuer",
         ),
@@ -198,7 +217,7 @@ pub(crate) fn failure(endpoint: &Endpoint, error: &std::io::Error) -> Error {
             "the listener may have no certificate, or the port may not be one of https",
         ),
     };
-    Error::Tls { host, port, reason, hint, is_certificate }
+    Error::Tls { host, port, reason, hint, is_permanent }
 }
 
 fn certificate_problem(error: &CertificateError) -> (String, &'static str) {
@@ -294,6 +313,20 @@ mod tests {
         );
         // Neither MD5 nor SHA-1 nor what cannot be read.
         assert_eq!(server_end_point(b"?").len(), 21 + 32);
+    }
+
+    #[test]
+    fn clients_that_trust_the_same_share_it() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let one = shared_verifier(false, pem.as_bytes(), &provider).unwrap();
+        let other = shared_verifier(false, pem.as_bytes(), &provider).unwrap();
+        assert!(Arc::ptr_eq(&one, &other));
+        let more = format!("{pem}\n");
+        assert!(!Arc::ptr_eq(&one, &shared_verifier(false, more.as_bytes(), &provider).unwrap()));
     }
 
     #[test]

@@ -46,3 +46,20 @@ fn the_agent_is_installed_left_alone_changed_and_taken_back() {
     environment.run(&["lab", "down", "--folder", "lab"]).expect(0);
     up.end().expect(0);
 }
+
+#[test]
+fn every_shipped_playbook_is_valid_for_the_shipped_inventory() {
+    let environment = Environment::new();
+    let inventory = shipped("inventory/production");
+    let playbooks = std::fs::read_dir(shipped("playbooks")).unwrap().map(|entry| entry.unwrap().path());
+    let mut seen = 0;
+    for playbook in playbooks.filter(|path| path.extension().is_some_and(|ending| ending == "yml")) {
+        let playbook = playbook.to_str().unwrap();
+        for check in ["--syntax-check", "--list-tasks"] {
+            let ended = environment.run(&["apply", playbook, "-i", &inventory, check]);
+            ended.expect(0);
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}

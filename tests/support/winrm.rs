@@ -190,6 +190,11 @@ impl Host<'_> {
         self.ask("set", &json!({"settings": settings}));
     }
 
+    /// Asks or changes the model of a Windows host behind this one: `windows/control.py` lists what `what` can be.
+    pub(crate) fn model(&self, what: &str, arguments: &[&str], input: &str) -> Value {
+        self.ask("model", &json!({"request": {"do": what, "arguments": arguments, "input": input}}))
+    }
+
     fn ask(&self, what: &str, more: &Value) -> Value {
         let mut line = more.clone();
         line["do"] = what.into();

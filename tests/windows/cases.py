@@ -96,6 +96,7 @@ CASES = [
     Case(
         "a tree comes in one stream",
         ("tree",),
+        "windows",
         steps=[
             Step(
                 "tree",

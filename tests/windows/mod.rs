@@ -1,9 +1,13 @@
 //! Windows hosts, by their model: `tests/support/windows` answers what PowerShell would.
 
+mod agent;
 mod files;
+mod fleet;
 mod lease;
 mod lost;
 mod model;
 mod peer;
+mod rollout;
 mod scripts;
+mod server;
 mod session;

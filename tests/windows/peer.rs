@@ -78,6 +78,19 @@ impl Model {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Puts a local file onto the host.
+    pub(crate) fn write(&self, path: &str, from: &Path) {
+        let status = Command::new("python3")
+            .args(["-m", "windows.control", "write"])
+            .arg(self.folder())
+            .arg(path)
+            .env("PYTHONPATH", support())
+            .stdin(std::fs::File::open(from).unwrap())
+            .status()
+            .expect("python3 is there: apt-get install python3");
+        assert!(status.success(), "{path}");
+    }
+
     /// How often `count NAME` of the test program ran.
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.control(&["get"], &["counters", name]).trim().parse().unwrap_or(0)

@@ -136,6 +136,8 @@ def check_command(checked: Checked, node: Node, allowed: set[str]) -> None:
         and not text(child).startswith(("@(", "@{", "@'"))
         for child in given
     )
+    if given and given[0].start_byte == named.end_byte:
+        checked.say(node, f"`{name}` is called like a method: the arguments would be one list")
     checked.calls.append((name, node.start_point[0] + 1, -1 if splat or switches else len(given)))
     if name in allowed or name.startswith(PREFIXES):
         return
@@ -148,7 +150,8 @@ def check_compiling(checked: Checked, node: Node) -> None:
     said = text(node)
     if re.match(r"(?i)\[(Management\.Automation\.)?ScriptBlock\]::Create\b", said):
         checked.say(node, "text is compiled")
-    if re.search(r"(?i)\.(AddScript|InvokeScript|NewScriptBlock|ExpandString)$", said.split("(")[0]):
+    members = [text(child).lower() for child in node.children if child.type == "member_name"]
+    if node.type == "invokation_expression" and set(members) & {"addscript", "invokescript", "newscriptblock", "expandstring"}:
         checked.say(node, "text is compiled")
 
 
@@ -190,6 +193,65 @@ def check_function(checked: Checked, node: Node) -> None:
         checked.say(node, f"the name of the function `{name}` begins with none of {', '.join(PREFIXES)}")
     if body is not None:
         check_variables(checked, name, set(names), body)
+        check_hashtables(checked, name, body)
+
+
+# What a hashtable has beside its keys.
+MEMBERS = {"keys", "values", "count", "item", "syncroot", "isreadonly", "isfixedsize", "comparer"}
+
+
+def hashtable_keys(node: Node) -> set[str] | None:
+    """The keys of a literal, or None where the expression is something else."""
+    inner = node
+    while inner.type != "hash_literal_expression":
+        named = inner.named_children
+        if len(named) != 1:
+            return None
+        inner = named[0]
+    keys = {text(one) for child in walk(inner) if child.type == "key_expression" for one in child.named_children}
+    return {key.strip("'\"").lower() for key in keys}
+
+
+def check_hashtables(checked: Checked, name: str, body: Node) -> None:
+    """Strict mode fails where a hashtable is asked by a dot for a key that it does not have."""
+    tables: dict[str, set[str] | None] = {}
+    reads: list[tuple[str, str, Node]] = []
+    for node in walk(body):
+        if node.type == "assignment_expression":
+            left, right = node.named_children[0], node.named_children[-1]
+            target = text(left).lower()
+            if re.fullmatch(r"\$[a-z_0-9]+", target):
+                keys = hashtable_keys(right)
+                known = tables.get(target, set())
+                tables[target] = None if keys is None or known is None else known | keys
+            found = re.match(r"(\$[a-z_0-9]+)(?:\.([a-z_0-9]+)|\['([^']+)'\])", target)
+            if found and tables.get(found.group(1)) is not None:
+                tables[found.group(1)].add(found.group(2) or found.group(3))  # type: ignore[union-attr]
+        if node.type == "member_access":
+            found = re.fullmatch(r"(\$[A-Za-z_0-9]+)\.([A-Za-z_0-9]+)", text(node))
+            if found:
+                reads.append((found.group(1).lower(), found.group(2).lower(), node))
+    for variable, key, node in reads:
+        keys = tables.get(variable)
+        if keys is not None and variable not in ("$plr", "$pl") and key not in keys and key not in MEMBERS:
+            checked.say(node, f"`{name}` asks the hashtable `{variable}` for `{key}`, which nobody put into it")
+
+
+def check_shared(all_checked: list[Checked]) -> None:
+    """The same for the tables of the session, whose keys are set in all files."""
+    sources = {checked.file: checked.file.read_text(encoding="utf-8", errors="replace") for checked in all_checked}
+    whole = "\n".join(sources.values())
+    for table in ("plr", "pl"):
+        if f"${table}=@{{" not in whole.replace(" ", ""):
+            continue
+        keys = {key.lower() for key in re.findall(rf"\${table}\.(\w+)\s*(?:=(?!=)|\+=|-=|\+\+)", whole)}
+        for literal in re.findall(rf"\${table}\s*=\s*@\{{([^}}]*)\}}", whole):
+            keys |= {key.lower() for key in re.findall(r"(?:^|;|\n)\s*(\w+)\s*=", literal)}
+        for checked in all_checked:
+            for number, line in enumerate(sources[checked.file].split("\n"), 1):
+                for key in re.findall(rf"\${table}\.(\w+)\b(?!\()", "" if line.startswith("#") else line):
+                    if key.lower() not in keys | MEMBERS:
+                        checked.findings.append((number, f"`${table}` is asked for `{key}`, which nobody put into it"))
 
 
 def check_variables(checked: Checked, name: str, known: set[str], body: Node) -> None:
@@ -283,6 +345,7 @@ def main(arguments: list[str]) -> int:
     files = [Path(argument) for argument in arguments] or sorted((ROOT / "controller").rglob("*.ps1"))
     all_checked = [check(file) for file in files]
     together(all_checked)
+    check_shared(all_checked)
     count = 0
     for checked in all_checked:
         place = checked.file.resolve()

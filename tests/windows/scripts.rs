@@ -45,6 +45,8 @@ fn what_breaks_a_rule_is_named_with_its_line() {
         ("pw_x 1 && pw_x 2", "needs PowerShell 7"),
         ("$b = 'h\u{e9}'", "not printable ASCII"),
         ("if ($a {", "does not parse"),
+        ("$b = @{ c = 1 }; $d = $b.e", "asks the hashtable `$b` for `e`"),
+        ("$b = pw_x($a)", "is called like a method"),
     ];
     for (number, (line, finding)) in bad.iter().enumerate() {
         let file = folder.path().join(format!("{number}.ps1"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paceline::operation::windows::Call;
-use paceline_remote::{Aside, Dialect, Group, Login, Nonce, ShellEvent, StartError, beside_powershell};
+use paceline_remote::{Aside, Dialect, Group, Login, Nonce, ShellEvent, StartError, Step, beside_powershell};
 
 use super::peer::{Model, Setting, Way, pipes, program, within_limit};
 use crate::contract::peer::{Session, in_group};
@@ -212,6 +212,36 @@ async fn a_second_channel_holds_back_what_is_queued() {
         assert_eq!(session.answer(1).await.status, Some(0), "the step in hand goes on");
         assert_eq!(session.answer(2).await.status, None);
         assert_eq!(session.answer(3).await.status, None);
+    })
+    .await;
+}
+
+/// The same over a real SSH server: its channels take the place of pipes.
+#[tokio::test]
+async fn a_session_runs_over_ssh() {
+    let model = Model::new();
+    let forced = format!(
+        "ForceCommand PYTHONPATH={} exec python3 -m windows.shell {}\n",
+        super::peer::support().display(),
+        model.folder().display()
+    );
+    let sshd = crate::transport::sshd::Sshd::start(&forced);
+    within_limit(async {
+        let connection = paceline::transport::connect(&sshd.target(), &|_| {}).await.unwrap();
+        let way = Way::Ssh(connection);
+        let mut session = way.open().await;
+        let answer = session.run(program(&["out", "3000000", "exit", "7"])).await;
+        assert_eq!((answer.stdout.len(), answer.rc), (3_000_000, Some(7)));
+        let cat = Call::new("command").list("argv", ["paceline-test", "cat"]).flag("stdin", true).text();
+        let payload: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 253) as u8).collect();
+        let answer = session.run_with(&cat, payload.clone()).await;
+        assert!(answer.stdout == payload);
+        let step = session.step(program(&["say", "x", "sleep", "60"]));
+        let id = step.id;
+        session.handle.send(Step { epoch: 100, ..step }).await.unwrap();
+        at_work(&mut session).await;
+        beside(&way, &session, Aside::Interrupt).await;
+        assert_eq!(session.answer(id).await.status, Some(1));
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Kerberos against a KDC and the peer. The library reads the environment of its process, so each case runs in one of its own: this
 //! program once more, with `inside` as its only test.
 
+use std::io::Write as _;
 use std::process::Command;
 
 use paceline_winrm::{Client, Credentials, Endpoint, Service, Trust};
@@ -82,7 +83,7 @@ async fn inside() {
             json!({"ok": ran.stdout == pattern(2_000_003)})
         }
     };
-    println!("RESULT {result}");
+    writeln!(std::io::stdout(), "RESULT {result}").unwrap();
 }
 
 #[test]

@@ -13,9 +13,9 @@ function pw_sys_account_entry($name, $class) {
     $machine = [DirectoryServices.DirectoryEntry]::new("WinNT://$([Environment]::MachineName),computer")
     try {
         return $machine.Children.Find($name, $class)
-    } catch [Runtime.InteropServices.COMException] {
+    } catch {
 # 0x800708AD: no such user; 0x800708AC: no such group.
-        if (@(-2147022675, -2147022676) -contains $_.Exception.GetBaseException().ErrorCode) { return $null }
+        if (@(-2147022675, -2147022676) -contains $_.Exception.GetBaseException().HResult) { return $null }
         throw
     }
 }
@@ -170,6 +170,7 @@ function pw_clean_group($name, $values) {
     $sids = [Collections.Generic.List[string]]::new()
     foreach ($value in $values) {
         $sid = pw_sys_sid $value
+        if ($sid -ceq '' -and (pl_flag $script:pw_call 'check')) { $sid = $value.ToLowerInvariant() }
         if ($sid -ceq '') { throw "Windows knows no account ``$value``" }
         $sids.Add($sid)
     }

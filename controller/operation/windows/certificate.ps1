@@ -115,6 +115,7 @@ function pw_write_certificate($key, $state, $before) {
 # location store path secret.password key_storage exportable want check; without a path the payload is the file: brings
 # all certificates of a PFX, PEM or CER file into a store, or takes them out, and reports each as `thumbprint`.
 function pw_import_certificate($a) {
+    $script:pw_restoring = $false
     $script:pw_call = $a
     $password = pl_arg $a 'secret.password'
     if ($null -eq $password) { $password = '' }

@@ -12,7 +12,9 @@
 #   pw_list_K                        optional: the keys of all things of the kind
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
 
-$script:pw_call = $null
+$script:pw_call = @{}
+# The parts of keys that come first.
+$script:pw_key_order = @('location', 'store', 'site', 'application', 'path', 'name', 'protocol', 'ip', 'port', 'host')
 
 # KIND: fails unless it is one.
 function pw_known_kind($kind) {
@@ -26,22 +28,25 @@ function pw_has($name) {
     return $ExecutionContext.SessionState.InvokeProvider.Item.Exists("function:$name")
 }
 
-# ARGUMENTS PREFIX: the arguments below a prefix, without it.
+# ARGUMENTS PREFIX: the arguments below a prefix, without it, sorted: those of a call come in no order.
 function pw_below($a, $prefix) {
-    $below = [ordered]@{}
+    $names = [Collections.Generic.List[string]]::new()
     foreach ($name in $a.Keys) {
-        if ($name.StartsWith($prefix, [StringComparison]::Ordinal)) {
-            $below[$name.Substring($prefix.Length)] = [string[]]$a[$name]
-        }
+        if ($name.StartsWith($prefix, [StringComparison]::Ordinal)) { $names.Add($name.Substring($prefix.Length)) }
     }
+    $names.Sort([StringComparer]::Ordinal)
+    $below = [ordered]@{}
+    foreach ($name in $names) { $below[$name] = [string[]]$a[$prefix + $name] }
     return $below
 }
 
-# ARGUMENTS: the key of the thing: name -> text.
+# ARGUMENTS: the key of the thing: name -> text, always in the same order, as the name of a point is made of it.
 function pw_key($a) {
     $key = [ordered]@{}
     $below = pw_below $a 'key.'
-    foreach ($name in $below.Keys) { $key[$name] = $below[$name][0] }
+    foreach ($name in ($script:pw_key_order + @($below.Keys))) {
+        if ($below.Contains($name) -and -not $key.Contains($name)) { $key[$name] = $below[$name][0] }
+    }
     return $key
 }
 
@@ -161,6 +166,8 @@ function pw_secrets_to_write($a, $kind, $key, $before) {
 # kind key.* want set.* new.* like.* add.* remove.* secret.* check: see above; `new.` is for things that are not there
 # yet, `like.` has values that do as well as the one in `set.`.
 function pw_ensure($a) {
+# A restore may run tasks of the user.
+    $script:pw_restoring = $false
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
     $script:pw_call = $a
@@ -168,7 +175,8 @@ function pw_ensure($a) {
     $before = & "pw_read_$kind" $key
     pw_tell 'before' $before
     if ((pl_arg $a 'want') -ceq 'absent') { return pw_ensure_absent $a $kind $key $before }
-    if ($null -eq $before -and (pl_flag $a 'must_exist')) { throw ((pw_point_text $kind $key) + ' is not there') }
+    $must = (pl_flag $a 'must_exist') -and -not (pl_flag $a 'check')
+    if ($null -eq $before -and $must) { throw ((pw_point_text $kind $key) + ' is not there') }
     $saved = pw_with_secrets $kind $key $before
     $wanted = pw_wanted $a $kind $before
     $write = $wanted

@@ -2,13 +2,18 @@
 # features it has, so that a rollback takes away exactly what came along. Windows offers no .NET API for them, hence the
 # cmdlets of the module ServerManager (learn.microsoft.com/powershell/module/servermanager).
 
+# The features as they were last asked for: that takes seconds.
+$script:pw_features = $null
+
 # All features of the host, as objects with Name, Installed, InstallState, DisplayName and SubFeatures.
 function pw_sys_features {
+    if ($null -ne $script:pw_features) { return , $script:pw_features }
     if ($null -eq $ExecutionContext.InvokeCommand.GetCommand('Get-WindowsFeature', 'All')) {
         throw 'this host has no module `ServerManager`: features are those of Windows Server' +
             "`nhint: use ``win_shell`` with dism.exe on other editions"
     }
-    return , @(Get-WindowsFeature)
+    $script:pw_features = @(Get-WindowsFeature)
+    return , $script:pw_features
 }
 
 # NAMES CHECK: what the cmdlet answers: Success, ExitCode, RestartNeeded, FeatureResult. CHECK only asks.
@@ -27,10 +32,13 @@ function pw_sys_feature_remove($names) {
 }
 
 function pw_read_feature($key) {
+    $script:pw_features = $null
     $installed = [Collections.Generic.List[string]]::new()
     foreach ($feature in (pw_sys_features)) {
-        $pending = [string]$feature.InstallState -ceq 'InstallPending'
-        if ($feature.Installed -or $pending) { $installed.Add($feature.Name) }
+# A restart may still be due for it.
+        $now = [string]$feature.InstallState
+        if ($now -ceq 'UninstallPending') { continue }
+        if ($feature.Installed -or $now -ceq 'InstallPending') { $installed.Add($feature.Name) }
     }
     $installed.Sort([StringComparer]::OrdinalIgnoreCase)
     $state = [ordered]@{}

@@ -2,10 +2,20 @@
 # sections have in common. A ServerManager is a picture of the configuration: each function takes a new one, and all
 # attributes of a step are written by one CommitChanges(), since every write recycles the pool.
 
+function pw_sys_iis_path {
+    return [IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv', 'Microsoft.Web.Administration.dll')
+}
+
+# Whether IIS is there at all. Without it there are no pools and sites: a plan goes on, and so does a rollback that took
+# the feature away.
+function pw_sys_iis_there {
+    return [IO.File]::Exists((pw_sys_iis_path))
+}
+
 # The object model. It lies beside IIS, where both PowerShells find it.
 function pw_sys_iis {
-    $path = [IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv', 'Microsoft.Web.Administration.dll')
-    if (-not [IO.File]::Exists($path)) {
+    $path = pw_sys_iis_path
+    if (-not (pw_sys_iis_there)) {
         throw 'IIS with its management tools is not installed on this host' +
             "`nhint: add ``Web-Server`` with ``win_feature`` and ``include_management_tools: true`` first"
     }
@@ -180,6 +190,7 @@ function pw_iis_state($thing) {
 
 # WHAT NAME: a pool or site in a new picture of the configuration.
 function pw_iis_find($what, $name) {
+    if (-not (pw_sys_iis_there)) { return $null }
     $manager = pw_sys_iis
     if ($what -ceq 'pool') { return $manager.ApplicationPools[$name] }
     return $manager.Sites[$name]

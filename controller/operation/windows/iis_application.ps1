@@ -8,6 +8,7 @@ function pw_iis_application($manager, $name, $path) {
 }
 
 function pw_read_app($key) {
+    if (-not (pw_sys_iis_there)) { return $null }
     $application = pw_iis_application (pw_sys_iis) $key['site'] $key['path']
     if ($null -eq $application) { return $null }
     $state = [ordered]@{}
@@ -62,6 +63,7 @@ function pw_write_app($key, $state, $before) {
 }
 
 function pw_read_vdir($key) {
+    if (-not (pw_sys_iis_there)) { return $null }
     $application = pw_iis_application (pw_sys_iis) $key['site'] $key['application']
     if ($null -eq $application) { return $null }
     $folder = $application.VirtualDirectories[$key['path']]

@@ -13,6 +13,8 @@ function pw_iis_section($manager, $key) {
 }
 
 function pw_read_iis_config($key) {
+    $looks = $script:pw_restoring -or (pl_flag $script:pw_call 'check')
+    if ($looks -and -not (pw_sys_iis_there)) { return [ordered]@{} }
     $section = pw_iis_section (pw_sys_iis) $key
     $state = [ordered]@{}
     pw_iis_read $section '' $state @()

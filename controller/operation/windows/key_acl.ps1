@@ -27,6 +27,10 @@ function pw_key_acl_sid($key) {
 }
 
 function pw_read_key_acl($key) {
+    if (pl_flag $script:pw_call 'check') {
+# The certificate or the account may come with an earlier task.
+        if ($null -eq (pw_sys_certificate $key) -or (pw_sys_sid $key['identity']) -ceq '') { return $null }
+    }
     $sid = pw_key_acl_sid $key
     $security = pw_sys_security (pw_sys_key_file $key) 'Access'
     $rights = 0

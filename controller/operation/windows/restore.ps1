@@ -53,6 +53,7 @@ function pw_restore($a) {
     $undo = 'pw_undo_thing'
     if ($script:pw_undo_of.ContainsKey($read.kind)) { $undo = $script:pw_undo_of[$read.kind] }
     $script:pw_restoring = $true
+    $script:pw_call = $a
     try {
         [void](& $undo $number $read (pl_flag $a 'force'))
     } finally {
@@ -177,6 +178,7 @@ function pw_service_phase($a) {
         return 0
     }
     $did = 'again'
+    $script:pw_call = $a
     if (pw_phase $phase $read) { $did = 'now' }
     pw_mark $number ".$phase"
     [void](pl_v 'restored' $did)
@@ -187,6 +189,8 @@ function pw_service_phase($a) {
 function pw_phase($phase, $read) {
     $kind = $read.kind
     if ($script:pw_running_kinds -cnotcontains $kind) { throw "points of kind ``$kind`` have no state of their own" }
+# What was not there is gone by the time of the later looks, and maybe all that could be asked about it.
+    if ($read.absent -and $phase -cne 'stop') { return $false }
     $old = ''
     if (-not $read.absent -and $read.attr.Contains('state')) { $old = $read.attr['state'][0] }
     $touched = $read.touched -ccontains '*' -or $read.touched -ccontains 'state'

@@ -18,7 +18,7 @@ function pw_sys_service($name) {
 
 # NAME METHOD PARAMETERS: calls a method of Win32_Service, and fails with what its code means.
 function pw_sys_service_call($name, $method, $parameters) {
-    $session = [Microsoft.Management.Infrastructure.CimSession]::Create($null)
+    $session = [Microsoft.Management.Infrastructure.CimSession]::Create([NullString]::Value)
     $collection = [Microsoft.Management.Infrastructure.CimMethodParametersCollection]::new()
     foreach ($parameter in $parameters.Keys) {
         $made = [Microsoft.Management.Infrastructure.CimMethodParameter]::Create(

@@ -28,11 +28,15 @@ function pw_sys_tasks {
 function pw_sys_task($service, $key) {
     try {
         return $service.GetFolder($key['path']).GetTask($key['name'])
-    } catch [IO.FileNotFoundException] {
-        return $null
-    } catch [IO.DirectoryNotFoundException] {
-        return $null
+    } catch {
+        if (pw_task_missing $_) { return $null }
+        throw
     }
+}
+
+# PROBLEM: whether it says that a task or folder is not there.
+function pw_task_missing($problem) {
+    return @(-2147024894, -2147024893) -contains $problem.Exception.GetBaseException().HResult
 }
 
 # VALUE: as text: booleans in small letters, everything else as it is.
@@ -158,9 +162,8 @@ function pw_write_task($key, $state, $before) {
 function pw_task_folder($service, $path) {
     try {
         return $service.GetFolder($path)
-    } catch [IO.FileNotFoundException] {
-        return $service.GetFolder('\').CreateFolder($path.TrimStart('\'), $null)
-    } catch [IO.DirectoryNotFoundException] {
+    } catch {
+        if (-not (pw_task_missing $_)) { throw }
         return $service.GetFolder('\').CreateFolder($path.TrimStart('\'), $null)
     }
 }

@@ -31,6 +31,15 @@ pub fn judge(files: Vec<Opened>, policy: &Policy, now: Timestamp) -> Judged {
             let hint = problem.error.hint();
             Finding::new("certificate-unreadable", Severity::Error, &*problem.place, message, hint)
         }));
+        if opened.ambiguous {
+            judged.findings.push(Finding::new(
+                "certificate-ambiguous",
+                Severity::Info,
+                &*opened.place,
+                "several certificates have this subject, and the product takes any of them",
+                "name the certificate by its thumbprint",
+            ));
+        }
         for certificate in &opened.certificates {
             let judge = Judge { certificate, opened: &opened, policy, now: now.as_second() };
             let found = if certificate.chain { judge.of_chain() } else { judge.meant() };
@@ -201,6 +210,13 @@ impl Judge<'_> {
     }
 
     fn private_key(&self) -> Option<Finding> {
+        let denied = self.opened.denied.iter();
+        let denied = denied.filter(|(thumbprint, _)| *thumbprint == self.certificate.thumbprint);
+        if let Some((_, reason)) = denied.last() {
+            let message = format!("the private key of `{}` {reason}", self.certificate.subject);
+            let hint = "grant it with `certificate_key_acl`";
+            return Some(self.finding("certificate-no-private-key", Severity::Error, message, hint));
+        }
         if !self.policy.private_key || self.certificate.has_private_key {
             return None;
         }

@@ -44,6 +44,10 @@ pub struct Opened {
     pub keys: Vec<PublicPart>,
     /// What could not be read, and where.
     pub problems: Vec<Problem>,
+    /// Private keys that somebody who has to read them cannot: thumbprint of the certificate, and the reason.
+    pub denied: Vec<(String, String)>,
+    /// Whether it was asked for one certificate by a name that several have.
+    pub ambiguous: bool,
 }
 
 /// A part of a file that could not be read.
@@ -155,6 +159,18 @@ impl Opened {
 
     fn problem(&mut self, place: String, what: &'static str, key: bool, error: OpenError) {
         self.problems.push(Problem { place, what, key, error });
+    }
+
+    /// Makes what a certificate store holds: each certificate in DER, and whether its private key is there.
+    pub fn store(place: &str, certificates: &[(Vec<u8>, bool)]) -> Self {
+        let mut opened = Self { place: place.to_owned(), ..Self::default() };
+        for (der, has_key) in certificates {
+            let known = opened.certificates.len();
+            opened.certificate(der, place.to_owned());
+            let read = opened.certificates.get(known).filter(|_| *has_key);
+            opened.keys.extend(read.map(|read| read.details.public.clone().unwrap_or(PublicPart::Other)));
+        }
+        opened
     }
 
     /// Makes a file that could not even be read.

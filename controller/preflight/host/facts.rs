@@ -25,6 +25,16 @@ pub struct Facts {
     pub reached: Vec<Reached>,
     /// Files that an earlier attempt left.
     pub leftovers: Vec<String>,
+    /// The version of Windows, such as 10.0.17763.
+    pub windows: Option<Vec<u64>>,
+    /// The version of PowerShell.
+    pub powershell: Option<Vec<u64>>,
+    /// Whether Windows waits for a restart.
+    pub reboot_pending: Option<bool>,
+    /// Variables of the machine's environment that win over the agent's settings.
+    pub environment: Vec<String>,
+    /// Jobs of the agent that are at work, by the names of their programs.
+    pub jobs: Vec<String>,
 }
 
 /// Whether an address could be reached.

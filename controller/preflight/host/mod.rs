@@ -9,6 +9,7 @@ mod facts;
 mod files;
 mod machine;
 mod network;
+mod platform;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,9 @@ pub use agents::AssignedAgents;
 pub(crate) use agents::place_of;
 pub use facts::{Facts, Reached};
 pub(crate) use question::OPTIONS;
-pub use question::{Endpoint, HostCertificate, Question, QuestionError, Requirements, Role};
+pub use question::{
+    CertificateAt, Endpoint, HostCertificate, InStore, Question, QuestionError, Requirements, Role,
+};
 
 use super::Finding;
 
@@ -26,12 +29,16 @@ type Check = fn(&Question, &Facts, &mut Vec<Finding>);
 
 /// All checks, in the order of their findings.
 const CHECKS: &[Check] = &[
+    platform::version,
+    platform::restart,
     machine::privilege,
     machine::processors,
     machine::memory,
     machine::disk,
     machine::clock,
     files::leftovers,
+    platform::environment,
+    platform::jobs,
     network::names,
     network::ports,
     network::reachable,

@@ -26,15 +26,87 @@ pub struct Question {
     pub requirements: Requirements,
 }
 
-/// A certificate file on a host.
+/// A certificate on a host.
 #[derive(Debug)]
 pub struct HostCertificate {
-    /// The file.
-    pub path: String,
+    /// Where it is.
+    pub at: CertificateAt,
     /// Opens it.
     pub password: Option<SecretString>,
     /// Whether its private key has to be there.
     pub private_key: bool,
+}
+
+/// Where a certificate is on a host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CertificateAt {
+    /// In a file.
+    File(String),
+    /// In a store of Windows.
+    Store(InStore),
+}
+
+/// A certificate in a store of Windows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InStore {
+    /// `LocalMachine` or `CurrentUser`.
+    pub location: String,
+    /// `My`, `Root` ...
+    pub store: String,
+    /// Its thumbprint, in capitals without blanks.
+    pub thumbprint: Option<String>,
+    /// Its subject as Windows writes it, where no thumbprint is given.
+    pub subject: Option<String>,
+    /// Who has to be able to read its private key: the identity of the pool.
+    pub identity: Option<String>,
+}
+
+impl InStore {
+    /// Reads the options that name a certificate in a store: `thumbprint` or `subject`, `store_location`, `store_name`,
+    /// `identity`; nothing if neither of the first two is there.
+    ///
+    /// # Errors
+    /// Both are there, or one of them makes no sense.
+    pub fn read(options: &Map<String, Value>) -> Result<Option<Self>, QuestionError> {
+        let get = |name: &str| options.get(name).filter(|value| !value.is_null());
+        let one = |name: &str| get(name).map(|value| text(name, value)).transpose();
+        let (thumbprint, subject) = (one("thumbprint")?, one("subject")?);
+        let thumbprint = thumbprint.map(|given| {
+            let digits: String = given.chars().filter(char::is_ascii_hexdigit).collect();
+            let odd = given.chars().any(|c| c.is_ascii() && !c.is_ascii_hexdigit() && c != ':' && c != ' ');
+            match digits.len() {
+                40 if !odd => Ok(digits.to_ascii_uppercase()),
+                _ => Err(QuestionError("`thumbprint` is 40 hexadecimal digits (SHA-1)".to_owned())),
+            }
+        });
+        let thumbprint = thumbprint.transpose()?;
+        if thumbprint.is_some() && subject.is_some() {
+            return Err(QuestionError("`thumbprint` and `subject` exclude each other".to_owned()));
+        }
+        if thumbprint.is_none() && subject.is_none() {
+            return Ok(None);
+        }
+        let location = one("store_location")?.unwrap_or_else(|| "LocalMachine".to_owned());
+        if !["LocalMachine", "CurrentUser"].contains(&location.as_str()) {
+            return Err(QuestionError("`store_location` is `LocalMachine` or `CurrentUser`".to_owned()));
+        }
+        let store = one("store_name")?.unwrap_or_else(|| "My".to_owned());
+        Ok(Some(Self { location, store, thumbprint, subject, identity: one("identity")? }))
+    }
+}
+
+impl CertificateAt {
+    /// Where it is, as findings call it behind the name of the host.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Store(InStore { location, store, thumbprint, subject, .. }) => {
+                let name = thumbprint.as_deref().or(subject.as_deref()).unwrap_or_default();
+                format!("{location}\\{store}\\{name}")
+            }
+        }
+    }
 }
 
 /// What is wanted of a machine. The default is the product's "device requirements": two cores, 8 GB of memory and 20 GB of
@@ -239,19 +311,22 @@ fn number(name: &str, value: &Value, unit: f64) -> Result<u64, QuestionError> {
     }
 }
 
+/// What an entry of `certificates` may have.
+const OF_CERTIFICATE: [&str; 8] =
+    ["path", "password", "private_key", "thumbprint", "subject", "store_name", "store_location", "identity"];
+
 fn certificates(value: &Value) -> Result<Vec<HostCertificate>, QuestionError> {
     let shape = || {
-        QuestionError(
-            "`certificates` is a list of paths, or of mappings with `path`, `password` and `private_key`"
-                .to_owned(),
-        )
+        let known = OF_CERTIFICATE.join("`, `");
+        QuestionError(format!("`certificates` is a list of paths, or of mappings with `{known}`"))
     };
     let one = |item: &Value| match item {
         Value::String(_) => {
-            Ok(HostCertificate { path: text("certificates", item)?, password: None, private_key: true })
+            let at = CertificateAt::File(text("certificates", item)?);
+            Ok(HostCertificate { at, password: None, private_key: true })
         }
         Value::Object(entries) => {
-            if entries.keys().any(|key| !["path", "password", "private_key"].contains(&key.as_str())) {
+            if entries.keys().any(|key| !OF_CERTIFICATE.contains(&key.as_str())) {
                 return Err(shape());
             }
             let password = match entries.get("password") {
@@ -263,8 +338,12 @@ fn certificates(value: &Value) -> Result<Vec<HostCertificate>, QuestionError> {
                 None | Some(Value::Null) => true,
                 Some(value) => value.as_bool().ok_or_else(shape)?,
             };
-            let path = entries.get("path").ok_or_else(shape)?;
-            Ok(HostCertificate { path: text("path", path)?, password, private_key })
+            let at = match (entries.get("path"), InStore::read(entries)?) {
+                (Some(path), None) => CertificateAt::File(text("path", path)?),
+                (None, Some(store)) => CertificateAt::Store(store),
+                _ => return Err(shape()),
+            };
+            Ok(HostCertificate { at, password, private_key })
         }
         _ => Err(shape()),
     };

@@ -164,20 +164,15 @@ fn credentials(host: &str, setting: &WinRmSetting, method: Method) -> Result<Cre
 }
 
 fn of(error: &Error) -> TransportError {
-    let hint = match error {
-        // The variables that decide it, for those cases where the crate cannot know them.
-        Error::Tls { is_certificate: true, .. } => Some(
-            "name the authority's certificate with `ansible_winrm_ca_trust_path`, or pin the host's with `paceline_tls_pin`"
-                .to_owned(),
-        ),
-        Error::NotHttp { is_tls: true, .. } | Error::Tls { is_certificate: false, .. } => Some(
-            "if the port is one of http, set `ansible_winrm_scheme: http` (or port 5985)".to_owned(),
-        ),
-        Error::NotHttp { is_tls: false, .. } => Some(
-            "if the port is one of https, set `ansible_winrm_scheme: https` (or port 5986)".to_owned(),
-        ),
-        _ => error.hint(),
+    // The crate does not know by which variables its settings come.
+    let variables = match error {
+        Error::Tls { .. } => {
+            "; the variables are `ansible_winrm_scheme`, `ansible_winrm_ca_trust_path` and `paceline_tls_pin`"
+        }
+        Error::NotHttp { .. } => "; the variable is `ansible_winrm_scheme`",
+        _ => "",
     };
+    let hint = error.hint().map(|hint| hint + variables);
     TransportError::WinRm { message: error.to_string(), hint, retry: error.is_retryable() }
 }
 

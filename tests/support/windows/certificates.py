@@ -125,27 +125,40 @@ def _provider(record: dict[str, Any]) -> str:
     )
 
 
-@function("import_certificate", "location", "store", "secret.password", "key_storage", "exportable", "check")
+@function(
+    "import_certificate", "location", "store", "path", "secret.password", "key_storage", "exportable", "want", "check"
+)
 def import_certificate(session: "Session", a: Arguments) -> int:
-    """All certificates of a PFX, PEM or CER file into a store."""
+    """All certificates of a PFX, PEM or CER file into a store, or out of it."""
     session.call = a
-    if session.payload is None:
+    path = a.get("path")
+    if path is not None:
+        if not session.host.files.is_file(path):
+            raise Failure(f"Could not find file '{path}'.")
+        content = session.host.files.read(path)
+    elif session.payload is None:
         raise Failure("the step came without its content")
+    else:
+        content = session.payload
+    present = a.need("want") == "present"
     password = a.get("secret.password")
-    certificate, has_key, more = load(session.payload, password)
+    certificate, has_key, more = load(content, password)
     described = [describe(certificate, has_key), *[describe(getattr(one, "certificate", one), False) for one in more]]
     kind_ = Certificate()
     for record in described:
         key = {"location": a.need("location"), "store": a.need("store"), "thumbprint": record["thumbprint"]}
         session.v("thumbprint", record["thumbprint"])
-        if kind_.read(session, key) is not None:
+        before = kind_.read(session, key)
+        if (before is not None) == present:
             continue
         session.v("changed", "1")
         if a.flag("check"):
             continue
-        number = save(session, kind_, key, None, {}, ["*"])
-        if record is described[0]:
-            add(session.host, key["location"], key["store"], session.payload, password, a.flag("exportable"))
+        number = save(session, kind_, key, before, {}, ["*"])
+        if not present:
+            kind_.write(session, key, None, before)
+        elif record is described[0]:
+            add(session.host, key["location"], key["store"], content, password, a.flag("exportable"))
         else:
             place_ = {
                 "store": STORES[key["store"].lower()],
@@ -160,6 +173,7 @@ def import_certificate(session: "Session", a: Arguments) -> int:
 @kind
 class Certificate(Kind):
     name = "certificate"
+    atomic = True
     keys = ("location", "store", "thumbprint")
     options = ("exportable", "key_storage", "key_exportable")
     attributes = ("friendly_name",)
@@ -248,6 +262,8 @@ class KeyAcl(Kind):
         return account(session, key["identity"])
 
     def read(self, session: "Session", key: Key) -> State | None:
+        if session.call.flag("check") and find(session.host, key["location"], key["store"], key["thumbprint"]) is None:
+            return None
         sid = self._sid(session, key)
         rights = 0
         for ace in session.host.files.security(key_path(self._record(session, key))).aces or []:

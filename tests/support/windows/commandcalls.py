@@ -50,13 +50,6 @@ def start_step(session: "Session", a: Arguments) -> int:
     return 0
 
 
-@function("start_only")
-def start_only(session: "Session", a: Arguments) -> int:
-    """Before something that runs outside of the session: the controller goes on."""
-    begin(session)
-    return 75
-
-
 def begin(session: "Session") -> list[int]:
     """The step is about to change something: once a step. Returns the points of what it covers."""
     arms = session.arms
@@ -176,7 +169,7 @@ def run(session: "Session", a: Arguments, folder: str | None) -> int:
     stdin = (session.payload or b"") if a.flag("stdin") else b""
     try:
         pieces = child(session, argv, folder, variables, stdin, line)
-        return 0 if session.run_program(pieces) == 0 else 1
+        return 0 if session.run_program(pieces, quiet=session.quiet) == 0 else 1
     except programs.Missing:
         session.v("missing", "2")
         return 1
@@ -206,20 +199,28 @@ def child(
     return programs.start(session.host, argv, folder, variables, stdin, line)
 
 
+@function("start_only")
+def start_only(session: "Session", a: Arguments) -> int:
+    """The same, before something that runs outside of this session."""
+    begin(session)
+    return 75
+
+
 @function("program_task", "name", "seconds", "text", "quiet", "payload")
 def program_task(session: "Session", a: Arguments) -> int:
-    outer = session.payload
+    """One task of a program that undoes a step."""
+    outer = session.payload, session.limit, session.quiet
     payload = a.get("payload")
     session.payload = base64.b64decode(payload) if payload is not None else None
+    session.limit, session.quiet = a.number("seconds"), a.flag("quiet")
     try:
         for one in a.text("text").split("\n"):
-            if one:
-                status = calls.run(session, one)
-                if status:
-                    return status
+            status = calls.run(session, one) if one else 0
+            if status:
+                return status
         return 0
     finally:
-        session.payload = outer
+        session.payload, session.limit, session.quiet = outer
 
 
 def undo_program(session: "Session", point: dict[str, Any]) -> None:

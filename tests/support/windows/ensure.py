@@ -6,6 +6,7 @@ dot can only be read; what begins with `secret.` is never told.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ class Kind:
     optional_keys: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     attributes: tuple[str, ...] | None = None
+    # Whether Windows writes all of it, or nothing.
+    atomic = False
     # Things that run: their state comes back in looks of its own.
     runs = False
 
@@ -94,6 +97,11 @@ def tell(session: "Session", side: str, state: State | None) -> None:
             session.v(f"{side}.{name}", elements(values))
 
 
+def write_one(session: "Session", one: Kind, key: Key, state: State | None, before: State | None) -> None:
+    with session.host.store.together() if one.atomic else contextlib.nullcontext():
+        one.write(session, key, state, before)
+
+
 def differing(one: Kind, wanted: State, state: State | None) -> list[str]:
     return [
         name
@@ -129,7 +137,7 @@ def wanted_of(session: "Session", one: Kind, a: Arguments, before: State | None)
 
 
 PREFIXES = ("key.", "set.", "new.", "like.", "add.", "remove.", "secret.")
-COMMON = ("kind", "want", "check", "keep_secret", "quiet")
+COMMON = ("kind", "want", "check", "keep_secret", "quiet", "must_exist")
 
 
 @function("ensure", "*")
@@ -150,6 +158,8 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return _absent(session, one, key, before, check)
     if a.need("want") != "present":
         raise Invalid(f"`want` is `{a.need('want')}`")
+    if before is None and a.flag("must_exist") and not check:
+        raise Failure(f"{one.text(key)} is not there")
     wanted = wanted_of(session, one, a, before)
     secrets = one.secrets(session, key) if before is not None else {}
     write = {name: wanted[name] for name in differing(one, wanted, before)}
@@ -168,7 +178,7 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return 0
     touched = ["*"] if before is None else list(write)
     number = save(session, one, key, before, secrets, touched)
-    one.write(session, key, write, before)
+    write_one(session, one, key, write, before)
     session.host.event("ensure", kind=one.name, key=key, wrote=[name for name in write if name[:7] != "secret."])
     after = one.read(session, key)
     tell(session, "after", after)
@@ -192,7 +202,7 @@ def _absent(session: "Session", one: Kind, key: Key, before: State | None, check
         return 0
     session.v("changed", "1")
     number = save(session, one, key, before, one.secrets(session, key), ["*"])
-    one.write(session, key, None, before)
+    write_one(session, one, key, None, before)
     session.host.event("ensure", kind=one.name, key=key, removed=True)
     after = one.read(session, key)
     tell(session, "after", after)
@@ -235,7 +245,7 @@ def probe(session: "Session", a: Arguments) -> int:
     return 0
 
 
-@function("activate", "kind", "action", "check", "key.*")
+@function("activate", "kind", "action", "check", "quiet", "force_dependent", "wait", "key.*")
 def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
@@ -270,7 +280,7 @@ def restore(session: "Session", number: int, point: dict[str, Any], force: bool)
         if now is None:
             return
         _ours(session, one, number, point, now, force)
-        one.write(session, key, None, now)
+        write_one(session, one, key, None, now)
         if one.read(session, key) is not None:
             raise Failure(f"{point['text']} is still there")
         return
@@ -288,7 +298,7 @@ def restore(session: "Session", number: int, point: dict[str, Any], force: bool)
     if now is None and bring and point["exact"] is not None:
         bring(session, key, point["exact"])
     else:
-        one.write(session, key, write, now)
+        write_one(session, one, key, write, now)
     got = one.read(session, key)
     if got is None:
         raise Failure(f"{point['text']} did not come back")
@@ -327,6 +337,7 @@ def restore_activation(session: "Session", point: dict[str, Any]) -> None:
     if point["text"] in session.points.activated:
         return
     one = known(point["kind_of"])
+    session.call = Arguments("restore", {})
     now = one.read(session, point["key"])
     if now is not None and now.get("state", [""])[0] in ("running", "started"):
         one.activate(session, point["key"], point["action"])
@@ -339,6 +350,8 @@ def phase(session: "Session", name: str, point: dict[str, Any]) -> bool:
     if not one.runs:
         raise Failure(f"points of kind `{point['kind']}` have no state of their own")
     session.call = Arguments("restore", {})
+    if point["state"] is None and name != "stop":
+        return False
     old = (point["state"] or {}).get("state", [""])[0]
     touched = "*" in point["touched"] or "state" in point["touched"]
     now = one.read(session, point["key"])

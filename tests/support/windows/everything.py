@@ -15,6 +15,7 @@ from . import (
     iis_kinds,
     packages,
     pathcalls,
+    preflightcalls,
     registry,
     restorecalls,
     services,
@@ -24,6 +25,6 @@ from . import (
 )
 
 LOADED = (
-    account_kinds, aclcalls, certificates, commandcalls, environment, facts, features, firewall, iis_kinds, pathcalls,
-    packages, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
+    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip

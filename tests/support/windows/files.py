@@ -180,13 +180,11 @@ class Files:
         """Takes a tree away as it is, as a rename to a hidden sibling does; `give_tree` brings it back."""
         self.check_free(path)
         records = self.walk(path)
-        for record in reversed(records):
-            self.store.drop("files", names.key(record["n"]))
+        self.store.put_all("files", {names.key(record["n"]): None for record in records})
         return records
 
     def give_tree(self, records: Iterable[Record]) -> None:
-        for record in records:
-            self.put(record)
+        self.store.put_all("files", {names.key(record["n"]): record for record in records})
 
     def rename(self, source: str, target: str) -> None:
         source, target = names.canonical(source), names.canonical(target)
@@ -199,10 +197,9 @@ class Files:
         if names.within(target, record["n"]) and not same:
             raise Failure("The process cannot access the file because it is being used by another process.")
         tree = self.walk(source)
-        for old in reversed(tree):
-            self.store.drop("files", names.key(old["n"]))
-        for old in tree:
-            self.put(old | {"n": target + old["n"][len(record["n"]) :]})
+        moved = [old | {"n": target + old["n"][len(record["n"]) :]} for old in tree]
+        changes: dict[str, Any] = {names.key(old["n"]): None for old in tree}
+        self.store.put_all("files", changes | {names.key(new["n"]): new for new in moved})
         self.touch_parent(source)
         self.touch_parent(target)
 

@@ -1,7 +1,8 @@
 """One host: its settings, clock, parts and what happens when it is restarted.
 
 Settings (section `settings`): computer, domain, os_version, edition, ps_version, user, elevated, uid, boot_id, booted,
-clock_skew, memory_mb, processors, disks, banner, and switches for faults (`disk_full`, ...).
+clock_skew, memory_mb, processors, disks, banner, and switches for faults: disk_full, points_full,
+feature_fails, features_restart, installer_busy, dies_after (changes that the next session makes before it is killed).
 """
 
 from __future__ import annotations

@@ -47,6 +47,18 @@ def own_part(state: State) -> dict[str, str | list[str]]:
 
 
 class IisKind(Kind):
+    atomic = True
+
+    @staticmethod
+    def gone(session: "Session") -> bool:
+        """Without the web server nothing of it is there: so for a rollback that took it away, for a plan, and for who wants
+        things to go. Everybody else needs it."""
+        looks = session.call.function == "restore" or session.call.flag("check") or session.call.get("want") == "absent"
+        if not session.host.iis.there and looks:
+            return True
+        session.host.iis.need_server()
+        return False
+
     def clean(self, name: str, values: list[str]) -> list[str]:
         return clean(name, values)
 
@@ -58,8 +70,7 @@ class Pool(IisKind):
     runs = True
 
     def read(self, session: "Session", key: Key) -> State | None:
-        session.host.iis.need_server()
-        pool = session.host.iis.pool(key["name"])
+        pool = None if self.gone(session) else session.host.iis.pool(key["name"])
         if pool is None:
             return None
         return values(POOL, pool["own"]) | {"state": [pool["state"]]}
@@ -189,7 +200,8 @@ class Binding(IisKind):
     attributes = ("sslFlags", "certificateHash", "certificateStoreName")
 
     def _find(self, session: "Session", key: Key) -> Record | None:
-        session.host.iis.need_server()
+        if self.gone(session):
+            return None
         site = session.host.iis.site(key["site"])
         for binding in site["bindings"] if site else []:
             if binding["protocol"] == key["protocol"].lower() and session.host.iis.address(binding) == (
@@ -262,8 +274,7 @@ class Site(IisKind):
 
     def read(self, session: "Session", key: Key) -> State | None:
         iis = session.host.iis
-        iis.need_server()
-        site = iis.site(key["name"])
+        site = None if self.gone(session) else iis.site(key["name"])
         if site is None:
             return None
         root = site["apps"]["/"]
@@ -340,7 +351,8 @@ class App(IisKind):
 
     def read(self, session: "Session", key: Key) -> State | None:
         iis = session.host.iis
-        iis.need_server()
+        if self.gone(session):
+            return None
         site = iis.site(key["site"])
         app = site["apps"].get(key["path"]) if site else None
         if site is None or app is None:
@@ -390,6 +402,8 @@ class Vdir(IisKind):
         return site, (site["apps"].get(key["application"] or "/") if site else None)
 
     def read(self, session: "Session", key: Key) -> State | None:
+        if self.gone(session):
+            return None
         _, app = self._place(session, key)
         vdir = app["vdirs"].get(key["path"]) if app else None
         return values(VDIR, {k: v for k, v in vdir.items() if k != "password"}) if vdir else None
@@ -432,6 +446,8 @@ class IisConfig(IisKind):
         return found[0]
 
     def read(self, session: "Session", key: Key) -> State | None:
+        if self.gone(session):
+            return {}
         table = self._table(session, key)
         own: dict[str, Any] = {}
         # What holds for all is inherited, part by part.

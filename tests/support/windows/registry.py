@@ -74,6 +74,12 @@ def value(host: "Host", path: str, name: str) -> tuple[str, list[str]] | None:
     return (found[1], found[2]) if found else None
 
 
+def machine_variables(host: "Host") -> list[str]:
+    """Names of the machine's environment variables."""
+    key = find(host, "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment")
+    return [str(entry[0]) for entry in (key or {"v": {}})["v"].values()]
+
+
 def put_value(host: "Host", path: str, name: str, type_: str, data: list[str]) -> None:
     """Sets a value and makes the keys above it."""
     path = path_of(path)
@@ -189,9 +195,7 @@ class RegistryKey(Kind):
                 put_value(host, at, fields[1], fields[2], fields[3:])
 
 
-def ensure_as(
-    session: "Session", a: Arguments, name: str, key: Key, sets: State, want: str = "present"
-) -> int:
+def ensure_as(session: "Session", a: Arguments, name: str, key: Key, sets: State, want: str = "present") -> int:
     """`ensure` as another call makes it."""
     values = {f"set.{one}": data for one, data in sets.items()} | {"want": [want]}
     if a.flag("check"):

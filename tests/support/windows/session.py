@@ -11,7 +11,9 @@ import base64
 import io
 import os
 import re
+import signal
 import threading
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from . import beside, calls, everything, living
@@ -62,8 +64,12 @@ def serve(
     host: Host | str,
     *,
     whole_process: bool = False,
+    stop: Callable[[], None] | None = None,
 ) -> int:
-    """Runs a session to its end and returns the exit status of `powershell.exe`."""
+    """Runs a session to its end and returns the exit status of `powershell.exe`.
+
+    `stop` ends it from outside, for streams that cannot be closed under a thread that reads from them.
+    """
     found = _SENTINEL.search(decode(encoded_command))
     if found is None:
         stderr.write(b"the command has no sentinel\n")
@@ -72,8 +78,8 @@ def serve(
     if host.down():
         host.close()
         return 1
-    if isinstance(stdin, io.RawIOBase):
-        stdin = io.BufferedReader(stdin, 1 << 16)
+    if isinstance(stdin, io.RawIOBase) or not hasattr(stdin, "readline"):
+        stdin = Buffered(stdin)  # type: ignore[assignment]
     noise = host.setting("banner", "")
     try:
         stdout.write(str(noise).encode() + b"\n" + f"@{found.group(1)}@\n".encode())
@@ -90,6 +96,7 @@ def serve(
     if word == "plb":
         return beside.serve(stdout, host, directory, program.decode("utf-8"))
     session = Session(stdin, stdout, host, token, directory, int(output_cap), int(blob_cap), whole_process)
+    session.stop = stop
     return session.run(program.decode("utf-8"))
 
 
@@ -103,6 +110,40 @@ def _exactly(stream: BinaryIO, length: int) -> bytes | None:
         pieces.append(piece)
         length -= len(piece)
     return b"".join(pieces)
+
+
+class Buffered:
+    """Lines and exact lengths of a stream whose `read` returns what is there."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._kept = bytearray()
+
+    def _more(self) -> bool:
+        piece = self._stream.read(1 << 16)
+        self._kept += piece or b""
+        return bool(piece)
+
+    def _take(self, length: int) -> bytes:
+        taken = bytes(self._kept[:length])
+        del self._kept[:length]
+        return taken
+
+    def readline(self, limit: int) -> bytes:
+        searched = 0
+        while (end := self._kept.find(b"\n", searched)) < 0:
+            searched = len(self._kept)
+            if searched >= limit or not self._more():
+                return self._take(limit)
+        return self._take(min(end + 1, limit))
+
+    def read(self, length: int) -> bytes:
+        while len(self._kept) < length and self._more():
+            pass
+        return self._take(length)
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class Session(CommandMixin):
@@ -128,6 +169,7 @@ class Session(CommandMixin):
         self.output_cap = output_cap
         self.blob_cap = blob_cap
         self.whole_process = whole_process
+        self.stop: Callable[[], None] | None = None
         self.private = os.path.join(host.folder, "run", f".paceline-{directory}")
         self.shown = f"{host.temp}\\.paceline-{directory}"
         self.boot = host.boot_id
@@ -146,6 +188,7 @@ class Session(CommandMixin):
         self.points = Points(self, "", "none", "none")
         self.process_environment: dict[str, str | None] = {}
         self.step_environment: tuple[str, dict[str, str | None]] = ("", {})
+        self.quiet = False
         self.again = False
         self.arms = Arms()
         self.call: calls.Arguments = calls.Arguments("", {})
@@ -195,6 +238,7 @@ class Session(CommandMixin):
                 return 1
             self.frames.line(f"Y {self.token}")
             self.starting = False
+            self.arm_death()
             self.loop()
             return 0
         except Gone:
@@ -205,6 +249,9 @@ class Session(CommandMixin):
     def cut(self) -> None:
         """Ends the session from outside, as a kill would."""
         self.frames.broken = True
+        if self.stop is not None:
+            self.stop()
+            return
         for stream in (self.stdin, self.stdout):
             # A thread that reads from it keeps it from being closed for ever.
             threading.Thread(target=_close, args=(stream,), daemon=True).start()
@@ -241,6 +288,22 @@ class Session(CommandMixin):
                 self.frames.line(f"E an opening call failed: {line.split(' ')[0]}")
                 return False
         return True
+
+    def arm_death(self) -> None:
+        """With the setting `dies_after` the session is gone after so many changes of the host, as if it were killed."""
+        after = self.host.setting("dies_after")
+        if after is None:
+            return
+        with self.host.store:
+            self.host.store.drop("settings", "dies_after")
+        self.host.store.left, self.host.store.fatal = int(after), self.die
+
+    def die(self) -> None:
+        living.mark(self.private, "ended")
+        if self.whole_process:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.cut()
+        raise Gone("killed")
 
     def loop(self) -> None:
         """Takes one line after the other. A line without the token was cut off: the session ends and runs nothing."""

@@ -104,6 +104,8 @@ class Peer:
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
+    # Where the model of a Windows host keeps those of this peer.
+    os.environ.setdefault("PACELINE_WINDOWS_HOSTS", str(folder / "windows"))
     peer = Peer(folder, json.loads(sys.stdin.readline()))
     print(json.dumps({"ok": peer.ready}), flush=True)
     for line in sys.stdin:

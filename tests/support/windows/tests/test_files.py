@@ -7,7 +7,7 @@ import io
 import os
 import zipfile
 
-from .. import acl, control, names
+from .. import acl, calls, control, names
 from ..calls import Failure
 from .case import HostCase
 from .controller import Controller, Reply
@@ -113,8 +113,6 @@ class Files(HostCase):
     def test_a_command_that_is_covered_is_undone(self) -> None:
         session = self.connect()
         before = self.snapshot()
-        from .. import calls
-
         text = calls.write("arm", covers="C:\\Windows\\win.ini") + "\n"
         text += calls.write(
             "command", argv=["@cmd", "/c", "echo x> C:\\Windows\\win.ini & mkdir C:\\Made"], creates="C:\\Made"
@@ -142,8 +140,6 @@ class Files(HostCase):
             for number in range(40):
                 content = f"{turn}.{number}".encode() * 200
                 digest = hashlib.sha256(content).hexdigest()
-                from .. import calls
-
                 text = calls.write("put", path=f"C:\\F{number % 7}", digest=digest, size=str(len(content)), payload="1")
                 session.order(text, payload=content)
             for _ in range(chance.randrange(1, 60)):
@@ -154,6 +150,49 @@ class Files(HostCase):
                 if not record["d"]:
                     with open(os.path.join(self.folder, "blobs", record["c"]), "rb") as blob:
                         self.assertEqual(hashlib.sha256(blob.read()).hexdigest(), record["c"])
+
+
+class Killed(HostCase):
+    def test_a_session_killed_at_any_change_can_be_rolled_back(self) -> None:
+        """Before every change there is a point that brings back what was before it."""
+        before = self.snapshot()
+        for number in range(0, 60):
+            control.act(self.folder, "set", ["dies_after", str(number)])
+            run = f"20260101T0000{number:02}-aaaa"
+            session = self.connect(run=run)
+            steps = [
+                calls.write("file", path="C:\\App\\Sub", state="directory"),
+                calls.write(
+                    "put", path="C:\\Windows\\win.ini", digest=hashlib.sha256(b"x").hexdigest(), size="1", payload="1"
+                ),
+                calls.write("file", path="C:\\Windows\\System32\\drivers", state="absent"),
+                calls.write("registry_value_set", path="HKLM:\\SOFTWARE\\A", name="v", type="string", data="x"),
+                calls.write("environment_set", level="machine", names=["A", "TEMP"], values=["1", ""]),
+                calls.write(
+                    "acl_rule",
+                    path="C:\\App",
+                    user="Users",
+                    type="allow",
+                    mask="2032127",
+                    want="present",
+                    inherit="",
+                    propagate="0",
+                ),
+            ]
+            numbers = [session.order(step, payload=b"x" if step.startswith("put ") else None) for step in steps]
+            whole = all(session.result(step).status == 0 for step in numbers)
+            if not whole:
+                self.assertEqual(session.process.wait(10), -9)
+            again = self.connect(run=run)
+            listed = [int(text.split(" ")[0]) for text in again.run("points_list").all("listed")]
+            for reply in again.restore(listed):
+                self.assertDone(reply)
+            self.assertEqual(self.snapshot(), before, f"killed after {number} changes")
+            again.bye()
+            if whole:
+                session.bye()
+                return
+        self.fail("the steps never came to their end")
 
 
 class Lists(HostCase):

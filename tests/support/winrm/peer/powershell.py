@@ -2,7 +2,7 @@
 
 The stand-in knows the two uses that the controller makes of it. The remote shell's bootstrap goes to the model of a
 Windows host, if there is one in `tests/support/windows`: `windows.session.serve(encoded_command, stdin, stdout, stderr,
-host)`, where `host` is its name and the streams block; `windows.session.recognises(script)`, if it is there, says
+host)`, where `host` is its name and the streams block (`stop` is how it is ended from outside); `windows.session.recognises(script)`, if it is there, says
 which scripts it takes, and `windows.session.control(host, request)` answers tests. Any other script must be of these
 statements, one a line or parted by `;`: `Write-Output 'text'`, `'text'`, `hostname`, `$env:NAME`,
 `[Console]::Error.WriteLine('text')`, `exit N`, `throw 'text'`. What else there is gets an error and exit code 1, as
@@ -54,7 +54,11 @@ def run(job: Job) -> int:
     recognises = getattr(session, "recognises", None)
     if session is not None and (recognises is None or recognises(script)):
         encoded = base64.b64encode(script.encode("utf-16-le")).decode()
-        return int(session.serve(encoded, job.stdin, job.stdout, job.stderr, job.host) or 0)
+
+        def stop() -> None:
+            job.command.stop(1)
+
+        return int(session.serve(encoded, job.stdin, job.stdout, job.stderr, job.host, stop=stop) or 0)
     job.complain("the test peer does not know this script: " + script[:200])
     return 1
 

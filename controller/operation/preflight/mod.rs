@@ -2,6 +2,9 @@
 //!
 //! One program after the other, because the next one depends on what the host has to look with.
 
+mod posix;
+mod windows;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -9,14 +12,12 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::answer::{decode, failure};
-use super::attributes::Attributes;
-use super::certificate::found;
-use super::library::call;
-use super::script::Script;
+use super::certificate::{found, look, opened};
 use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
 use crate::preflight::Severity;
-use crate::preflight::certificate::{Certificate, LARGEST, Opened, Policy, Source, judge, open};
+use crate::preflight::certificate::{Certificate, Opened, Policy, judge};
 use crate::preflight::host::{self, Facts, Question, Reached};
+use crate::shell::Platform;
 
 /// Asks a host and judges its answers.
 #[derive(Debug)]
@@ -49,35 +50,34 @@ impl HostPreflight {
         Self { question, policy, fail_on, facts, opened, stage: Stage::Machine }
     }
 
-    fn machine(&self) -> Program {
-        let folder = self.question.folder.as_deref().unwrap_or("/");
-        let mut script = Script::new(Mode::default(), &Attributes::default());
-        let folder = script.quiet_path(folder);
-        let names = self.question.names();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        script.call("pf_machine", &[&folder], &names);
-        script.program()
+    fn machine(&self, platform: Platform) -> Program {
+        let text = match platform {
+            Platform::Posix => return posix::machine(&self.question),
+            Platform::Windows => windows::machine(&self.question),
+        };
+        Program { text, ..Program::default() }
     }
 
     /// What comes behind the machine: what the host has to reach.
-    fn reach(&mut self) -> Progress {
+    fn reach(&mut self, mode: Mode) -> Progress {
         let endpoints = self.question.endpoints();
         if endpoints.is_empty() {
-            return self.certificate(0);
+            return self.certificate(0, mode);
         }
         self.stage = Stage::Reach;
-        let limit = self.question.requirements.connect.to_string();
-        let ports: Vec<String> = endpoints.iter().map(|endpoint| endpoint.port.to_string()).collect();
-        let pairs = endpoints.iter().zip(&ports).flat_map(|(endpoint, port)| [endpoint.host.as_str(), port]);
-        let text = call("pf_reach", std::iter::once(limit.as_str()).chain(pairs));
+        let limit = self.question.requirements.connect;
+        let text = match mode.platform {
+            Platform::Posix => posix::reach(&endpoints, limit),
+            Platform::Windows => windows::reach(&endpoints, limit),
+        };
         Progress::Again(Program { text, ..Program::default() })
     }
 
     /// Asks for the next of these through the connection: the host has no program that connects.
-    fn channel(&mut self, left: VecDeque<usize>) -> Progress {
+    fn channel(&mut self, left: VecDeque<usize>, mode: Mode) -> Progress {
         let endpoints = self.question.endpoints();
         let Some(endpoint) = left.front().and_then(|number| endpoints.get(*number)) else {
-            return self.certificate(0);
+            return self.certificate(0, mode);
         };
         let tcp = Tcp {
             host: endpoint.host.clone(),
@@ -91,27 +91,17 @@ impl HostPreflight {
         Progress::Again(Program { tcp: Some(tcp), ..Program::default() })
     }
 
-    fn certificate(&mut self, number: usize) -> Progress {
+    fn certificate(&mut self, number: usize, mode: Mode) -> Progress {
         let Some(certificate) = self.question.certificates.get(number) else { return self.done() };
-        let mut script = Script::new(Mode::default(), &Attributes::default());
-        let path = script.path(&certificate.path);
-        script.call("pf_read", &[&path], &[&LARGEST.to_string(), ""]);
-        self.stage = Stage::Certificate(number);
-        Progress::Again(script.program())
-    }
-
-    fn open(&self, number: usize, reply: &Reply) -> Opened {
-        let certificate = &self.question.certificates[number];
-        let place = format!("{}:{}", self.question.host, certificate.path);
-        match reply.blob("content").filter(|_| reply.status == 0) {
-            Some(bytes) => {
-                let password = certificate.password.as_ref().map(|password| password.expose_secret());
-                open(bytes, Source::on_host(&place), password)
+        match look(&certificate.at, mode) {
+            Some(program) => {
+                self.stage = Stage::Certificate(number);
+                Progress::Again(program)
             }
             None => {
-                let failed = failure(reply).result;
-                let reason = failed.get("msg").and_then(serde_json::Value::as_str).unwrap_or_default();
-                Opened::unreadable(&place, reason.to_owned())
+                let place = format!("{}:{}", self.question.host, certificate.at.place());
+                self.opened.push(Opened::unreadable(&place, "only Windows hosts have stores".to_owned()));
+                self.certificate(number + 1, mode)
             }
         }
     }
@@ -133,18 +123,22 @@ impl HostPreflight {
 }
 
 impl Operation for HostPreflight {
-    fn first(&mut self, _mode: Mode) -> Program {
-        self.machine()
+    fn first(&mut self, mode: Mode) -> Program {
+        self.machine(mode.platform)
     }
 
-    fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {
+    fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
         match std::mem::replace(&mut self.stage, Stage::Machine) {
             Stage::Machine => {
                 if reply.status != 0 {
                     return Progress::Done(failure(&reply));
                 }
-                self.facts = machine(&self.question, &reply, Timestamp::now().as_second());
-                self.reach()
+                let now = Timestamp::now().as_second();
+                self.facts = match mode.platform {
+                    Platform::Posix => posix::facts(&self.question, &reply, now),
+                    Platform::Windows => windows::facts(&self.question, &reply, now),
+                };
+                self.reach(mode)
             }
             Stage::Reach => {
                 if reply.status != 0 {
@@ -152,20 +146,22 @@ impl Operation for HostPreflight {
                 }
                 let count = self.question.endpoints().len();
                 if reply.value("client").is_some() {
-                    return self.channel((0..count).collect());
+                    return self.channel((0..count).collect(), mode);
                 }
                 self.facts.reached = reached(count, &reply);
-                self.certificate(0)
+                self.certificate(0, mode)
             }
             Stage::Channels(mut left) => {
                 self.facts.reached.push(through_channel(&reply));
                 left.pop_front();
-                self.channel(left)
+                self.channel(left, mode)
             }
             Stage::Certificate(number) => {
-                let opened = self.open(number, &reply);
+                let certificate = &self.question.certificates[number];
+                let password = certificate.password.as_ref().map(|password| password.expose_secret());
+                let opened = opened(&certificate.at, &self.question.host, password, &reply);
                 self.opened.push(opened);
-                self.certificate(number + 1)
+                self.certificate(number + 1, mode)
             }
         }
     }
@@ -175,75 +171,19 @@ impl Operation for HostPreflight {
     }
 }
 
-/// Reads what `pf_machine` said; the answer came at `now`, in seconds since 1970.
-fn machine(question: &Question, reply: &Reply, now: i64) -> Facts {
-    let number = |name: &str| reply.value(name).and_then(|text| text.trim().parse::<u64>().ok());
-    let text = |name: &str| reply.blob(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+/// How far a clock is ahead that showed `theirs` at the beginning of an answer which came at `now`, and how exactly that is
+/// known, in seconds.
+fn ahead(theirs: Option<u64>, reply: &Reply, now: i64) -> Option<(i64, u64)> {
     let took = reply.duration_ms / 1000;
-    // The host looked at its clock first.
-    let asked = now - i64::try_from(took).unwrap_or_default();
-    let clock = number("now").and_then(|theirs| i64::try_from(theirs).ok());
-    let listening = reply.value("listening").map(|ports| {
-        ports.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok()).collect()
-    });
-    let names = question.names().into_iter().enumerate();
-    let names = names.filter_map(|(at, name)| {
-        let answer = text(&format!("name.{}", at + 1))?;
-        let mut addresses: Vec<String> = Vec::new();
-        for address in answer.lines().filter_map(|line| line.split_whitespace().next()) {
-            if !addresses.iter().any(|known| known == address) && addresses.len() < 64 {
-                addresses.push(address.to_owned());
-            }
-        }
-        Some((name, addresses))
-    });
-    Facts {
-        privileged: number("uid").map(|uid| uid == 0),
-        processors: number("processors"),
-        memory: number("memory").map(|kibibytes| kibibytes.saturating_mul(1024)),
-        disk: text("disk").as_deref().and_then(disk),
-        clock: clock.map(|theirs| (theirs.saturating_sub(asked), took + 1)),
-        listening,
-        addresses: text("addresses").map(|text| addresses(&text)),
-        names: names.collect(),
-        reached: Vec::new(),
-        leftovers: reply
-            .values
-            .iter()
-            .filter(|(name, _)| name == "leftover")
-            .take(100)
-            .map(|(_, path)| decode(path))
-            .collect(),
-    }
+    let asked = now.saturating_sub(i64::try_from(took).unwrap_or_default());
+    let theirs = i64::try_from(theirs?).ok()?;
+    Some((theirs.saturating_sub(asked), took + 1))
 }
 
-/// Size and free space of `df -Pk`, in bytes.
-fn disk(text: &str) -> Option<(u64, u64)> {
-    let fields: Vec<&str> = text.lines().nth(1)?.split_whitespace().collect();
-    // A device with blanks in its name pushes the columns to the right; they are counted from the percent sign.
-    let percent = fields.iter().position(|field| field.ends_with('%'))?;
-    let column = |back: usize| fields.get(percent.checked_sub(back)?)?.parse::<u64>().ok();
-    Some((column(3)?.checked_mul(1024)?, column(1)?.checked_mul(1024)?))
-}
-
-/// Addresses in the output of `ip -o addr show` or `hostname -I`, without those of loopback.
-fn addresses(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut add = |word: &str| {
-        let address = word.split('/').next().unwrap_or_default();
-        let is_address = address.parse::<std::net::IpAddr>().is_ok_and(|address| !address.is_loopback());
-        if is_address && found.len() < 1000 {
-            found.push(address.to_owned());
-        }
-    };
-    for line in text.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.iter().position(|word| matches!(*word, "inet" | "inet6")) {
-            Some(at) => words.get(at + 1).into_iter().for_each(|word| add(word)),
-            None => words.iter().for_each(|word| add(word)),
-        }
-    }
-    found
+/// All texts that were reported under a name, up to a number of them.
+fn all(reply: &Reply, name: &str) -> Vec<String> {
+    let named = reply.values.iter().filter(|(key, _)| key == name);
+    named.take(100).map(|(_, text)| decode(text)).collect()
 }
 
 /// Reads what `pf_reach` said about so many addresses.
@@ -292,6 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::testing::{Rehearsal, SHELLS};
+    use super::posix::{addresses, disk, facts as machine};
     use super::*;
     use crate::inventory::Agent;
 
