@@ -210,9 +210,9 @@ impl Judge<'_> {
     }
 
     fn private_key(&self) -> Option<Finding> {
-        let denied = self.opened.denied.iter();
-        let denied = denied.filter(|(thumbprint, _)| *thumbprint == self.certificate.thumbprint);
-        if let Some((_, reason)) = denied.last() {
+        let mut denied = self.opened.denied.iter();
+        let of_this = |(thumbprint, _): &&(String, String)| *thumbprint == self.certificate.thumbprint;
+        if let Some((_, reason)) = denied.find(of_this) {
             let message = format!("the private key of `{}` {reason}", self.certificate.subject);
             let hint = "grant it with `certificate_key_acl`";
             return Some(self.finding("certificate-no-private-key", Severity::Error, message, hint));

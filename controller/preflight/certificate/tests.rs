@@ -1,4 +1,5 @@
 //! Damaged files: whatever bytes come, there is an answer, and it is soon there.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 use std::sync::OnceLock;

@@ -105,5 +105,9 @@ pub(super) fn clock(question: &Question, facts: &Facts, findings: &mut Vec<Findi
 /// Gigabytes with one digit behind the point, rounded down: 7.96 is not 8.0.
 fn giga(bytes: u64) -> String {
     let tenths = bytes / 100_000_000;
-    if tenths % 10 == 0 { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        format!("{}", tenths / 10)
+    } else {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
 }

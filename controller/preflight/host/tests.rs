@@ -1,4 +1,5 @@
 //! Tables of facts and what is made of them.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 
