@@ -49,7 +49,7 @@ impl Call {
         for byte in name.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' => {
-                    self.text.push(char::from(byte))
+                    self.text.push(char::from(byte));
                 }
                 other => self.text.push_str(&format!("_{other:02x}_")),
             }
