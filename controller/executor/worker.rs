@@ -344,10 +344,12 @@ impl<'a> Worker<'a> {
             Err(error) => return self.fail_at_once(task, error.to_string()).await,
         };
         match self.once(task) {
-            Ok(true) => self.once_for_all(task, settled, ordinal).await,
-            Ok(false) => self.run_or_ignore(task, settled).await,
-            Err(error) => self.fail_at_once(task, error.to_string()).await,
+            Ok(true) => self.once_for_all(task, settled, ordinal).await?,
+            Ok(false) => self.run_or_ignore(task, settled).await?,
+            Err(error) => self.fail_at_once(task, error.to_string()).await?,
         }
+        // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
+        if task.task.module == "setup" { self.drain().await } else { Ok(()) }
     }
 
     /// Opens a slot for a task that cannot even start, and fails it.

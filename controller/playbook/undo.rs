@@ -21,11 +21,48 @@ const CHANGING: &[&str] = &[
     "shell",
     "systemd_service",
     "template",
+    "unarchive",
     "uri",
+    "get_url",
+    "win_acl",
+    "win_acl_inheritance",
+    "win_command",
+    "win_copy",
+    "win_environment",
+    "win_feature",
+    "win_file",
+    "win_get_url",
+    "win_lineinfile",
+    "win_owner",
+    "win_package",
+    "win_path",
+    "win_powershell",
+    "win_regedit",
+    "win_service",
+    "win_shell",
+    "win_template",
+    "win_unzip",
+    "win_uri",
 ];
 
 /// Modules that a host can run again without the controller.
-const KEPT: &[&str] = &["command", "copy", "file", "script", "service", "shell", "systemd_service"];
+const KEPT: &[&str] = &[
+    "command",
+    "copy",
+    "file",
+    "script",
+    "service",
+    "shell",
+    "systemd_service",
+    "win_acl",
+    "win_command",
+    "win_copy",
+    "win_environment",
+    "win_file",
+    "win_regedit",
+    "win_service",
+    "win_shell",
+];
 
 /// What a task of `rollback` is made of, besides its module.
 const OWN: &[&str] = &["name", "when", "vars", "args", "action"];
@@ -98,7 +135,9 @@ impl Loader<'_> {
         let task = self.task(node, folder)?;
         let option = |name: &str| task.options.iter().find(|(given, _)| given == name).map(|(_, node)| node);
         let problem = match task.module {
-            "copy" => option("src").map(|src| (&src.span, "`copy` with `src`".to_owned())),
+            module @ ("copy" | "win_copy") => {
+                option("src").map(|src| (&src.span, format!("`{module}` with `src`")))
+            }
             "file" => option("recurse").map(|recurse| (&recurse.span, "`file` with `recurse`".to_owned())),
             module if KEPT.contains(&module) => None,
             _ => Some((&task.module_span, format!("module `{}`", task.module_as_written))),
@@ -106,7 +145,7 @@ impl Loader<'_> {
         if let Some((span, what)) = problem {
             let error = Diagnostic::error(span, format!("{what} cannot be used in `rollback`"));
             self.report(error.hint(
-                "the host keeps these tasks and runs them without the controller: use `command`, `shell`, `script`, `service`, `systemd`, `file`, or `copy` with `content`",
+                "the host keeps these tasks and runs them without the controller: use `command`, `shell`, `script`, `service`, `systemd`, `file`, `copy` with `content`, or their twins of Windows",
             ));
             return None;
         }
@@ -116,11 +155,15 @@ impl Loader<'_> {
 
 /// Tells what is wrong with a path that is written out.
 fn unfit(path: &str) -> Option<&'static str> {
-    let parts = || path.split('/').filter(|part| !matches!(*part, "" | "."));
+    // A drive of a Windows host, or a variable of one.
+    let drive = matches!(path.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
+    let (windows, rest) = if drive { (true, &path[2..]) } else { (path.starts_with('%'), path) };
+    let separators: &[char] = if windows { &['/', '\\'] } else { &['/'] };
+    let parts = || rest.split(separators).filter(|part| !matches!(*part, "" | "."));
     if is_template(path) {
         return None;
     }
-    if !path.starts_with(['/', '~', '$']) {
+    if !windows && !path.starts_with(['/', '~', '$']) {
         return Some("absolute paths");
     }
     if parts().next().is_none() {

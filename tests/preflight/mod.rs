@@ -5,3 +5,4 @@ mod formats;
 mod hostile;
 mod hosts;
 mod module;
+mod windows;

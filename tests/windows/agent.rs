@@ -1,4 +1,4 @@
-//! The shipped playbooks of the production agent against the model of a Windows host, behind a real sshd.
+//! The shipped playbooks of the production agent against modelled Windows hosts, over sealed NTLM.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::peer::{Model, support};
-use super::scripts::python;
 use crate::support::certificates::{Certificates, Wanted};
 use crate::support::environment::{Environment, Events};
-use crate::support::hosts::Hosts;
-use crate::support::sshd::Sshd;
+use crate::support::winrm::{ADMINISTRATOR, PASSWORD, Peer, python};
 
 const SERVER: &str = "https://identity.corp.example";
 const RUNTIME: &str = "C:\\IdentityAgent\\Runtime";
@@ -39,35 +36,31 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// One Windows host, and all that an agent is made of.
+/// Windows hosts, and all that an agent is made of.
 struct Scene {
     environment: Environment,
-    model: Model,
-    _sshd: Sshd,
+    peer: Peer,
+    hosts: usize,
 }
 
 impl Scene {
-    fn new() -> Self {
-        let (environment, model) = (Environment::new(), Model::new());
-        let forced = format!(
-            "ForceCommand PYTHONPATH={} exec {} -m windows.shell {}\n",
-            support().display(),
-            python().display(),
-            model.folder().display()
-        );
-        let sshd = Sshd::with_config(1, &forced);
-        let mut hosts = Hosts::numbered(&environment, &sshd, 1);
-        hosts.set_all("ansible_shell_type", "powershell");
-        hosts.set("h01", "paceline_base", "'C:\\ProgramData\\Paceline'");
-        hosts.write(&environment);
-        let scene = Self { environment, model, _sshd: sshd };
-        scene.write_groups();
-        let answer = json!({"status": 200, "body": "{}"}).to_string();
-        scene.model.control(&["put"], &["network", &format!("{SERVER}/connect/token"), &answer]);
+    fn new(hosts: usize) -> Self {
+        let scene = Self { environment: Environment::new(), peer: Peer::start(hosts, &json!({})), hosts };
+        scene.write_inventory();
+        scene.answer_tokens(200);
         scene
     }
 
-    fn write_groups(&self) {
+    /// What the server says to clients who ask for a token.
+    fn answer_tokens(&self, status: u16) {
+        let answer = json!({"status": status, "body": "{}"}).to_string();
+        for number in 1..=self.hosts {
+            let url = format!("{SERVER}/connect/token");
+            self.peer.host(number).model("put", &["network", &url, &answer], "");
+        }
+    }
+
+    fn write_inventory(&self) {
         let certificates = Certificates::new();
         let pfx = |name: &str| {
             certificates.make(Wanted { name, ..Wanted::default() });
@@ -87,9 +80,15 @@ impl Scene {
         tls["thumbprint"] = printed.trim().rsplit('=').next().unwrap().replace(':', "").into();
         let bundle = self.environment.write("files/dotnet-hosting-8.0.22-win.exe", "MZ bundle");
         let (archive, sha256) = self.archive("first");
-        let groups = json!({
+        let host = |number: usize| {
+            let host = self.peer.host(number);
+            let agent = json!({"identifier": format!("Agent{number}"), "uri": format!("https://idm-{number}.example")});
+            let at = json!({"ansible_host": host.address(), "ansible_port": host.http(), "agent": agent});
+            (host.name().to_owned(), at)
+        };
+        let inventory = json!({
             "identity_agents": {
-                "hosts": {"h01": {"agent": {"identifier": "Paris", "uri": "https://idm-par.example", "connectors": []}}},
+                "hosts": (1..=self.hosts).map(host).collect::<serde_json::Map<_, _>>(),
                 "vars": {
                     "agent_archive": archive, "agent_archive_sha256": sha256,
                     "agent_bundle": bundle, "agent_bundle_sha256": digest(&bundle),
@@ -102,9 +101,15 @@ impl Scene {
                     "agent_connection_secrets": {"AD": {"Password": "secret-of-the-directory"}},
                 },
             },
-            "windows": {"children": {"identity_agents": null}},
+            "windows": {
+                "children": {"identity_agents": null},
+                "vars": {
+                    "ansible_connection": "winrm", "ansible_winrm_transport": "ntlm",
+                    "ansible_winrm_scheme": "http", "ansible_user": ADMINISTRATOR, "ansible_password": PASSWORD,
+                },
+            },
         });
-        self.environment.write("groups.yml", &groups.to_string());
+        self.environment.write("inventory.yml", &inventory.to_string());
     }
 
     /// The archive of a version of the runtime, and its digest.
@@ -127,20 +132,37 @@ impl Scene {
 
     fn apply(&self, code: i32, playbook: &str, more: &[&str]) -> Events {
         let playbook = format!("{}/playbooks/{playbook}", env!("CARGO_MANIFEST_DIR"));
-        let mut all = vec!["apply", "-i", "inventory.yml", "-i", "groups.yml", &playbook];
+        let mut all = vec!["apply", "-i", "inventory.yml", &playbook];
         all.extend(more);
         self.environment.events(code, &all)
     }
 
     fn file(&self, name: &str) -> String {
-        self.model.control(&["read"], &[&format!("{RUNTIME}\\{name}")])
+        let text = self.peer.host(1).model("read", &[&format!("{RUNTIME}\\{name}")], "");
+        text.as_str().unwrap().to_owned()
     }
 
-    /// What is to be as it was after a rollback; what the web server was asked is not.
-    fn state(&self) -> Value {
-        serde_json::from_str(&self.model.control(&["snapshot"], &[])).unwrap()
+    /// What a rollback has to bring back: all of a host but the hosting bundle, which stays, as the guide's reference has it.
+    fn states(&self) -> Vec<Value> {
+        let state = |number: usize| {
+            let mut state = self.peer.host(number).model("snapshot", &[], "");
+            for section in ["packages", "modules", "registry", "settings"] {
+                state.as_object_mut().unwrap().remove(section);
+            }
+            let files = state["files"].as_object_mut().unwrap();
+            files.retain(|path, _| !path.starts_with("C:\\PROGRAM FILES\\"));
+            state
+        };
+        (1..=self.hosts).map(state).collect()
+    }
+
+    fn recycled(&self) -> usize {
+        self.peer.host(1).model("events", &["recycle"], "").as_array().unwrap().len()
     }
 }
+
+/// The name of the first host.
+const FIRST: &str = "win1.example";
 
 fn digest(path: &Path) -> String {
     let output = Command::new("sha256sum").arg(path).output().unwrap();
@@ -148,11 +170,11 @@ fn digest(path: &Path) -> String {
 }
 
 #[test]
-fn the_production_agent_is_installed_once_and_taken_back() {
-    let scene = Scene::new();
-    let before = scene.state();
+fn fifty_production_agents_are_installed_once_and_taken_back() {
+    let scene = Scene::new(50);
+    let before = scene.states();
     let first = scene.apply(0, "install-agent.yml", &[]);
-    assert!(first.of("h01").changed > 25, "{:?}", first.of("h01"));
+    assert!(first.recap().values().all(|host| host.changed > 25 && host.failed == 0), "{:?}", first.recap());
     let settings = scene.file("appsettings.json");
     assert!(
         settings.starts_with("{\r\n  // shipped\r\n  \"ApplicationUri\": \"https://identity.corp.example\",")
@@ -170,21 +192,26 @@ fn the_production_agent_is_installed_once_and_taken_back() {
         "{config}"
     );
 
-    let second = scene.apply(0, "install-agent.yml", &[]);
-    assert_eq!(second.of("h01").changed, 0);
-    assert_eq!(scene.apply(0, "configure-agent.yml", &[]).of("h01").changed, 0);
-    assert_eq!(scene.apply(0, "verify-agent.yml", &[]).of("h01").changed, 0);
+    let recycled = scene.recycled();
+    for playbook in ["install-agent.yml", "configure-agent.yml", "verify-agent.yml"] {
+        let again = scene.apply(0, playbook, &[]);
+        assert!(again.recap().values().all(|host| host.changed == 0), "{playbook}: {:?}", again.recap());
+    }
+    assert_eq!(scene.recycled(), recycled, "a run that changes nothing recycles nothing");
 
-    scene.environment.run(&["rollback", "latest"]).expect(0);
-    let after = scene.state();
-    for (section, wanted) in before.as_object().unwrap() {
-        assert_eq!(&after[section], wanted, "{section}");
+    let runs = fs::read_dir(scene.environment.path(".paceline/runs")).unwrap();
+    let run = runs.map(|run| run.unwrap().file_name().into_string().unwrap()).min().unwrap();
+    scene.environment.run(&["rollback", &run]).expect(0);
+    for (number, (before, after)) in before.iter().zip(scene.states()).enumerate() {
+        for (section, wanted) in before.as_object().unwrap() {
+            assert_eq!(&after[section], wanted, "host {}, {section}", number + 1);
+        }
     }
 }
 
 #[test]
 fn an_upgrade_carries_settings_over_and_goes_back_when_the_agent_fails() {
-    let scene = Scene::new();
+    let scene = Scene::new(1);
     scene.apply(0, "install-agent.yml", &[]);
     let settings = scene.file("appsettings.json");
     let upgrade = |code: i32, version: &str, more: &[&str]| {
@@ -192,16 +219,15 @@ fn an_upgrade_carries_settings_over_and_goes_back_when_the_agent_fails() {
         let variables = json!({"agent_archive": archive, "agent_archive_sha256": sha256}).to_string();
         scene.apply(code, "upgrade-agent.yml", &[&["-e", &variables], more].concat())
     };
-    assert!(upgrade(0, "second", &[]).of("h01").changed > 5);
+    assert!(upgrade(0, "second", &[]).of(FIRST).changed > 5);
     assert_eq!(
         (scene.file("Usercube-Agent.dll").trim(), scene.file("appsettings.json")),
         ("second", settings.clone())
     );
-    assert_eq!(upgrade(0, "second", &[]).of("h01").changed, 0);
+    assert_eq!(upgrade(0, "second", &[]).of(FIRST).changed, 0);
 
     // The server does not know the agent any more: what was upgraded goes back.
-    let refused = json!({"status": 401, "body": "{}"}).to_string();
-    scene.model.control(&["put"], &["network", &format!("{SERVER}/connect/token"), &refused]);
+    scene.answer_tokens(401);
     upgrade(3, "third", &[]);
     assert_eq!(
         (scene.file("Usercube-Agent.dll").trim(), scene.file("appsettings.json")),
@@ -211,11 +237,11 @@ fn an_upgrade_carries_settings_over_and_goes_back_when_the_agent_fails() {
 
 #[test]
 fn secrets_and_connections_change_without_being_shown() {
-    let scene = Scene::new();
+    let scene = Scene::new(1);
     scene.apply(0, "install-agent.yml", &[]);
     let secrets = json!({"agent_secrets": {"Job": "clear-secret-of-job", "Job2": "second-secret"}, "agent_client": "Job2"});
     let rotated = scene.apply(0, "rotate-secret.yml", &["--diff", "-e", &secrets.to_string()]);
-    assert_eq!(rotated.of("h01").failed, 0);
+    assert_eq!(rotated.of(FIRST).failed, 0);
     let own = scene.file("appsettings.agent.json");
     assert!(own.contains("second-secret") && own.contains("\"DefaultOpenIdClient\": \"Job2\""), "{own}");
     let gone =

@@ -70,7 +70,8 @@ const COUNTS: &str = r#"
     - win_command: paceline-test count loop-{{ item }} say {{ one.stdout_lines[0] }}
       loop: [a, b, c]
       register: looped
-    - assert: { that: looped.results | map(attribute='stdout_lines') | map('last') | list == ['1', '1', '1'] }
+    - assert:
+        that: looped.results | map(attribute='stdout_lines') | map('last') | unique | list == [one.stdout_lines[0]]
     - block:
         - win_command: paceline-test count try exit 3
         - win_command: paceline-test count never
@@ -81,7 +82,8 @@ const COUNTS: &str = r#"
     - win_command: paceline-test env GREETING count env
       environment: { GREETING: "good day" }
       register: greeting
-    - assert: { that: greeting.stdout_lines[0] == 'good day' }
+    - assert:
+        that: greeting.stdout_lines[0] == 'good day'
     - win_command: paceline-test count last
   handlers:
     - name: Handler
@@ -178,7 +180,10 @@ fn raw_goes_to_powershell_or_cmd_as_it_is() {
     - raw: exit 5
       register: wrong
       failed_when: wrong.rc != 5
-    - assert: { that: [shell.stdout_lines == ['a b'], plain.stdout_lines == ['x y', 'z']] }
+    - assert:
+        that:
+          - shell.stdout_lines == ['a b']
+          - plain.stdout_lines == ['x y', 'z']
 "#,
     );
     scene.apply(0, &[]);

@@ -150,7 +150,8 @@ def check_compiling(checked: Checked, node: Node) -> None:
     said = text(node)
     if re.match(r"(?i)\[(Management\.Automation\.)?ScriptBlock\]::Create\b", said):
         checked.say(node, "text is compiled")
-    if re.search(r"(?i)\.(AddScript|InvokeScript|NewScriptBlock|ExpandString)$", said.split("(")[0]):
+    members = [text(child).lower() for child in node.children if child.type == "member_name"]
+    if node.type == "invokation_expression" and set(members) & {"addscript", "invokescript", "newscriptblock", "expandstring"}:
         checked.say(node, "text is compiled")
 
 

@@ -96,9 +96,18 @@ fn each_fact_is_judged_alone() {
             Facts { leftovers: vec!["/r/appsettings.Production.json".to_owned()], ..good() },
             "warning leftover-file web-1:/r/appsettings.Production.json",
         ),
+        (Facts { windows: Some(vec![6, 3, 9600]), ..good() }, "error requirement-platform web-1:Windows"),
+        (Facts { reboot_pending: Some(true), ..good() }, "warning reboot-pending web-1:restart"),
+        (
+            Facts { environment: vec!["ApplicationUri".to_owned()], ..good() },
+            "warning environment-override web-1:ApplicationUri",
+        ),
+        (Facts { jobs: vec!["X-Invoke-Job".to_owned()], ..good() }, "warning jobs-running web-1:jobs"),
     ] {
         assert_eq!(found(&question(), &facts), [expected]);
     }
+    let newer = Facts { windows: Some(vec![10, 0, 14_393]), powershell: Some(vec![7, 4]), ..good() };
+    assert_eq!(found(&question(), &newer), [""; 0]);
     // As exactly as the answer's time is known.
     assert_eq!(found(&question(), &Facts { clock: Some((305, 10)), ..good() }), [""; 0]);
 }

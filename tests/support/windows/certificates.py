@@ -75,8 +75,8 @@ def describe(certificate: Any, has_key: bool) -> dict[str, Any]:
     return {
         "subject": certificate.subject.rfc4514_string().replace(",", ", "),
         "issuer": certificate.issuer.rfc4514_string().replace(",", ", "),
-        "not_before": certificate.not_valid_before_utc.strftime(stamp),
-        "not_after": certificate.not_valid_after_utc.strftime(stamp),
+        "not_before": _utc(certificate, "not_valid_before").strftime(stamp),
+        "not_after": _utc(certificate, "not_valid_after").strftime(stamp),
         "has_key": has_key,
         "algorithm": getattr(certificate.signature_algorithm_oid, "_name", ""),
         "key_size": getattr(certificate.public_key(), "key_size", 0),
@@ -84,6 +84,11 @@ def describe(certificate: Any, has_key: bool) -> dict[str, Any]:
         "der": base64.b64encode(der).decode(),
         "thumbprint": hashlib.sha1(der).hexdigest().upper(),
     }
+
+
+def _utc(certificate: Any, name: str) -> Any:
+    """A time of a certificate; older versions of the library have it without a zone."""
+    return getattr(certificate, f"{name}_utc", None) or getattr(certificate, name)
 
 
 def key_path(record: dict[str, Any]) -> str:
@@ -140,7 +145,7 @@ def import_certificate(session: "Session", a: Arguments) -> int:
         raise Failure("the step came without its content")
     else:
         content = session.payload
-    present = a.text("want", "present") != "absent"
+    present = a.text("want", "present") == "present"
     password = a.get("secret.password")
     certificate, has_key, more = load(content, password)
     described = [describe(certificate, has_key), *[describe(getattr(one, "certificate", one), False) for one in more]]
@@ -173,6 +178,7 @@ def import_certificate(session: "Session", a: Arguments) -> int:
 @kind
 class Certificate(Kind):
     name = "certificate"
+    atomic = True
     keys = ("location", "store", "thumbprint")
     options = ("exportable", "key_storage", "key_exportable")
     attributes = ("friendly_name",)

@@ -6,6 +6,7 @@ dot can only be read; what begins with `secret.` is never told.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ class Kind:
     optional_keys: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     attributes: tuple[str, ...] | None = None
+    # Whether Windows writes all of it, or nothing.
+    atomic = False
     # Things that run: their state comes back in looks of its own.
     runs = False
 
@@ -92,6 +95,11 @@ def tell(session: "Session", side: str, state: State | None) -> None:
     for name, values in (state or {}).items():
         if not name.startswith("secret."):
             session.v(f"{side}.{name}", elements(values))
+
+
+def write_one(session: "Session", one: Kind, key: Key, state: State | None, before: State | None) -> None:
+    with session.host.store.together() if one.atomic else contextlib.nullcontext():
+        one.write(session, key, state, before)
 
 
 def differing(one: Kind, wanted: State, state: State | None) -> list[str]:
@@ -170,7 +178,7 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
         return 0
     touched = ["*"] if before is None else list(write)
     number = save(session, one, key, before, secrets, touched)
-    one.write(session, key, write, before)
+    write_one(session, one, key, write, before)
     session.host.event("ensure", kind=one.name, key=key, wrote=[name for name in write if name[:7] != "secret."])
     after = one.read(session, key)
     tell(session, "after", after)
@@ -194,7 +202,7 @@ def _absent(session: "Session", one: Kind, key: Key, before: State | None, check
         return 0
     session.v("changed", "1")
     number = save(session, one, key, before, one.secrets(session, key), ["*"])
-    one.write(session, key, None, before)
+    write_one(session, one, key, None, before)
     session.host.event("ensure", kind=one.name, key=key, removed=True)
     after = one.read(session, key)
     tell(session, "after", after)
@@ -272,7 +280,7 @@ def restore(session: "Session", number: int, point: dict[str, Any], force: bool)
         if now is None:
             return
         _ours(session, one, number, point, now, force)
-        one.write(session, key, None, now)
+        write_one(session, one, key, None, now)
         if one.read(session, key) is not None:
             raise Failure(f"{point['text']} is still there")
         return
@@ -290,7 +298,7 @@ def restore(session: "Session", number: int, point: dict[str, Any], force: bool)
     if now is None and bring and point["exact"] is not None:
         bring(session, key, point["exact"])
     else:
-        one.write(session, key, write, now)
+        write_one(session, one, key, write, now)
     got = one.read(session, key)
     if got is None:
         raise Failure(f"{point['text']} did not come back")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from . import account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall
 from . import (
+    account_kinds,
+    aclcalls,
+    beside,
+    certificates,
+    commandcalls,
+    environment,
+    facts,
+    features,
+    firewall,
     iis_kinds,
     packages,
     pathcalls,

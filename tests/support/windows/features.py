@@ -122,6 +122,7 @@ class Feature(Kind):
     """The thing is the host; `installed` is all that it has, so that what comes along is known."""
 
     name = "feature"
+    atomic = True
     keys = ("host",)
     options = ("sub_features", "management_tools", "source")
     attributes = ("installed",)

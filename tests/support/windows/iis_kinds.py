@@ -47,6 +47,8 @@ def own_part(state: State) -> dict[str, str | list[str]]:
 
 
 class IisKind(Kind):
+    atomic = True
+
     @staticmethod
     def gone(session: "Session") -> bool:
         """Without the web server nothing of it is there: so for a rollback that took it away, for a plan, and for who wants

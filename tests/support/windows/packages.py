@@ -54,7 +54,12 @@ def installed(host: "Host", product: str) -> dict[str, Any] | None:
 
 
 def install(host: "Host", package: dict[str, Any]) -> int:
-    """Installs; returns the installer's code."""
+    """Installs, all of it or nothing; returns the installer's code."""
+    with host.store.together():
+        return _install(host, package)
+
+
+def _install(host: "Host", package: dict[str, Any]) -> int:
     if host.store.get("settings", "installer_busy"):
         left = int(host.setting("installer_busy"))
         host.store.put("settings", "installer_busy", left - 1 or None)

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -413,6 +414,12 @@ class Session(CommandMixin):
                     break
         except (Invalid, Failure) as error:
             status = self.fail(str(error))
+        except Gone:
+            raise
+        except Exception as error:
+            # A mistake of the model itself is a failed step with its place, and not a lost connection.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            status = self.fail(f"the model failed: {error!r} at {os.path.basename(place.filename)}:{place.lineno}")
         return status
 
 

@@ -10,6 +10,7 @@ File content lies beside it in `blobs/`, named by its SHA-256, and what happened
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -41,6 +42,7 @@ class Store:
         # Changes that are still made before `fatal` is called: how tests end a session at any point.
         self.left: int | None = None
         self.fatal: Any = None
+        self._batch: list[Any] | None = None
         self._changes = -1
         self._offset = 0
         self._depth = 0
@@ -94,9 +96,8 @@ class Store:
         if whole != len(tail):
             os.ftruncate(self._changes, self._offset + whole)
         for line in tail[:whole].splitlines():
-            section, key, record = json.loads(line)
-            for one, value in [(key, record)] if key is not None else record.items():
-                self._apply(section, one, value)
+            for section, key, record in _changes(json.loads(line)):
+                self._apply(section, key, record)
         self._offset += whole
 
     def _load(self) -> None:
@@ -159,13 +160,38 @@ class Store:
         for key, record in records.items():
             self._apply(section, key, record)
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Changes that are all in the folder, or none: what Windows does in one transaction."""
+        if self._batch is not None:
+            yield
+            return
+        self._batch = []
+        try:
+            yield
+        except BaseException:
+            # Nothing of it happened.
+            self._batch = None
+            self._load()
+            self._catch_up()
+            raise
+        batch, self._batch = self._batch, None
+        if batch:
+            self._line([None, None, batch])
+
     def _write(self, section: str, key: str | None, record: Record) -> None:
+        if self._batch is not None:
+            self._batch.append([section, key, record])
+        else:
+            self._line([section, key, record])
+
+    def _line(self, change: list[Any]) -> None:
         assert self._depth > 0, "the host is not locked"
         if self.left is not None:
             self.left -= 1
             if self.left < 0 and self.fatal is not None:
                 self.fatal()
-        line = (_dump([section, key, record]) + "\n").encode()
+        line = (_dump(change) + "\n").encode()
         # A write may end early only on a full disk.
         if os.write(self._changes, line) != len(line):
             raise OSError("the change was not written")
@@ -206,6 +232,19 @@ class Store:
                 return [json.loads(line) for line in lines if line.endswith("\n")]
         except FileNotFoundError:
             return []
+
+
+def _changes(line: list[Any]) -> Iterator[tuple[str, str, Record]]:
+    """The single changes of a line: of one record, of several in a section, or of a transaction."""
+    section, key, record = line
+    if section is None:
+        for inner in record:
+            yield from _changes(inner)
+    elif key is None:
+        for one, value in record.items():
+            yield section, one, value
+    else:
+        yield section, key, record
 
 
 class _Unlocked:

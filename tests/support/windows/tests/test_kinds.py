@@ -125,6 +125,11 @@ class Kinds(KindCase):
         self.there_and_back(session, "pool", {"name": "Usercube"}, **{"set.state": "stopped"})
         failed = session.ensure("pool", {"name": "Usercube"}, **{"set.queueLength": "1"})
         self.assertIn("Integer must be between 10 and 65535", failed.get("msg") or "")
+        # One commit: a pool with a wrong attribute is not made either.
+        before = self.snapshot()
+        failed = session.ensure("pool", {"name": "Half"}, **{"set.startMode": "AlwaysRunning", "set.queueLength": "x"})
+        self.assertEqual(failed.status, 1)
+        self.assertEqual(self.snapshot(), before)
         self.assertTrue(made.points)
 
     def test_secrets_are_written_and_never_told(self) -> None:
