@@ -25,7 +25,6 @@ pub struct Target {
 
 /// The kind of connection.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per host, and nearly all are SSH")]
 pub enum Via {
     /// A child process of the controller.
     Local,

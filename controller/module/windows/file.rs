@@ -91,7 +91,6 @@ fn ticks(time: &FileTime) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::super::testing::{refused, text};
     use serde_json::json;

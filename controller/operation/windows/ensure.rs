@@ -213,7 +213,6 @@ impl Operation for Ensure {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

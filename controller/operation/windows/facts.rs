@@ -123,7 +123,6 @@ impl Operation for Facts {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::json;

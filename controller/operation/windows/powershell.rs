@@ -235,7 +235,6 @@ impl Operation for PowerShell {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::json;

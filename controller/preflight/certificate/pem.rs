@@ -80,7 +80,10 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Vec<(usize, String, Result<Vec<u8>, &'static str>)> {
+    /// Line, label and content of a block.
+    type Read = (usize, String, Result<Vec<u8>, &'static str>);
+
+    fn read(text: &str) -> Vec<Read> {
         let blocks = blocks(text.as_bytes()).into_iter();
         blocks.map(|block| (block.line, block.label, block.bytes.map(|bytes| bytes.to_vec()))).collect()
     }

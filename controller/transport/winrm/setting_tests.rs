@@ -112,6 +112,6 @@ fn pins_are_written_in_three_ways() {
     let base64 = format!("SHA256:{}", "q6ur".repeat(10) + "q6s");
     for pin in [json!(colons), json!([plain]), json!(base64)] {
         let setting = resolve(json!({"paceline_tls_pin": pin})).unwrap();
-        assert_eq!(setting.tls.unwrap().pins, [plain.clone()]);
+        assert_eq!(setting.tls.unwrap().pins, [plain.as_str()]);
     }
 }
