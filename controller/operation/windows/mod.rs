@@ -1,6 +1,6 @@
 //! The operations of Windows hosts: calls of the PowerShell functions beside this file.
 //!
-//! A program for Windows is data, not text of a language: see [`call`]. Most operations are one call of `ensure`, which
+//! A program for Windows is data, not text of a language: see [`Call`]. Most operations are one call of `ensure`, which
 //! reads a thing attribute by attribute and writes only what differs ([`Ensure`]).
 
 mod act;
