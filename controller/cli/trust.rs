@@ -17,7 +17,7 @@ use crate::inventory::HostName;
 use crate::plan::{HostScope, LoopScope, RunScope, TaskScope};
 use crate::template::Engine;
 use crate::transport::trust::{self, Scan, ScannedKey, Status};
-use crate::transport::{Target, Unrendered, Via};
+use crate::transport::{Target, TransportError, Unrendered, Via};
 
 /// Review host keys and write them to known_hosts
 #[derive(Args, Debug)]
@@ -161,6 +161,14 @@ fn scan(
         let _ = writeln!(std::io::stderr(), "warning: {message}");
     };
     let json = global.output == Output::Json;
+    let pins = runtime.block_on(trust::shown_pins(targets));
+    if !json {
+        print(&trust::render_pins(&pins))?;
+    }
+    if pins.iter().flatten().any(|shown| shown.refused.is_some()) {
+        let hint = "compare the certificates with what the hosts themselves say, then set `paceline_tls_pin` in the inventory";
+        writeln!(std::io::stderr(), "hint: {hint}")?;
+    }
     let mut asked = targets.to_vec();
     let mut total = Scan::default();
     loop {
@@ -174,13 +182,13 @@ fn scan(
         total.waiting = scan.waiting;
         let shown = json && !yes;
         if shown {
-            print(&scanned_json(&total))?;
+            print(&scanned_json(&total, &pins))?;
         }
         let written = match unknown.and_then(|unknown| add(&unknown, yes, environment)) {
             Ok(written) => written,
             Err(error) => {
                 if json && !shown {
-                    print(&scanned_json(&total))?;
+                    print(&scanned_json(&total, &pins))?;
                 }
                 return Err(error);
             }
@@ -193,15 +201,16 @@ fn scan(
         writeln!(std::io::stderr(), "asking the hosts behind the jump hosts that were added")?;
     }
     if json && yes {
-        print(&scanned_json(&total))?;
+        print(&scanned_json(&total, &pins))?;
     }
     if !total.waiting.is_empty() {
         let hint = "run the same command again for the hosts behind jump hosts, once those are known";
         writeln!(std::io::stderr(), "hint: {hint}")?;
     }
     let changed = |key: &ScannedKey| matches!(key.status, Status::Changed { .. } | Status::Revoked { .. });
-    let unasked = !total.failures.is_empty() || !total.waiting.is_empty();
-    Ok(if unasked { 4 } else { u8::from(total.keys.iter().any(changed)) * 2 })
+    let unasked = !total.failures.is_empty() || !total.waiting.is_empty() || pins.iter().any(Result::is_err);
+    let other = pins.iter().flatten().any(|shown| shown.pinned && shown.refused.is_some());
+    Ok(if unasked { 4 } else { u8::from(other || total.keys.iter().any(changed)) * 2 })
 }
 
 fn print(text: &str) -> Result<(), CommandError> {
@@ -210,7 +219,7 @@ fn print(text: &str) -> Result<(), CommandError> {
     terminal::flush(&mut out)
 }
 
-fn scanned_json(scan: &Scan) -> String {
+fn scanned_json(scan: &Scan, pins: &[Result<trust::ShownPin, (String, TransportError)>]) -> String {
     let keys: Vec<_> = scan
         .keys
         .iter()
@@ -232,9 +241,21 @@ fn scanned_json(scan: &Scan) -> String {
     let failures: Vec<_> = scan
         .failures
         .iter()
+        .chain(pins.iter().filter_map(|shown| shown.as_ref().err()))
         .map(|(host, error)| json!({"host": host, "message": error.to_string()}))
         .collect();
-    format!("{}\n", json!({"keys": keys, "waiting": waiting, "failures": failures}))
+    let certificates: Vec<_> = pins
+        .iter()
+        .flatten()
+        .map(|shown| {
+            json!({
+                "host": shown.host, "address": shown.address, "port": shown.port, "pin": shown.pin,
+                "pinned": shown.pinned, "trusted": shown.refused.is_none(), "reason": shown.refused,
+            })
+        })
+        .collect();
+    let all = json!({"keys": keys, "certificates": certificates, "waiting": waiting, "failures": failures});
+    format!("{all}\n")
 }
 
 /// The keys that are new, each once, by the file to which they belong.

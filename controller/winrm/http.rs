@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Operation};
@@ -99,28 +100,18 @@ impl Stream {
         tls: Option<&Arc<ClientConfig>>,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let stream = connect(endpoint, endpoint.port, limits.connect).await?;
-        // Requests are written as a whole; waiting for more to send only delays them.
-        let _ = stream.set_nodelay(true);
         let host = HeaderValue::from_str(&endpoint.authority()).map_err(|_| Error::Setting {
             what: format!("`{}` is not the name of a host", endpoint.host),
             hint: "check the address of the host",
         })?;
         let (sender, driver, binding) = match tls {
             None => {
+                let stream = plain(endpoint, limits).await?;
                 let (sender, driver) = drive(TokioIo::new(stream), endpoint).await?;
                 (sender, driver, None)
             }
             Some(config) => {
-                let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| Error::Setting {
-                    what: format!("`{}` is not a name that a certificate can have", endpoint.host),
-                    hint: "use the host's DNS name",
-                })?;
-                let connector = TlsConnector::from(Arc::clone(config));
-                let stream = timeout(limits.connect, connector.connect(name, stream))
-                    .await
-                    .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-                    .map_err(|error| tls::failure(endpoint, &error))?;
+                let stream = over_tls(endpoint, config, limits).await?;
                 let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 let binding = certificate.map(|certificate| tls::server_end_point(certificate));
                 let (sender, driver) = drive(TokioIo::new(stream), endpoint).await?;
@@ -217,6 +208,31 @@ where
 }
 
 /// Opens a TCP connection to the first address that answers.
+async fn plain(endpoint: &Endpoint, limits: &Limits) -> Result<TcpStream, Error> {
+    let stream = connect(endpoint, endpoint.port, limits.connect).await?;
+    // Requests are written as a whole; waiting for more to send only delays them.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// A stream over TLS, its certificate judged by the configuration.
+pub(crate) async fn over_tls(
+    endpoint: &Endpoint,
+    config: &Arc<ClientConfig>,
+    limits: &Limits,
+) -> Result<TlsStream<TcpStream>, Error> {
+    let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| Error::Setting {
+        what: format!("`{}` is not a name that a certificate can have", endpoint.host),
+        hint: "use the host's DNS name",
+    })?;
+    let stream = plain(endpoint, limits).await?;
+    let connector = TlsConnector::from(Arc::clone(config));
+    timeout(limits.connect, connector.connect(name, stream))
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+        .map_err(|error| tls::failure(endpoint, &error))
+}
+
 async fn connect(endpoint: &Endpoint, port: u16, limit: Duration) -> Result<TcpStream, Error> {
     let host = endpoint.address.as_deref().unwrap_or(&endpoint.host);
     let failed = |reason: String| Error::Connect { host: host.to_owned(), port, reason, other_port: None };

@@ -53,6 +53,7 @@ mod http;
 mod limits;
 mod seal;
 mod shell;
+mod shown;
 mod tls;
 mod xml;
 
@@ -65,4 +66,5 @@ pub use error::{Error, Operation};
 pub use fault::{Fault, FaultKind};
 pub use limits::Limits;
 pub use shell::{Control, Input, Output, Process, Shell, ShellOptions};
+pub use shown::ShownCertificate;
 pub use xml::NotXml;

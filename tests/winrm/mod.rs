@@ -7,4 +7,5 @@ mod faults;
 mod kerberos;
 mod login;
 mod peer;
+mod reach;
 mod running;

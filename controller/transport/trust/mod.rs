@@ -6,6 +6,7 @@
 mod file;
 mod scan;
 mod table;
+mod tls;
 #[cfg(test)]
 mod testing;
 
@@ -14,6 +15,7 @@ use russh::keys::{HashAlg, PublicKey};
 pub use file::{Listed, TrustError, forget, list, writable, write};
 pub use scan::{Scan, ScannedKey, Status, Waiting, scan};
 pub use table::{render_list, render_scan};
+pub use tls::{ShownPin, render_pins, shown_pins};
 
 fn fingerprint(blob: &[u8]) -> String {
     PublicKey::from_bytes(blob)

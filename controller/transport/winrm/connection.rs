@@ -67,7 +67,8 @@ pub(in crate::transport) async fn connect(
         .map_or_else(|| TransportError::Local { message: format!("`{host}`: no way to log in is left") }, of))
 }
 
-fn endpoint(host: &str, setting: &WinRmSetting, warn: Warn<'_>) -> Result<Endpoint, TransportError> {
+pub(in crate::transport) fn endpoint(
+    host: &str, setting: &WinRmSetting, warn: Warn<'_>) -> Result<Endpoint, TransportError> {
     let WinRmSetting { address, port, .. } = setting;
     let endpoint = match &setting.tls {
         None => Endpoint::http(address, *port),
@@ -163,7 +164,7 @@ fn credentials(host: &str, setting: &WinRmSetting, method: Method) -> Result<Cre
     })
 }
 
-fn of(error: &Error) -> TransportError {
+pub(in crate::transport) fn of(error: &Error) -> TransportError {
     // The crate does not know by which variables its settings come.
     let variables = match error {
         Error::Tls { .. } => {

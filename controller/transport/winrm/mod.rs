@@ -7,7 +7,7 @@ mod setting;
 mod setting_tests;
 
 pub use connection::Connection;
-pub(super) use connection::connect;
+pub(super) use connection::{connect, endpoint, of};
 pub use names::unknown;
 pub(super) use setting::setting;
 pub use setting::{Method, TlsPolicy, WinRmSetting};

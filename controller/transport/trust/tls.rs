@@ -1,0 +1,123 @@
+//! The certificates that WinRM hosts show over https. They are pinned in the inventory, so nothing is written: a person compares the
+//! digest with what the host itself says and sets `paceline_tls_pin`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use paceline_winrm::Limits;
+use tokio::task::JoinSet;
+
+use crate::transport::{Target, TransportError, Via, winrm};
+
+/// The certificate of a host.
+#[derive(Clone, Debug)]
+pub struct ShownPin {
+    /// Name in the inventory.
+    pub host: String,
+    /// Name or address that was connected to.
+    pub address: String,
+    /// Port.
+    pub port: u16,
+    /// `SHA256:...` of the certificate, as `paceline_tls_pin` takes it.
+    pub pin: String,
+    /// Whether the inventory pins certificates of this host.
+    pub pinned: bool,
+    /// Why a run would not take it; nothing if it would.
+    pub refused: Option<String>,
+}
+
+/// Asks the hosts that are reached by WinRM over https, in parallel; what came of it in the order of the targets, by inventory name.
+pub async fn shown_pins(targets: &[Target]) -> Vec<Result<ShownPin, (String, TransportError)>> {
+    let mut asking = JoinSet::new();
+    for (index, target) in targets.iter().enumerate() {
+        if matches!(&target.via, Via::WinRm(setting) if setting.tls.is_some()) {
+            let target = target.clone();
+            asking.spawn(async move { (index, ask(&target).await) });
+        }
+    }
+    let mut found = Vec::new();
+    while let Some(asked) = asking.join_next().await {
+        found.extend(asked.ok());
+    }
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, shown)| shown).collect()
+}
+
+async fn ask(target: &Target) -> Result<ShownPin, (String, TransportError)> {
+    let failed = |error| (target.host.clone(), error);
+    let Via::WinRm(setting) = &target.via else {
+        let message = "it is not reached by WinRM".to_owned();
+        return Err(failed(TransportError::Local { message }));
+    };
+    let endpoint = winrm::endpoint(&target.host, setting, &|_| {}).map_err(failed)?;
+    let limits = Limits { connect: setting.connect_timeout, ..Limits::default() };
+    let shown = endpoint.shown_certificate(&limits).await.map_err(|error| failed(winrm::of(&error)))?;
+    Ok(ShownPin {
+        host: target.host.clone(),
+        address: setting.address.clone(),
+        port: setting.port,
+        pin: format!("SHA256:{}", STANDARD_NO_PAD.encode(shown.sha256)),
+        pinned: setting.tls.as_ref().is_some_and(|tls| !tls.pins.is_empty()),
+        refused: shown.refused.map(|error| error.to_string()),
+    })
+}
+
+/// The certificates as a table, a line for each host.
+#[must_use]
+pub fn render_pins(shown: &[Result<ShownPin, (String, TransportError)>]) -> String {
+    let name = |shown: &Result<ShownPin, (String, TransportError)>| match shown {
+        Ok(shown) => shown.host.clone(),
+        Err((host, _)) => host.clone(),
+    };
+    let width = shown.iter().map(|shown| name(shown).chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for one in shown {
+        let host = name(one);
+        let said = match one {
+            Err((_, error)) => format!("no certificate: {error}"),
+            Ok(shown) => {
+                let status = match (&shown.refused, shown.pinned) {
+                    (None, true) => "pinned".to_owned(),
+                    (None, false) => "trusted by its authority".to_owned(),
+                    (Some(_), true) => "NOT THE PINNED ONE".to_owned(),
+                    (Some(reason), false) => format!("not trusted: {reason}"),
+                };
+                format!("certificate  {}  {status}", shown.pin)
+            }
+        };
+        text.push_str(&format!("{host:width$}  {said}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_says_what_a_run_would_do() {
+        let shown = |host: &str, pinned, refused: Option<&str>| {
+            Ok(ShownPin {
+                host: host.to_owned(),
+                address: host.to_owned(),
+                port: 5986,
+                pin: "SHA256:x".to_owned(),
+                pinned,
+                refused: refused.map(str::to_owned),
+            })
+        };
+        let gone = TransportError::Lost { reason: "gone".to_owned() };
+        let table = render_pins(&[
+            shown("par-1", true, None),
+            shown("par-10", true, Some("another")),
+            shown("par-2", false, None),
+            shown("par-3", false, Some("self-signed")),
+            Err(("par-4".to_owned(), gone)),
+        ]);
+        let expected = "par-1   certificate  SHA256:x  pinned\n\
+                        par-10  certificate  SHA256:x  NOT THE PINNED ONE\n\
+                        par-2   certificate  SHA256:x  trusted by its authority\n\
+                        par-3   certificate  SHA256:x  not trusted: self-signed\n\
+                        par-4   no certificate: connection lost: gone\n";
+        assert_eq!(table, expected);
+    }
+}
