@@ -146,7 +146,15 @@ impl Loader<'_> {
         let word = key.as_str().unwrap_or_default();
         if super::keywords::is_ansible_module(word) {
             let error = Diagnostic::error(&key.span, format!("module `{word}` is not supported yet"));
-            self.report(error.hint("use `command`, `shell` or `script` with `creates` instead"));
+            let short = word.rsplit('.').next().unwrap_or(word);
+            let windows = short.starts_with("win_").then_some(());
+            // Not every name that looks like one is a module of Ansible.
+            let meant = windows.and_then(|()| suggestion(short, module::names()));
+            let other = match windows {
+                Some(()) => "use `win_command`, `win_shell` or `win_powershell` with `creates` instead",
+                None => "use `command`, `shell` or `script` with `creates` instead",
+            };
+            self.report(error.hint(meant.unwrap_or_else(|| other.to_owned())));
             return;
         }
         if super::keywords::misplaced(word, place).is_some() {

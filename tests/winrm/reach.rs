@@ -54,7 +54,10 @@ fn raw_runs_sealed_and_over_tls_and_leaves_no_shell_behind() {
     scene.inventory(false, json!({}));
     scene.runs();
     let authority = scene.peer.authority();
-    scene.inventory(true, json!({"ansible_winrm_ca_trust_path": authority, "ansible_winrm_transport": "ntlm"}));
+    scene.inventory(
+        true,
+        json!({"ansible_winrm_ca_trust_path": authority, "ansible_winrm_transport": "ntlm"}),
+    );
     scene.runs();
     scene.inventory(true, json!({"ansible_winrm_ca_trust_path": authority}));
     scene.runs();
@@ -80,7 +83,8 @@ fn certificates_are_shown_and_pinned() {
     let scene = Scene::new();
     scene.inventory(true, json!({}));
     assert!(scene.reason(4).contains("not signed by a trusted authority"));
-    let shown = scene.environment.run(&["trust", "scan", "-i", "inventory.yml", "--output", "json"]).expect(0);
+    let shown =
+        scene.environment.run(&["trust", "scan", "-i", "inventory.yml", "--output", "json"]).expect(0);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     let certificate = &shown["certificates"][0];
     assert_eq!((field(certificate, "host"), &certificate["trusted"]), ("win1", &json!(false)));
@@ -102,7 +106,10 @@ fn certificates_are_shown_and_pinned() {
 fn what_is_misspelt_or_unsafe_is_refused_before_the_host_is_touched() {
     let scene = Scene::new();
     for (variables, word) in [
-        (json!({"ansible_winrm_server_cert_validaton": "ignore"}), "did you mean `ansible_winrm_server_cert_validation`"),
+        (
+            json!({"ansible_winrm_server_cert_validaton": "ignore"}),
+            "did you mean `ansible_winrm_server_cert_validation`",
+        ),
         (json!({"ansible_winrm_transport": "plaintext"}), "clear text"),
         (json!({"ansible_winrm_transport": "credssp"}), "hands the password"),
     ] {
@@ -117,7 +124,10 @@ fn what_is_misspelt_or_unsafe_is_refused_before_the_host_is_touched() {
 fn a_module_of_the_other_platform_fails_its_task_with_a_hint() {
     let scene = Scene::new();
     scene.inventory(false, json!({}));
-    scene.environment.write("playbook.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - systemd: { name: x, state: started }\n");
+    scene.environment.write(
+        "playbook.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - systemd: { name: x, state: started }\n",
+    );
     let reason = scene.reason(2);
     assert!(reason.contains("is for POSIX hosts") && reason.contains("Windows"), "{reason}");
 }

@@ -6,9 +6,9 @@
 mod file;
 mod scan;
 mod table;
-mod tls;
 #[cfg(test)]
 mod testing;
+mod tls;
 
 use russh::keys::{HashAlg, PublicKey};
 

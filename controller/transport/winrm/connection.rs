@@ -68,7 +68,10 @@ pub(in crate::transport) async fn connect(
 }
 
 pub(in crate::transport) fn endpoint(
-    host: &str, setting: &WinRmSetting, warn: Warn<'_>) -> Result<Endpoint, TransportError> {
+    host: &str,
+    setting: &WinRmSetting,
+    warn: Warn<'_>,
+) -> Result<Endpoint, TransportError> {
     let WinRmSetting { address, port, .. } = setting;
     let endpoint = match &setting.tls {
         None => Endpoint::http(address, *port),
