@@ -249,7 +249,7 @@ class Session(CommandMixin):
 
     def cut(self) -> None:
         """Ends the session from outside, as a kill would."""
-        self.frames.broken = True
+        self.frames.broken = self.frames.ended = True
         if self.stop is not None:
             self.stop()
             return
