@@ -17,7 +17,7 @@ use crate::inventory::HostName;
 use crate::plan::{HostScope, LoopScope, RunScope, TaskScope};
 use crate::template::Engine;
 use crate::transport::trust::{self, Scan, ScannedKey, Status};
-use crate::transport::{Target, TransportError, Unrendered, Via};
+use crate::transport::{Target, Unrendered, Via};
 
 /// Review host keys and write them to known_hosts
 #[derive(Args, Debug)]
@@ -165,7 +165,7 @@ fn scan(
     if !json {
         print(&trust::render_pins(&pins))?;
     }
-    if pins.iter().flatten().any(|shown| shown.refused.is_some()) {
+    if pins.iter().any(|(_, asked)| asked.as_ref().is_ok_and(|shown| shown.refused.is_some())) {
         let hint = "compare the certificates with what the hosts themselves say, then set `paceline_tls_pin` in the inventory";
         writeln!(std::io::stderr(), "hint: {hint}")?;
     }
@@ -208,8 +208,12 @@ fn scan(
         writeln!(std::io::stderr(), "hint: {hint}")?;
     }
     let changed = |key: &ScannedKey| matches!(key.status, Status::Changed { .. } | Status::Revoked { .. });
-    let unasked = !total.failures.is_empty() || !total.waiting.is_empty() || pins.iter().any(Result::is_err);
-    let other = pins.iter().flatten().any(|shown| shown.pinned && shown.refused.is_some());
+    let unasked = !total.failures.is_empty()
+        || !total.waiting.is_empty()
+        || pins.iter().any(|(_, asked)| asked.is_err());
+    let other = pins
+        .iter()
+        .any(|(_, asked)| asked.as_ref().is_ok_and(|shown| shown.pinned && shown.refused.is_some()));
     Ok(if unasked { 4 } else { u8::from(other || total.keys.iter().any(changed)) * 2 })
 }
 
@@ -219,7 +223,7 @@ fn print(text: &str) -> Result<(), CommandError> {
     terminal::flush(&mut out)
 }
 
-fn scanned_json(scan: &Scan, pins: &[Result<trust::ShownPin, (String, TransportError)>]) -> String {
+fn scanned_json(scan: &Scan, pins: &[trust::AskedPin]) -> String {
     let keys: Vec<_> = scan
         .keys
         .iter()
@@ -241,15 +245,17 @@ fn scanned_json(scan: &Scan, pins: &[Result<trust::ShownPin, (String, TransportE
     let failures: Vec<_> = scan
         .failures
         .iter()
-        .chain(pins.iter().filter_map(|shown| shown.as_ref().err()))
         .map(|(host, error)| json!({"host": host, "message": error.to_string()}))
+        .chain(pins.iter().filter_map(|(host, asked)| {
+            Some(json!({"host": host, "message": asked.as_ref().err()?.to_string()}))
+        }))
         .collect();
     let certificates: Vec<_> = pins
         .iter()
-        .flatten()
-        .map(|shown| {
+        .filter_map(|(host, asked)| Some((host, asked.as_ref().ok()?)))
+        .map(|(host, shown)| {
             json!({
-                "host": shown.host, "address": shown.address, "port": shown.port, "pin": shown.pin,
+                "host": host, "address": shown.address, "port": shown.port, "pin": shown.pin,
                 "pinned": shown.pinned, "trusted": shown.refused.is_none(), "reason": shown.refused,
             })
         })

@@ -11,8 +11,6 @@ use crate::transport::{Target, TransportError, Via, winrm};
 /// The certificate of a host.
 #[derive(Clone, Debug)]
 pub struct ShownPin {
-    /// Name in the inventory.
-    pub host: String,
     /// Name or address that was connected to.
     pub address: String,
     /// Port.
@@ -25,13 +23,16 @@ pub struct ShownPin {
     pub refused: Option<String>,
 }
 
-/// Asks the hosts that are reached by WinRM over https, in parallel; what came of it in the order of the targets, by inventory name.
-pub async fn shown_pins(targets: &[Target]) -> Vec<Result<ShownPin, (String, TransportError)>> {
+/// A host by its name in the inventory, and what it shows.
+pub type AskedPin = (String, Result<ShownPin, Box<TransportError>>);
+
+/// Asks the hosts that are reached by WinRM over https, in parallel; what came of it in the order of the targets.
+pub async fn shown_pins(targets: &[Target]) -> Vec<AskedPin> {
     let mut asking = JoinSet::new();
     for (index, target) in targets.iter().enumerate() {
         if matches!(&target.via, Via::WinRm(setting) if setting.tls.is_some()) {
             let target = target.clone();
-            asking.spawn(async move { (index, ask(&target).await) });
+            asking.spawn(async move { (index, (target.host.clone(), ask(&target).await.map_err(Box::new))) });
         }
     }
     let mut found = Vec::new();
@@ -42,17 +43,14 @@ pub async fn shown_pins(targets: &[Target]) -> Vec<Result<ShownPin, (String, Tra
     found.into_iter().map(|(_, shown)| shown).collect()
 }
 
-async fn ask(target: &Target) -> Result<ShownPin, (String, TransportError)> {
-    let failed = |error| (target.host.clone(), error);
+async fn ask(target: &Target) -> Result<ShownPin, TransportError> {
     let Via::WinRm(setting) = &target.via else {
-        let message = "it is not reached by WinRM".to_owned();
-        return Err(failed(TransportError::Local { message }));
+        return Err(TransportError::Local { message: "it is not reached by WinRM".to_owned() });
     };
-    let endpoint = winrm::endpoint(&target.host, setting, &|_| {}).map_err(failed)?;
+    let endpoint = winrm::endpoint(&target.host, setting, &|_| {})?;
     let limits = Limits { connect: setting.connect_timeout, ..Limits::default() };
-    let shown = endpoint.shown_certificate(&limits).await.map_err(|error| failed(winrm::of(&error)))?;
+    let shown = endpoint.shown_certificate(&limits).await.map_err(|error| winrm::of(&error))?;
     Ok(ShownPin {
-        host: target.host.clone(),
         address: setting.address.clone(),
         port: setting.port,
         pin: format!("SHA256:{}", STANDARD_NO_PAD.encode(shown.sha256)),
@@ -63,17 +61,12 @@ async fn ask(target: &Target) -> Result<ShownPin, (String, TransportError)> {
 
 /// The certificates as a table, a line for each host.
 #[must_use]
-pub fn render_pins(shown: &[Result<ShownPin, (String, TransportError)>]) -> String {
-    let name = |shown: &Result<ShownPin, (String, TransportError)>| match shown {
-        Ok(shown) => shown.host.clone(),
-        Err((host, _)) => host.clone(),
-    };
-    let width = shown.iter().map(|shown| name(shown).chars().count()).max().unwrap_or(0);
+pub fn render_pins(asked: &[AskedPin]) -> String {
+    let width = asked.iter().map(|(host, _)| host.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for one in shown {
-        let host = name(one);
-        let said = match one {
-            Err((_, error)) => format!("no certificate: {error}"),
+    for (host, answer) in asked {
+        let said = match answer {
+            Err(error) => format!("no certificate: {error}"),
             Ok(shown) => {
                 let status = match (&shown.refused, shown.pinned) {
                     (None, true) => "pinned".to_owned(),
@@ -96,14 +89,14 @@ mod tests {
     #[test]
     fn a_table_says_what_a_run_would_do() {
         let shown = |host: &str, pinned, refused: Option<&str>| {
-            Ok(ShownPin {
-                host: host.to_owned(),
+            let shown = ShownPin {
                 address: host.to_owned(),
                 port: 5986,
                 pin: "SHA256:x".to_owned(),
                 pinned,
                 refused: refused.map(str::to_owned),
-            })
+            };
+            (host.to_owned(), Ok(shown))
         };
         let gone = TransportError::Lost { reason: "gone".to_owned() };
         let table = render_pins(&[
@@ -111,7 +104,7 @@ mod tests {
             shown("par-10", true, Some("another")),
             shown("par-2", false, None),
             shown("par-3", false, Some("self-signed")),
-            Err(("par-4".to_owned(), gone)),
+            ("par-4".to_owned(), Err(Box::new(gone))),
         ]);
         let expected = "par-1   certificate  SHA256:x  pinned\n\
                         par-10  certificate  SHA256:x  NOT THE PINNED ONE\n\
