@@ -149,8 +149,11 @@ function pw_write_service($key, $state, $before) {
     } elseif ($parameters.Count -gt 0) {
         pw_sys_service_call $name 'Change' $parameters
     }
-    if ($state.Contains('start_mode') -and $state['start_mode'][0] -ceq 'delayed') {
-        pw_sc @('config', $name, 'start=', 'delayed-auto')
+    if ($state.Contains('start_mode')) {
+        # Win32_Service knows no delayed start, so it neither sets nor ends one.
+        $delayed = $null -ne $before -and $before.Contains('start_mode') -and $before['start_mode'][0] -ceq 'delayed'
+        if ($state['start_mode'][0] -ceq 'delayed') { pw_sc @('config', $name, 'start=', 'delayed-auto') }
+        elseif ($delayed -and $state['start_mode'][0] -ceq 'auto') { pw_sc @('config', $name, 'start=', 'auto') }
     }
     if ($state.Contains('description')) { pw_sc @('description', $name, $state['description'][0]) }
     if ($state.Contains('failure_actions')) { pw_service_set_failures $name $state['failure_actions'] }
