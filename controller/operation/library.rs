@@ -34,13 +34,16 @@ const PARTS: &[&str] = &[
 /// Returns the text of all functions, without the comment lines that start in the first column.
 pub fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let lines = PARTS.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
-        lines.fold(String::new(), |mut text, line| {
-            text.push_str(line);
-            text.push('\n');
-            text
-        })
+    LIBRARY.get_or_init(|| without_comments(PARTS))
+}
+
+/// The parts one behind the other, without the comment lines that start in the first column.
+pub(super) fn without_comments(parts: &[&str]) -> String {
+    let lines = parts.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
+    lines.fold(String::new(), |mut text, line| {
+        text.push_str(line);
+        text.push('\n');
+        text
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::operation::library::without_comments;
+
 const PARTS: &[&str] = &[
     include_str!("ledger.ps1"),
     include_str!("lease.ps1"),
@@ -46,13 +48,4 @@ pub fn library() -> &'static str {
 pub fn beside_library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| without_comments(BESIDE))
-}
-
-fn without_comments(parts: &[&str]) -> String {
-    let lines = parts.iter().flat_map(|part| part.lines()).filter(|line| !line.starts_with('#'));
-    lines.fold(String::new(), |mut text, line| {
-        text.push_str(line);
-        text.push('\n');
-        text
-    })
 }
