@@ -6,6 +6,7 @@
 //! [`journal`], [`hostlog`], [`report`] and [`ui`] are made. `controller/ARCHITECTURE.md` has the
 //! whole picture and the glossary.
 
+pub mod audit;
 pub mod cli;
 pub mod document;
 pub mod executor;

@@ -21,8 +21,8 @@ use crate::plan::{BecomeDefaults, Login, LoginError, RunScope, resolve_login};
 use crate::playbook::Become;
 use crate::preflight::certificate::Policy;
 use crate::preflight::host::{AssignedAgents, Question, place_of};
-use crate::preflight::{Finding, Severity};
-use crate::report::{AskedHost, Findings};
+use crate::preflight::{AskedHost, Finding, Severity};
+use crate::report::Findings;
 use crate::template::Engine;
 use crate::transport::TransportError;
 

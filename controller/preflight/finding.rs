@@ -94,6 +94,15 @@ impl Finding {
     }
 }
 
+/// A host that was asked.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AskedHost {
+    /// Its name in the inventory.
+    pub host: String,
+    /// Whether all that was asked was answered.
+    pub answered: bool,
+}
+
 /// The worst severity of some findings.
 pub fn worst(findings: &[Finding]) -> Option<Severity> {
     findings.iter().map(|finding| finding.severity).max()

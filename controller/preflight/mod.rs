@@ -8,5 +8,5 @@ mod finding;
 pub mod host;
 mod policy_file;
 
-pub use finding::{Finding, Severity, worst};
+pub use finding::{AskedHost, Finding, Severity, worst};
 pub use policy_file::read_policy;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::table::table;
 use crate::hostlog::{escape_json, sanitize_line};
 use crate::preflight::certificate::Certificate;
-use crate::preflight::{Finding, Severity};
+use crate::preflight::{AskedHost, Finding, Severity};
 use crate::ui::{OutputFormat, Palette, Tone, shorten, width};
 
 /// What preflight found.
@@ -21,15 +21,6 @@ pub struct Findings {
     /// Hosts that were asked, and whether they answered; none where no host was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<AskedHost>,
-}
-
-/// A host that was asked.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct AskedHost {
-    /// Its name in the inventory.
-    pub host: String,
-    /// Whether all that was asked was answered.
-    pub answered: bool,
 }
 
 /// Columns of a terminal that text has to fit into.

@@ -15,7 +15,7 @@ mod table;
 mod testing;
 
 pub use error::ReportError;
-pub use findings::{AskedHost, Findings, findings};
+pub use findings::{Findings, findings};
 pub use history::{History, history};
 pub use list::list;
 pub use logs::logs;
