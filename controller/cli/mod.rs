@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod asking;
 mod completions;
 mod confirm;
 mod connections;
