@@ -4,9 +4,11 @@
 mod edit;
 mod mask;
 mod parse;
+mod read;
 mod style;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use edit::JsonEdit;
+pub(crate) use read::read;
