@@ -13,7 +13,11 @@ pub(super) fn join(folder: &str, path: &str, windows: bool) -> String {
         true => path.to_owned(),
         false => [folder, path].join("/"),
     };
-    let rooted = !windows && whole.starts_with('/');
+    let root = match whole.starts_with(separators) {
+        true if windows => "\\\\",
+        true => "/",
+        false => "",
+    };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split(separators) {
         match part {
@@ -24,8 +28,7 @@ pub(super) fn join(folder: &str, path: &str, windows: bool) -> String {
         }
     }
     let separator = if windows { "\\" } else { "/" };
-    let joined = parts.join(separator);
-    if rooted { format!("/{joined}") } else { joined }
+    [root, &parts.join(separator)].concat()
 }
 
 /// The last part of a path.
