@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod asking;
+mod audit_live;
 mod completions;
 mod confirm;
 mod connections;
