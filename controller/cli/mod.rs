@@ -2,6 +2,8 @@
 
 mod apply;
 mod args;
+mod asking;
+mod audit_live;
 mod completions;
 mod confirm;
 mod connections;
