@@ -9,6 +9,7 @@ mod configuration;
 mod declared;
 mod observed;
 mod result;
+pub mod settings;
 
 pub use configuration::{
     Client, Configuration, ConfiguredAgent, ConfiguredConnector, Connection, Job,

@@ -1,86 +1,50 @@
-//! Settings by their paths, for who only reads: keys of any case, `A:B` as well as `{"A": {"B": ...}}`.
+//! The values of a document, one by one, for those who read settings and do not edit them.
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::parse::{Kind, Node, parse};
 use crate::document::Problem;
 
-/// Levels of keys that are looked at below what is asked for.
-const LEVELS: usize = 8;
-
-/// A document of settings.
-#[derive(Debug)]
-pub struct Settings {
-    root: Node,
+/// Reads a document and hands out each of its values with the keys on the way to it. Values are text as .NET's configuration
+/// has it, elements of lists have their number as key, and nothing stands for `null`, `{}` and `[]`. A key may have `:` in
+/// it, which separates levels. No value is kept, and each is overwritten when its taker drops it.
+///
+/// # Errors
+/// The text is not what .NET reads as settings. Nothing was handed out then.
+pub(crate) fn read(
+    text: &str,
+    take: &mut dyn FnMut(&[&str], Option<Zeroizing<String>>),
+) -> Result<(), Problem> {
+    let document = parse(text)?;
+    walk(document.root, &mut Vec::new(), take);
+    Ok(())
 }
 
-/// A value: the rest of its path, itself, and the byte at which it begins.
-pub type Setting<'s> = (Vec<&'s str>, &'s Value, usize);
-
-impl Settings {
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// It is not JSON as .NET reads it, or has two values for one path.
-    pub fn read(text: &str) -> Result<Self, Problem> {
-        if text.len() > crate::document::LARGEST {
-            return Err(Problem::at_start(format!(
-                "the file has {} bytes, too many for settings",
-                text.len()
-            )));
-        }
-        parse(text).map(|document| Self { root: document.root })
-    }
-
-    /// Texts, numbers and booleans below a path, in the order of the file, down to eight levels. Lists are passed over.
-    pub fn below<'s>(&'s self, path: &[&str]) -> impl Iterator<Item = Setting<'s>> {
-        let mut found = Vec::new();
-        let mut open = vec![(Vec::<&str>::new(), &self.root)];
-        while let Some((at, node)) = open.pop() {
-            match &node.kind {
-                Kind::Scalar(value) if at.len() >= path.len() => {
-                    found.push((at[path.len()..].to_vec(), value, node.span.start));
-                }
-                Kind::Object(members) => {
-                    for member in members.iter().rev() {
-                        let mut at = at.clone();
-                        at.extend(member.key.split(':').take(path.len() + LEVELS + 1));
-                        let fits =
-                            at.iter().zip(path).all(|(part, wanted)| part.eq_ignore_ascii_case(wanted));
-                        if fits && at.len() <= path.len() + LEVELS {
-                            open.push((at, &member.value));
-                        }
-                    }
-                }
-                Kind::Scalar(_) | Kind::Array(_) => {}
+fn walk(node: Node, path: &mut Vec<String>, take: &mut dyn FnMut(&[&str], Option<Zeroizing<String>>)) {
+    let mut hand = |path: &[String], value| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        take(&path, value);
+    };
+    match node.kind {
+        Kind::Object(members) if members.is_empty() => hand(path, None),
+        Kind::Array(items) if items.is_empty() => hand(path, None),
+        Kind::Object(members) => {
+            for member in members {
+                path.push(member.key);
+                walk(member.value, path, take);
+                path.pop();
             }
         }
-        found.into_iter()
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_found_whatever_the_way_they_are_written() {
-        let text = "\u{feff}{ // settings\n \"agents\": {\"A\": {\"Uri\": \"x\", \"Other\": [1]}},\n \"Agents:B:URI\": \"y\", \"n\": 1, }";
-        let settings = Settings::read(text).unwrap();
-        let found: Vec<_> = settings
-            .below(&["Agents"])
-            .map(|(path, value, at)| (path, value.clone(), &text[at..at + 3]))
-            .collect();
-        assert_eq!(
-            found,
-            [(vec!["A", "Uri"], Value::from("x"), "\"x\""), (vec!["B", "URI"], Value::from("y"), "\"y\""),]
-        );
-        assert_eq!(settings.below(&[]).count(), 3);
-        assert_eq!(settings.below(&["nosuch"]).count(), 0);
-        assert_eq!(
-            Settings::read("{\"a\": 1").unwrap_err().to_string(),
-            "1:8: `,` or `}` is expected, and the file ends"
-        );
+        Kind::Array(items) => {
+            for (number, item) in items.into_iter().enumerate() {
+                path.push(number.to_string());
+                walk(item, path, take);
+                path.pop();
+            }
+        }
+        Kind::Scalar(Value::Null) => hand(path, None),
+        Kind::Scalar(Value::String(text)) => hand(path, Some(Zeroizing::new(text))),
+        Kind::Scalar(other) => hand(path, Some(Zeroizing::new(other.to_string()))),
     }
 }

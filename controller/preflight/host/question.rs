@@ -161,6 +161,16 @@ pub enum Role {
     },
 }
 
+impl Endpoint {
+    /// Where a managed system answers, of an address `HOST:PORT` that somebody asks about; nothing for another text.
+    #[must_use]
+    pub fn of_system(address: &str) -> Option<Self> {
+        let (host, port) = of_address(address)?;
+        let (agent, connector, name) = (String::new(), String::new(), address.to_owned());
+        Some(Self { host, port, role: Role::ManagedSystem { agent, connector, name } })
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
