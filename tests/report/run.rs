@@ -30,7 +30,7 @@ fn shows_a_run_on_a_laptop_and_a_phone_in_light_and_dark() {
         ] {
             assert!(trouble.contains(word), "no `{word}` in {trouble}");
         }
-        assert_eq!((browser.count(".timeline .wave"), browser.count(".timeline .row.host")), (2, 12));
+        assert_eq!((browser.count(".timeline .row.wave"), browser.count(".timeline .row.host")), (2, 12));
         assert_eq!(browser.count(".timeline rect.work[x]"), 12);
         // One change on twelve hosts, with its difference.
         assert_eq!((browser.count("details.change"), browser.count(".diff")), (1, 1));
@@ -153,7 +153,7 @@ fn a_real_run_has_a_page() {
     browser.open(&path, LAPTOP);
     browser.expect_sound(&path);
     assert_eq!(browser.text("h1").trim(), "Failed on 1 of 2 hosts");
-    assert_eq!(browser.count(".timeline .wave"), 2);
+    assert_eq!(browser.count(".timeline .row.wave"), 2);
     assert!(browser.text(".trouble").contains("<b>why</b>"));
     assert!(browser.text("#changes .diff").contains("+name = h0"));
     assert!(browser.text("#points").contains("/settings"));

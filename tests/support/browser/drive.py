@@ -81,6 +81,8 @@ class Browser:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        # Without a window nothing has the focus, and keys go nowhere.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def end(self) -> None:
         """Ends the browser with everything that it started."""
