@@ -215,3 +215,32 @@ fn become_and_guard_are_refused_with_the_reason() {
     let points = events.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
     assert_eq!(points.count(), 0);
 }
+
+/// A restart that was cut off by the end of its session is done again, and what was stopped on its way runs again.
+#[test]
+fn a_restart_that_was_cut_off_is_repeated_with_what_depends_on_it() {
+    let scene = Scene::new(
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_service: { name: RpcSs, state: restarted, force_dependent_services: true }
+    - win_service_info: { name: Spooler }
+      register: spooler
+    - assert:
+        that: spooler.services[0].state == 'running'
+"#,
+    );
+    let before = scene.model.control(&["snapshot"], &[]);
+    for changes in 1..=8 {
+        scene.model.control(&["set"], &["dies_after", &changes.to_string()]);
+        let lost = scene.apply(4, &[]);
+        assert_eq!(lost.of("h01").unreachable, 1, "{changes}");
+        assert_ne!(scene.model.control(&["snapshot"], &[]), before, "{changes}: nothing was stopped");
+        let resumed = scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!((resumed.of("h01").changed, resumed.of("h01").ok), (1, 3), "{changes}");
+        let points = resumed.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
+        assert!(points.count() <= 1, "{changes}: one restart has one point");
+        assert_eq!(scene.model.control(&["snapshot"], &[]), before, "{changes}");
+    }
+}
