@@ -481,6 +481,10 @@ impl Pipeline {
         let (rc, duration_ms) = (reply.rc, reply.duration_ms);
         let tail = tail(&reply);
         match flight.operation.next(reply, flight.mode) {
+            Progress::Again(_) if self.stopping => {
+                // Nothing more is sent: the step goes on when the run is resumed, from what the host noted of it.
+                self.flights.remove(index);
+            }
             Progress::Again(program) => {
                 let wanted = program.content && !flight.mode.eager;
                 flight.program = program;

@@ -244,3 +244,39 @@ fn a_restart_that_was_cut_off_is_repeated_with_what_depends_on_it() {
         assert_eq!(scene.model.control(&["snapshot"], &[]), before, "{changes}");
     }
 }
+
+/// A wait is taken in slices, so that Ctrl-C does not have to wait for its end; the run goes on with it afterwards.
+#[test]
+fn a_long_wait_ends_with_the_first_ctrl_c_and_is_gone_on_with() {
+    let scene = Scene::new(
+        r"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_command: paceline-test count before
+    - win_wait_for: { WAIT }
+    - win_command: paceline-test count behind
+",
+    );
+    let playbook = scene.environment.read("playbook.yml");
+    for (runs, wait) in ["timeout: 9", "path: 'C:\\there.txt', timeout: 100"].iter().enumerate() {
+        scene.environment.write("playbook.yml", &playbook.replace("WAIT", wait));
+        let mut run = scene.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        run.until("the command", |_| scene.model.count("before") == runs as u64 + 1);
+        std::thread::sleep(Duration::from_millis(1500));
+        let since = Instant::now();
+        run.signal(rustix::process::Signal::INT);
+        run.end().expect(99);
+        assert!(since.elapsed() < Duration::from_secs(5), "{wait}: {:?}", since.elapsed());
+        assert_eq!(scene.model.count("behind"), runs as u64);
+        scene.quiet();
+        if wait.starts_with("path") {
+            scene.model.control(&["write"], &["C:\\there.txt"]);
+        }
+        scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!(
+            (scene.model.count("before"), scene.model.count("behind")),
+            (runs as u64 + 1, runs as u64 + 1)
+        );
+    }
+}

@@ -77,12 +77,16 @@ impl Scene {
 
     /// A certificate with its key as a PFX file: `file`, `password` and `thumbprint`.
     fn pfx(&self, name: &str) -> Value {
-        self.certificates.make(Wanted { name, ..Wanted::default() });
-        let (pem, password) =
-            (self.certificates.argument(&format!("{name}.pem")), format!("pass:p@ss-{name}"));
-        let path = self.environment.write(&format!("files/{name}.pfx"), "");
+        let path = self.environment.path(&format!("files/{name}.pfx"));
         let out = path.to_str().unwrap();
-        self.certificates.openssl(&["pkcs12", "-export", "-in", &pem, "-out", out, "-passout", &password]);
+        if !path.exists() {
+            self.certificates.make(Wanted { name, ..Wanted::default() });
+            let (pem, password) =
+                (self.certificates.argument(&format!("{name}.pem")), format!("pass:p@ss-{name}"));
+            self.environment.write(&format!("files/{name}.pfx"), "");
+            self.certificates
+                .openssl(&["pkcs12", "-export", "-in", &pem, "-out", out, "-passout", &password]);
+        }
         let crt = self.certificates.argument(&format!("{name}.crt"));
         let printed = Command::new("openssl")
             .args(["x509", "-noout", "-fingerprint", "-sha1", "-in", &crt])
@@ -157,6 +161,7 @@ impl Scene {
         (archive, sha256)
     }
 
+    #[track_caller]
     fn apply(&self, code: i32, playbook: &str, more: &[&str]) -> Events {
         let playbook = playbook_path(playbook);
         let mut all = vec!["apply", "-i", "inventory.yml", &playbook];
