@@ -11,6 +11,7 @@ use super::CommandError;
 use super::args::Global;
 use super::load::{self, Loaded, Reach};
 use super::preflight::PreflightArgs;
+use super::preflight_variables::{self, Digests};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use crate::executor::{ExamineHost, Examined, examine};
@@ -42,9 +43,9 @@ pub(super) fn ask(
     }
     let asking = Asking::new(args, &loaded, environment)?;
     let mut findings = asking.twice(&hosts);
-    let mut asked = Vec::new();
+    let (mut asked, mut digests) = (Vec::new(), Digests::default());
     for host in &hosts {
-        let (host, found) = asking.host(host, policy)?;
+        let (host, found) = asking.host(host, policy, &mut digests)?;
         asked.push(host);
         findings.extend(found);
     }
@@ -180,7 +181,12 @@ impl<'a> Asking<'a> {
     }
 
     /// What a host is asked, and what can be said of it before.
-    fn host(&self, host: &HostName, policy: &Policy) -> Result<(ExamineHost, Vec<Finding>), CommandError> {
+    fn host(
+        &self,
+        host: &HostName,
+        policy: &Policy,
+        digests: &mut Digests,
+    ) -> Result<(ExamineHost, Vec<Finding>), CommandError> {
         let wrong = |error: TransportError| CommandError::failed(error);
         let mut findings = Vec::new();
         let agents = match self.variable(host, "agent").map_err(wrong)? {
@@ -206,18 +212,24 @@ impl<'a> Asking<'a> {
                 .hint("`folder`, `server`, `certificates` and the like belong there"));
             }
         };
-        // The variables of the shipped playbooks say it where `preflight` does not.
-        for (option, variable) in [("folder", "agent_root"), ("server", "server_uri")] {
-            if !options.contains_key(option)
-                && let Some(value) = self.variable(host, variable).map_err(wrong)?
-            {
-                options.insert(option.to_owned(), value);
-            }
+        // The variables of the shipped playbooks say it where `preflight` does not. What they need may not be at hand: then it
+        // is told what nobody looked at.
+        let known = |name: &str| self.variable(host, name).map_err(|error| error.to_string());
+        let unknown = preflight_variables::add(&mut options, &known);
+        if !unknown.is_empty() {
+            let names = unknown.join("`, `");
+            let message =
+                format!("`{names}` of `{}` cannot be made, so what they say is not looked at", host.0);
+            let hint = "give the file of secrets with `-e @FILE`";
+            let place = format!("{}:{}", host.0, unknown[0]);
+            findings
+                .push(Finding::new("preflight-variable", Severity::Info, place, message, hint).on(&host.0));
         }
         let mut question = Question::read(&host.0, agents, &options).map_err(|error| {
             CommandError::user(format!("the variable `preflight` of `{}`: {error}", host.0))
         })?;
         question.agents_place = self.agents_place(host);
+        question.look_at_shipped(|path| digests.of(path));
         let operation = Box::new(HostPreflight::new(question, policy.clone(), None));
         let (target, login, password) = self.way(host);
         Ok((ExamineHost { name: host.clone(), target, login, password, operation }, findings))

@@ -3,6 +3,7 @@
 //! One program after the other, because the next one depends on what the host has to look with.
 
 mod posix;
+mod server;
 mod windows;
 
 use std::collections::VecDeque;
@@ -13,10 +14,11 @@ use secrecy::ExposeSecret;
 
 use super::answer::{decode, failure};
 use super::certificate::{found, look, opened};
+use super::uri::Uri;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
 use crate::preflight::Severity;
 use crate::preflight::certificate::{Certificate, Opened, Policy, judge};
-use crate::preflight::host::{self, Facts, Question, Reached};
+use crate::preflight::host::{self, Endpoint, Facts, Question, Reached, SettingsFile, route};
 use crate::shell::Platform;
 
 /// Asks a host and judges its answers.
@@ -38,8 +40,17 @@ enum Stage {
     Reach,
     /// Numbers of the endpoints that are asked for one by one, through the connection.
     Channels(VecDeque<usize>),
+    /// The server's document, and then a token.
+    Server(Box<Uri>, Request),
     /// Number of the certificate.
     Certificate(usize),
+}
+
+/// What the server is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    Discovery,
+    Token,
 }
 
 impl HostPreflight {
@@ -60,9 +71,9 @@ impl HostPreflight {
 
     /// What comes behind the machine: what the host has to reach.
     fn reach(&mut self, mode: Mode) -> Progress {
-        let endpoints = self.question.endpoints();
+        let endpoints = self.endpoints();
         if endpoints.is_empty() {
-            return self.certificate(0, mode);
+            return self.ask_server(Request::Discovery, mode);
         }
         self.stage = Stage::Reach;
         let limit = self.question.requirements.connect;
@@ -75,9 +86,9 @@ impl HostPreflight {
 
     /// Asks for the next of these through the connection: the host has no program that connects.
     fn channel(&mut self, left: VecDeque<usize>, mode: Mode) -> Progress {
-        let endpoints = self.question.endpoints();
+        let endpoints = self.endpoints();
         let Some(endpoint) = left.front().and_then(|number| endpoints.get(*number)) else {
-            return self.certificate(0, mode);
+            return self.ask_server(Request::Discovery, mode);
         };
         let tcp = Tcp {
             host: endpoint.host.clone(),
@@ -89,6 +100,49 @@ impl HostPreflight {
         };
         self.stage = Stage::Channels(left);
         Progress::Again(Program { tcp: Some(tcp), ..Program::default() })
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.question.endpoints(&route(&self.question, &self.facts))
+    }
+
+    /// Has the host ask the server, unless there is no way to it.
+    fn ask_server(&mut self, request: Request, mode: Mode) -> Progress {
+        let uri = match request {
+            Request::Discovery => server::discovery(&self.question, &self.facts, mode.platform),
+            Request::Token => server::token(&self.question, &self.facts, mode.platform),
+        };
+        let reachable = !matches!(self.facts.reached.first(), Some(Reached::No(_)));
+        let Some(mut uri) = uri.filter(|_| reachable) else { return self.certificate(0, mode) };
+        let program = uri.first(looking(mode));
+        self.stage = Stage::Server(Box::new(uri), request);
+        Progress::Again(program)
+    }
+
+    /// Takes what came of a request.
+    fn asked(&mut self, mut uri: Box<Uri>, request: Request, reply: Reply, mode: Mode) -> Progress {
+        let took = reply.duration_ms;
+        let outcome = match uri.next(reply, looking(mode)) {
+            Progress::Again(program) => {
+                self.stage = Stage::Server(uri, request);
+                return Progress::Again(program);
+            }
+            Progress::Done(outcome) => outcome,
+        };
+        let asked = server::asked(&self.question, &self.facts, &outcome);
+        match request {
+            Request::Discovery => {
+                self.facts.server.clock = server::clock(&outcome, took, Timestamp::now());
+                let good = matches!(asked, host::Asked::Answered { status: 200, json: Some(_) });
+                self.facts.server.discovery = Some(asked);
+                // What is no identity server does not get the secret.
+                if good { self.ask_server(Request::Token, mode) } else { self.certificate(0, mode) }
+            }
+            Request::Token => {
+                self.facts.server.token = Some(asked);
+                self.certificate(0, mode)
+            }
+        }
     }
 
     fn certificate(&mut self, number: usize, mode: Mode) -> Progress {
@@ -138,24 +192,27 @@ impl Operation for HostPreflight {
                     Platform::Posix => posix::facts(&self.question, &reply, now),
                     Platform::Windows => windows::facts(&self.question, &reply, now),
                 };
+                self.facts.now = Some(now);
+                self.facts.settings = settings(&reply);
                 self.reach(mode)
             }
             Stage::Reach => {
                 if reply.status != 0 {
                     return Progress::Done(failure(&reply));
                 }
-                let count = self.question.endpoints().len();
+                let count = self.endpoints().len();
                 if reply.value("client").is_some() {
                     return self.channel((0..count).collect(), mode);
                 }
                 self.facts.reached = reached(count, &reply);
-                self.certificate(0, mode)
+                self.ask_server(Request::Discovery, mode)
             }
             Stage::Channels(mut left) => {
                 self.facts.reached.push(through_channel(&reply));
                 left.pop_front();
                 self.channel(left, mode)
             }
+            Stage::Server(uri, request) => self.asked(uri, request, reply, mode),
             Stage::Certificate(number) => {
                 let certificate = &self.question.certificates[number];
                 let password = certificate.password.as_ref().map(|password| password.expose_secret());
@@ -169,6 +226,22 @@ impl Operation for HostPreflight {
     fn judged_here(&self) -> bool {
         true
     }
+}
+
+/// A request that only looks is made in check mode, too.
+fn looking(mode: Mode) -> Mode {
+    Mode { check: false, ..mode }
+}
+
+/// The settings files that were reported: `settings` with number and path, and the bytes `settings.NUMBER`.
+fn settings(reply: &Reply) -> Vec<SettingsFile> {
+    let file = |line: String| {
+        let (number, path) = line.split_once(' ')?;
+        let name = host::FILES.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let content = reply.blob(&format!("settings.{number}")).map(|bytes| host::Hidden(bytes.to_vec()));
+        Some(SettingsFile { name: (*name).to_owned(), path: path.to_owned(), content })
+    };
+    all(reply, "settings").into_iter().take(host::FILES.len()).filter_map(file).collect()
 }
 
 /// How far a clock is ahead that showed `theirs` at the beginning of an answer which came at `now`, and how exactly that is
@@ -296,8 +369,12 @@ mod tests {
             assert!(matches!(&facts.reached[3], Reached::No(_)), "{shell}");
             let mut ids = ids(&outcome);
             ids.retain(|id| !id.starts_with("requirement"));
-            assert_eq!(ids, ["managed-system-unreachable", "managed-system-unreachable"]);
-            assert_eq!(outcome.result["findings"].as_array().unwrap().last().unwrap()["connector"], "Odd");
+            // What listens there is no identity server.
+            assert_eq!(ids, ["managed-system-unreachable", "managed-system-unreachable", "server-discovery"]);
+            assert_eq!(
+                outcome.result["findings"].as_array().unwrap().iter().nth_back(1).unwrap()["connector"],
+                "Odd"
+            );
         }
         // Without a program that connects, the connection is asked; this stand-in refuses.
         let (_, facts) = ask("busybox", &agent, &options);
