@@ -214,8 +214,10 @@ impl<'a> Asking<'a> {
         };
         // The variables of the shipped playbooks say it where `preflight` does not. What they need may not be at hand: then it
         // is told what nobody looked at.
+        let named = Question { agents: agents.clone(), ..Question::default() };
+        let host_name = named.names().into_iter().next();
         let known = |name: &str| self.variable(host, name).map_err(|error| error.to_string());
-        let unknown = preflight_variables::add(&mut options, &known);
+        let unknown = preflight_variables::add(&mut options, host_name.as_deref(), &known);
         if !unknown.is_empty() {
             let names = unknown.join("`, `");
             let message =

@@ -47,7 +47,12 @@ type Variable<'a> = &'a dyn Fn(&str) -> Result<Option<Value>, String>;
 
 /// Adds to the options what the variables say. Returns the variables whose values are not known here, as secrets are not
 /// without their file.
-pub(super) fn add(options: &mut Map<String, Value>, variable: Variable<'_>) -> Vec<&'static str> {
+/// `host_name` is what browsers call the agent by.
+pub(super) fn add(
+    options: &mut Map<String, Value>,
+    host_name: Option<&str>,
+    variable: Variable<'_>,
+) -> Vec<&'static str> {
     let mut unknown = Vec::new();
     let mut get = |name: &'static str| match variable(name) {
         Ok(value) => value.filter(|value| !value.is_null() && value.as_str() != Some("")),
@@ -86,7 +91,13 @@ pub(super) fn add(options: &mut Map<String, Value>, variable: Variable<'_>) -> V
             let certificate = get(name)?;
             // With a file it is the rollout that brings it in.
             let thumbprint = certificate.get("thumbprint").filter(|_| certificate.get("file").is_none())?;
-            Some(json!({"thumbprint": thumbprint, "private_key": private_key}))
+            let mut entry = json!({"thumbprint": thumbprint, "private_key": private_key});
+            if name == "agent_tls_certificate"
+                && let Some(host) = host_name
+            {
+                entry["name"] = host.into();
+            }
+            Some(entry)
         };
         let certificates: Vec<Value> = CERTIFICATES.into_iter().filter_map(in_store).collect();
         if !certificates.is_empty() {
@@ -139,7 +150,8 @@ mod tests {
             "agent_secrets": {"Job": "one", "Job2": "two"}, "agent_hashed_secrets": {"Job": "x"},
             "agent_mail": {"Host": "mail.example"},
             "agent_encryption_certificate": {"thumbprint": "AB"},
-            "agent_tls_certificate": {"thumbprint": "CD", "file": "x.pfx"},
+            "agent_tls_certificate": {"thumbprint": "CD"},
+            "agent_reset_certificate": {"thumbprint": "EF", "file": "x.pfx"},
             "agent_https_proxy": "proxy.example:1",
         });
         let variable = |name: &str| match name {
@@ -147,11 +159,14 @@ mod tests {
             name => Ok(variables.get(name).cloned()),
         };
         let mut options = json!({"https_proxy": "mine:2"}).as_object().unwrap().clone();
-        assert_eq!(add(&mut options, &variable), ["agent_archive"]);
+        assert_eq!(add(&mut options, Some("a.example"), &variable), ["agent_archive"]);
         let expected = json!({
             "https_proxy": "mine:2", "folder": "/opt/agent", "client": "Job2", "secret": "two",
             "settings": {"appsettings.agent.json": {"PasswordResetSettings": {"MailSettings": {"Host": "mail.example"}}}},
-            "certificates": [{"thumbprint": "AB", "private_key": true}],
+            "certificates": [
+                {"thumbprint": "AB", "private_key": true},
+                {"thumbprint": "CD", "private_key": true, "name": "a.example"},
+            ],
         });
         assert_eq!(Value::Object(options), expected);
     }

@@ -166,7 +166,10 @@ impl HostPreflight {
         for (opened, certificate) in self.opened.drain(..).zip(&self.question.certificates) {
             let policy = Policy { private_key: certificate.private_key, ..self.policy.clone() };
             let judged = judge(vec![opened], &policy, Timestamp::now());
-            findings.extend(judged.findings.into_iter().map(|finding| finding.on(&self.question.host)));
+            let name = certificate.name.as_deref();
+            let named = judged.certificates.iter().filter_map(|one| one.not_for(name?)).collect::<Vec<_>>();
+            let found = judged.findings.into_iter().chain(named);
+            findings.extend(found.map(|finding| finding.on(&self.question.host)));
             certificates.extend(judged.certificates);
         }
         let (failed, mut result) = found(&findings, self.fail_on);

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::time::ASN1Time;
 
+use super::super::{Finding, Severity};
 use super::error::OpenError;
 use super::key::PublicPart;
 use super::name;
@@ -57,6 +59,8 @@ pub(super) struct Details {
     pub broken_hash: Option<&'static str>,
     pub ca: bool,
     pub common_names: Vec<String>,
+    /// DNS names of its subject alternative name, in lower case.
+    pub dns_names: Vec<String>,
     pub public: Option<PublicPart>,
 }
 
@@ -97,6 +101,7 @@ impl Certificate {
                 broken_hash,
                 ca: parsed.is_ca(),
                 common_names: name::common_names(parsed.subject()),
+                dns_names: dns_names(&parsed),
                 public,
             },
         })
@@ -119,6 +124,45 @@ impl Certificate {
             Err(_) => Signed::Unknown,
         }
     }
+}
+
+impl Certificate {
+    /// Whether browsers take it for a host of this name (RFC 6125, 6.4: a `*` stands for one whole label, the first).
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        self.details.dns_names.iter().any(|name| match name.strip_prefix("*.") {
+            Some(domain) => {
+                host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == domain)
+            }
+            None => *name == host,
+        })
+    }
+
+    /// What is wrong where it has to be for a host of this name.
+    #[must_use]
+    pub fn not_for(&self, host: &str) -> Option<Finding> {
+        if self.chain || self.is_for(host) {
+            return None;
+        }
+        Some(Finding::new(
+            "agent-name-not-in-certificate",
+            Severity::Warning,
+            &*self.place,
+            format!("`{}` is not a certificate for `{host}`", self.subject),
+            "have it issued with that name in its subject alternative name: browsers look nowhere else",
+        ))
+    }
+}
+
+/// The DNS names of a certificate, a number of them.
+fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let dns = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    dns.take(1000).collect()
 }
 
 /// What can be said about who signed a certificate.

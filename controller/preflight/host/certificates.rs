@@ -14,6 +14,8 @@ pub struct HostCertificate {
     pub password: Option<SecretString>,
     /// Whether its private key has to be there.
     pub private_key: bool,
+    /// The name of the host that browsers call it by, for the certificate of a site.
+    pub name: Option<String>,
 }
 
 /// Where a certificate is on a host.
@@ -89,8 +91,17 @@ impl CertificateAt {
 }
 
 /// What an entry of `certificates` may have.
-const OF_CERTIFICATE: [&str; 8] =
-    ["path", "password", "private_key", "thumbprint", "subject", "store_name", "store_location", "identity"];
+const OF_CERTIFICATE: [&str; 9] = [
+    "path",
+    "password",
+    "private_key",
+    "thumbprint",
+    "subject",
+    "store_name",
+    "store_location",
+    "identity",
+    "name",
+];
 
 pub(super) fn certificates(value: &Value) -> Result<Vec<HostCertificate>, QuestionError> {
     let shape = || {
@@ -100,7 +111,7 @@ pub(super) fn certificates(value: &Value) -> Result<Vec<HostCertificate>, Questi
     let one = |item: &Value| match item {
         Value::String(_) => {
             let at = CertificateAt::File(text("certificates", item)?);
-            Ok(HostCertificate { at, password: None, private_key: true })
+            Ok(HostCertificate { at, password: None, private_key: true, name: None })
         }
         Value::Object(entries) => {
             if entries.keys().any(|key| !OF_CERTIFICATE.contains(&key.as_str())) {
@@ -120,7 +131,9 @@ pub(super) fn certificates(value: &Value) -> Result<Vec<HostCertificate>, Questi
                 (None, Some(store)) => CertificateAt::Store(store),
                 _ => return Err(shape()),
             };
-            Ok(HostCertificate { at, password, private_key })
+            let name = entries.get("name").filter(|name| !name.is_null());
+            let name = name.map(|name| text("name", name)).transpose()?;
+            Ok(HostCertificate { at, password, private_key, name })
         }
         _ => Err(shape()),
     };
