@@ -99,7 +99,7 @@ function pw_preflight_jobs($a) {
 function pw_preflight_proxy($a) {
     foreach ($name in 'HTTPS_PROXY', 'NO_PROXY') {
         $value = [Environment]::GetEnvironmentVariable($name, 'Machine')
-        if ($null -ne $value) { [void](pl_v $name.ToLowerInvariant() $value) }
+        if ($null -ne $value) { [void](pl_v ($name.ToLowerInvariant()) $value) }
     }
 }
 
@@ -148,7 +148,7 @@ function pw_preflight_default($number, $path) {
     if (-not [IO.Directory]::Exists($path)) { return }
     $found = 0
     foreach ($file in [IO.Directory]::EnumerateFiles($path, '*', [IO.SearchOption]::AllDirectories)) {
-        if ('iisstart.htm', 'iisstart.png' -contains [IO.Path]::GetFileName($file)) { continue }
+        if (@('iisstart.htm', 'iisstart.png') -contains [IO.Path]::GetFileName($file)) { continue }
         [void](pl_v 'site_file' "$number $file")
         $found = $found + 1
         if ($found -ge 3) { return }
