@@ -2,6 +2,8 @@
 
 mod apply;
 mod args;
+mod asking;
+mod audit_live;
 mod completions;
 mod confirm;
 mod connections;
@@ -119,7 +121,6 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 Output::Human => crate::ui::OutputFormat::Human,
                 Output::Json => crate::ui::OutputFormat::Json,
             };
-            args.check()?;
             if let Some(code) = args.on_hosts(global, environment) {
                 return code;
             }

@@ -1,12 +1,15 @@
-//! Text from a journal: the list of runs, the story of a run, its host logs; and tables of findings.
+//! Text and pages from a journal: the list of runs, the story of a run, its host logs; and tables of findings.
 //!
-//! Reads the state folder only; nothing here knows an inventory or a playbook.
+//! Reads the state folder only; nothing here knows an inventory or a playbook. Pages (`html/`) also show audits.
 
+mod account;
 mod error;
 mod findings;
 mod history;
+pub mod html;
 mod list;
 mod logs;
+mod page_file;
 mod show;
 mod story;
 mod summary;
@@ -19,6 +22,7 @@ pub use findings::{Findings, findings};
 pub use history::{History, history};
 pub use list::list;
 pub use logs::logs;
+pub use page_file::run_page;
 pub use show::{show, show_host};
 pub use story::{HostStory, Story};
 pub use summary::{RunResult, RunSummary};

@@ -70,9 +70,6 @@ function pw_preflight_leftovers($a) {
 # Every setting can be a variable, its path joined by two underscores; variables win over files. Names only: values may be
 # secrets.
 function pw_preflight_environment($a) {
-    $sections = 'ApplicationUri', 'OpenId', 'IdentityServer', 'EncryptionCertificate', 'License', 'Cors', 'Scheduler',
-        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths',
-        'Authentication', 'CyberArk', 'TaskAgentConfiguration', 'Serilog'
     $variables = [Environment]::GetEnvironmentVariables('Machine')
     foreach ($name in $variables.Keys) {
         # Another environment has settings files of its own.
@@ -81,8 +78,15 @@ function pw_preflight_environment($a) {
             continue
         }
         $parts = ([string]$name).Split([string[]]@('__'), [StringSplitOptions]::None)
-        if ($sections -contains $parts[0]) { [void](pl_v 'environment' ([string]$name)) }
+        if ((pw_preflight_sections) -contains $parts[0]) { [void](pl_v 'environment' ([string]$name)) }
     }
+}
+
+# Names of settings, and of their sections.
+function pw_preflight_sections {
+    return , @('ApplicationUri', 'OpenId', 'IdentityServer', 'EncryptionCertificate', 'License', 'Cors', 'Scheduler',
+        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths',
+        'Authentication', 'CyberArk', 'TaskAgentConfiguration', 'Serilog')
 }
 
 # Jobs run as children of the agent: programs of the product that are neither agent nor server. The scheduler has a lock.

@@ -111,6 +111,16 @@ pub enum Role {
     },
 }
 
+impl Endpoint {
+    /// Where a managed system answers, of an address `HOST:PORT` that somebody asks about; nothing for another text.
+    #[must_use]
+    pub fn of_system(address: &str) -> Option<Self> {
+        let (host, port) = of_address(address)?;
+        let (agent, connector, name) = (String::new(), String::new(), address.to_owned());
+        Some(Self { host, port, role: Role::ManagedSystem { agent, connector, name } })
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -169,8 +179,7 @@ impl Question {
             Self { host: host.to_owned(), agents, agents_place: format!("{host}:agent"), ..Self::default() };
         // Variables that are not set are often empty texts.
         let given = |value: &Value| !value.is_null() && value.as_str() != Some("");
-        for (name, value) in options.iter().filter(|(name, value)| given(value) || known_as_text(name, value))
-        {
+        for (name, value) in options.iter().filter(|(_, value)| given(value)) {
             let requirements = &mut question.requirements;
             match name.as_str() {
                 "folder" => question.folder = Some(text(name, value)?),
@@ -296,11 +305,6 @@ pub(super) fn of_address(address: &str) -> Option<(String, u16)> {
 fn is_host(host: &str) -> bool {
     let harmless = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
     !host.is_empty() && host.len() <= 255 && !host.starts_with('-') && host.chars().all(harmless)
-}
-
-/// Options for which an empty text was never the same as none.
-fn known_as_text(name: &str, value: &Value) -> bool {
-    value.as_str() == Some("") && ["folder", "server"].contains(&name)
 }
 
 /// A license is a text; where YAML or JSON made a mapping of it, it is written as one again.

@@ -86,8 +86,8 @@ impl Judge<'_> {
 
     fn document(&mut self, name: &str, bytes: &[u8]) {
         let read = match name.rsplit('.').next() {
-            Some("config" | "xml") => document::xml::attributes(bytes, "").map(|_| None),
-            _ => document::json::read(bytes).map(Some),
+            Some("config" | "xml") => document::text_of(bytes).and_then(document::xml::read).map(|_| None),
+            _ => document::json::tree(bytes).map(Some),
         };
         match read {
             Ok(Some(Value::Object(tree))) => self.tree(&tree),
@@ -334,7 +334,7 @@ fn short(text: &str) -> String {
 /// A settings file of the host that can be read as JSON.
 fn json(facts: &Facts, name: &str) -> Option<(Map<String, Value>, String)> {
     let file = facts.settings.iter().find(|file| file.name == name)?;
-    match document::json::read(&file.content.as_ref()?.0).ok()? {
+    match document::json::tree(&file.content.as_ref()?.0).ok()? {
         Value::Object(tree) => Some((tree, file.path.clone())),
         _ => None,
     }
@@ -357,11 +357,11 @@ pub(super) fn license_of_host(facts: &Facts) -> Option<(String, String)> {
 /// The variables that `web.config` of the host gives the agent, and the path of the file.
 pub(super) fn web_variables(facts: &Facts) -> Option<(String, Vec<(String, String)>)> {
     let file = facts.settings.iter().find(|file| file.name == FILES[2])?;
-    let elements = document::xml::attributes(&file.content.as_ref()?.0, "environmentVariable").ok()?;
-    let of = |element: &[(String, String)], name: &str| {
-        element.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    };
-    let variables = elements.iter().filter_map(|element| Some((of(element, "name")?, of(element, "value")?)));
+    let elements = document::xml::read(document::text_of(&file.content.as_ref()?.0).ok()?).ok()?;
+    let variables =
+        elements.iter().filter(|element| element.name == "environmentVariable").filter_map(|element| {
+            Some((element.attribute("name")?.to_owned(), element.attribute("value")?.to_owned()))
+        });
     Some((file.path.clone(), variables.collect()))
 }
 
