@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::time::ASN1Time;
@@ -59,8 +58,6 @@ pub(super) struct Details {
     pub broken_hash: Option<&'static str>,
     pub ca: bool,
     pub common_names: Vec<String>,
-    /// DNS names of its subject alternative name, in lower case.
-    pub dns_names: Vec<String>,
     pub public: Option<PublicPart>,
 }
 
@@ -101,10 +98,23 @@ impl Certificate {
                 broken_hash,
                 ca: parsed.is_ca(),
                 common_names: name::common_names(parsed.subject()),
-                dns_names: dns_names(&parsed),
                 public,
             },
         })
+    }
+
+    /// The host names that it is for: the DNS names of its subject's alternative names, without which browsers take
+    /// no certificate (RFC 9110, 4.3.4). None where its bytes are not at hand.
+    #[must_use]
+    pub fn host_names(&self) -> Option<Vec<String>> {
+        let (_, parsed) = X509Certificate::from_der(&self.details.der).ok()?;
+        let names = parsed.subject_alternative_name().ok()?;
+        let names = names.iter().flat_map(|extension| &extension.value.general_names);
+        let dns = names.filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        });
+        Some(dns.collect())
     }
 
     /// Whether another certificate's key made this one's signature.
@@ -131,12 +141,13 @@ impl Certificate {
     #[must_use]
     pub fn is_for(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        self.details.dns_names.iter().any(|name| match name.strip_prefix("*.") {
+        let named = |name: &String| match name.to_ascii_lowercase().strip_prefix("*.") {
             Some(domain) => {
                 host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == domain)
             }
-            None => *name == host,
-        })
+            None => name.eq_ignore_ascii_case(&host),
+        };
+        self.host_names().is_some_and(|names| names.iter().any(named))
     }
 
     /// What is wrong where it has to be for a host of this name.
@@ -153,16 +164,6 @@ impl Certificate {
             "have it issued with that name in its subject alternative name: browsers look nowhere else",
         ))
     }
-}
-
-/// The DNS names of a certificate, a number of them.
-fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let dns = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
-    dns.take(1000).collect()
 }
 
 /// What can be said about who signed a certificate.

@@ -23,14 +23,15 @@ mod tests;
 mod web;
 
 pub use agents::AssignedAgents;
-pub(crate) use agents::place_of;
+pub(crate) use agents::{INTEGRATED, place_of, reserved};
 pub use certificates::{CertificateAt, HostCertificate, InStore};
 pub use client::Client;
 pub use facts::{Facts, Reached};
+pub(crate) use network::odd_uri;
 pub(crate) use proxy::login as proxy_login;
 pub use proxy::{Route, route};
-pub(crate) use question::OPTIONS;
 pub use question::{Endpoint, Hidden, Question, QuestionError, Requirements, Role};
+pub(crate) use question::{OPTIONS, of_address, of_uri};
 pub use server::{Asked, ServerAnswers};
 pub(crate) use server::{DISCOVERY, TOKEN};
 pub(crate) use settings::FILES;
