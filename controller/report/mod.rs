@@ -1,7 +1,10 @@
-//! Text from a journal: the list of runs, the story of a run, its host logs; and tables of findings.
+//! Text from a journal: the list of runs, the story of a run, its host logs; and tables of findings and audits.
 //!
 //! Reads the state folder only; nothing here knows an inventory or a playbook.
 
+mod audit;
+mod audit_csv;
+mod audit_query;
 mod error;
 mod findings;
 mod history;
@@ -14,6 +17,9 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use audit::{audit, audit_json};
+pub use audit_csv::audit_csv;
+pub use audit_query::{audit_of_agent, audit_of_connector, could_serve};
 pub use error::ReportError;
 pub use findings::{Findings, findings};
 pub use history::{History, history};
