@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod hostile;
 mod preflight;
+mod report;
 mod rollout;
 mod support;
 mod transport;

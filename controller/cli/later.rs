@@ -37,25 +37,6 @@ impl Later {
     }
 }
 
-/// Planned subcommands of `runs`.
-#[derive(Clone, Debug, Subcommand)]
-pub(super) enum LaterOfRuns {
-    #[command(hide = true)]
-    Report(Anything),
-}
-
-impl LaterOfRuns {
-    /// Refuses it.
-    pub(super) fn refuse(&self) -> CommandError {
-        match self {
-            Self::Report(_) => not_yet(
-                "paceline runs report",
-                "`paceline runs show RUN --output json` tells the same to programs",
-            ),
-        }
-    }
-}
-
 const VAULT: &str = "encrypt the file with another tool and give its values with `-e @FILE`";
 
 /// Ansible's options for vault files.
@@ -143,7 +124,6 @@ mod tests {
         for (line, what) in [
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
-            ("runs report latest", "paceline runs report"),
             ("apply p.yml --start-at-task Here", "--start-at-task"),
             ("apply p.yml --vault-password-file f", "--vault-password-file"),
             ("plan p.yml --vault-id dev@f", "--vault-id"),

@@ -125,7 +125,6 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
         Command::Rollback(args) => rollback::run(args, global, environment),
         Command::Runs(args) => {
             let format = global.format();
-            args.check()?;
             if let Some(code) = args.on_hosts(global, environment) {
                 return code;
             }

@@ -5,6 +5,7 @@ mod edit;
 mod mask;
 mod parse;
 mod read;
+mod settings;
 mod style;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -12,3 +13,4 @@ mod tests;
 
 pub use edit::JsonEdit;
 pub(crate) use read::read;
+pub use settings::{Setting, Settings};
