@@ -100,7 +100,7 @@ pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) 
     let reading = audit_sources::Reading::new(args, &loaded, environment)?;
     let declared = reading.declared()?;
     let configuration = reading.configuration()?;
-    let observed = reading.observed(&declared, configuration.as_ref(), &policy)?;
+    let observed = reading.observed(&declared, &policy)?;
     let options = CheckOptions {
         now: jiff::Timestamp::now(),
         expires_within: args.expires_within.unwrap_or(policy.expires_within),

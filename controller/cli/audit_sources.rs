@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::CommandError;
+use super::asking::Asking;
 use super::audit::AuditArgs;
 use super::load::{self, Loaded};
 use super::terminal::Environment;
 use super::trust::inventory_variable;
+use super::{CommandError, audit_live};
 use crate::audit::{Configuration, Declared, DeclaredHost, Observed};
 use crate::inventory::HostName;
 use crate::plan::RunScope;
@@ -67,14 +68,32 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What the hosts say.
+    /// What the hosts say: all that are selected, or those with agents where it is asked who could serve a connector.
     pub(super) fn observed(
         &self,
-        _declared: &Declared,
-        _configuration: Option<&Configuration>,
-        _policy: &Policy,
+        declared: &Declared,
+        policy: &Policy,
     ) -> Result<Option<Observed>, CommandError> {
-        if self.args.live { Err(not_yet("--live")) } else { Ok(None) }
+        let args = self.args;
+        if !args.live {
+            return Ok(None);
+        }
+        let mut hosts = self.loaded.select(args.inventory.limit.as_deref(), self.environment)?;
+        let mut addresses = Vec::new();
+        if let Some(connector) = &args.who_could_serve {
+            addresses = declared.addresses(connector);
+            if addresses.is_empty() {
+                // There is nothing to ask anybody.
+                return Ok(Some(Observed::default()));
+            }
+            let has_agents = |host: &HostName| {
+                declared.hosts.iter().any(|known| *known.name == *host.0 && !known.agents.is_empty())
+            };
+            hosts.retain(has_agents);
+        }
+        let asking =
+            Asking::new(&args.connection, &args.r#become, &args.extra_vars, self.loaded, self.environment)?;
+        audit_live::ask(&asking, &hosts, &addresses, policy, args.forks).map(Some)
     }
 }
 

@@ -127,7 +127,7 @@ impl Account {
                     self.marks.push((at, "resumed"));
                 }
             }
-            EventKind::WaveStarted { wave, waves, hosts } => {
+            EventKind::WaveStarted { wave, waves, hosts, .. } => {
                 self.close_waves();
                 let play = self.story.plays.last().map(|play| play.play.clone()).unwrap_or_default();
                 let (number, of, hosts) = (*wave, *waves, hosts.clone());

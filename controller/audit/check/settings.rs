@@ -54,7 +54,12 @@ pub(super) fn left_behind(view: &View<'_>, findings: &mut Vec<Finding>) {
             add(&rules::SECRET_PLAIN_TEXT, subject(host, one), first, message);
         }
         for (place, what) in &one.oddities {
-            add(&rules::SETTINGS_ODD, format!("file {place}"), place, what.clone());
+            let (what, hint) = what.split_once("\nhint: ").unwrap_or((what, ""));
+            let mut found = rules::SETTINGS_ODD.found(format!("file {place}"), place, what);
+            if !hint.is_empty() {
+                hint.clone_into(&mut found.hint);
+            }
+            findings.push(on_agent(found, host, one));
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         connections,
         clients,
         default_client,
+        vault: vault(&loaded),
         sources,
         encrypt_file,
         stdout_log,
@@ -48,6 +49,22 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         ..Installation::default()
     };
     AgentSettings { installation, certificates, elsewhere }
+}
+
+/// Where it is said that a vault has settings as well: `Vault` names an Azure Key Vault, in a section that the documentation
+/// does not name; the settings in `CyberArk` are those that its file lists, unless that is not there.
+fn vault(loaded: &Loaded) -> Option<String> {
+    let cyber_ark = ["CyberArk", "UseCyberArkSetting"];
+    let listed = loaded.sources.iter().any(|source| source.layer == Layer::CyberArk);
+    let used = loaded.tree.leaf(&cyber_ark).filter(|leaf| !listed && truth(&leaf.text) == Some(true));
+    let mut found = used.map(|leaf| leaf.source);
+    loaded.tree.each(&mut Vec::new(), &mut |path, leaf| {
+        let named = path.len() <= 3 && path.last().is_some_and(|key| key.eq_ignore_ascii_case("Vault"));
+        if named && leaf.text.starts_with("https://") {
+            found = found.or(Some(leaf.source));
+        }
+    });
+    found.map(|source| loaded.sources[source].place.clone())
 }
 
 /// A text and its place; nothing for one that only the host can read.
