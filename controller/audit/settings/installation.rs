@@ -18,14 +18,6 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
     let stdout_log = stdout_log(&mut loaded);
     let (connections, clients) = (connections(&mut loaded), clients(&loaded));
     let default_client = either(&loaded, "DefaultOpenIdClient").map(|(text, _)| text);
-    if let Some(client) = default_client.as_ref().filter(|client| !clients.contains_key(*client)) {
-        let path = ["OpenId", "DefaultOpenIdClient"];
-        let place = loaded.tree.leaf(&path).map(|leaf| loaded.sources[leaf.source].place.clone());
-        let what = format!(
-            "`OpenId.DefaultOpenIdClient` is `{client}`, and there is no such client in `OpenId.OpenIdClients`"
-        );
-        loaded.told.odd(place.unwrap_or_else(|| files.host.clone()), what);
-    }
     let file = connection_file(files, &loaded.tree);
     let known = files.files.iter().any(|known| known.path.eq_ignore_ascii_case(&file));
     let elsewhere = (!known && loaded.tree.text(&["WorkFolderPath"]).is_some()).then_some(file);

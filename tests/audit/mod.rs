@@ -1,0 +1,3 @@
+//! `paceline audit` as a program.
+
+mod live;
