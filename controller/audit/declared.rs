@@ -1,7 +1,5 @@
 //! What the inventory means: hosts with the agents they run.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::inventory::Agent;
@@ -11,24 +9,6 @@ use crate::inventory::Agent;
 pub struct Declared {
     /// All hosts of the inventory, those without agents too.
     pub hosts: Vec<DeclaredHost>,
-}
-
-impl Declared {
-    /// `HOST:PORT` of the managed systems that a connector connects to, each once: all that anybody gives for them.
-    #[must_use]
-    pub fn addresses(&self, connector: &str) -> Vec<String> {
-        let all = || {
-            let agents = self.hosts.iter().flat_map(|host| &host.agents);
-            agents.flat_map(|agent| &agent.connectors).filter_map(|connector| {
-                Some((connector.identifier.as_str(), connector.managed_system.as_ref()?))
-            })
-        };
-        let systems: BTreeSet<&str> =
-            all().filter(|(of, _)| *of == connector).map(|(_, system)| system.name.as_str()).collect();
-        let named = all().filter(|(_, system)| systems.contains(system.name.as_str()));
-        let addresses: BTreeSet<&String> = named.filter_map(|(_, system)| system.address.as_ref()).collect();
-        addresses.into_iter().cloned().collect()
-    }
 }
 
 /// A host of the inventory.

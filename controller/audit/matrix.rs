@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{View, connector_of, same, version_text};
+use super::check::{View, connectors_of, same, version_text};
 use super::{
     AgentRow, Audit, AuditSources, Certificates, ConnectorRow, JobRow, Sources, SystemRow, Usage, check,
 };
@@ -62,8 +62,7 @@ impl<'a> Serving<'a> {
                 agent: job.agent.clone(),
             };
             let tasks = || job.tasks.iter().filter_map(|index| configuration.tasks.get(*index));
-            let mut connectors: BTreeSet<&str> =
-                tasks().filter_map(|task| connector_of(view, task)).collect();
+            let mut connectors: BTreeSet<&str> = tasks().flat_map(|task| connectors_of(view, task)).collect();
             if let Some(scaffolding) = &job.scaffolding {
                 connectors.extend(scaffolding.connector.as_deref());
                 if scaffolding.connector.is_none() && connectors.is_empty() {

@@ -37,6 +37,9 @@ pub(super) struct AuditArgs {
     /// Folder of the server's configuration: its XML files, and its `appsettings.json` if that is there
     #[arg(long, value_name = "DIR", help_heading = "Sources")]
     pub(super) config: Option<PathBuf>,
+    /// The server's settings, where they are not in or beside that folder (repeatable; a later one counts)
+    #[arg(long, value_name = "FILE", requires = "config", help_heading = "Sources")]
+    pub(super) server_settings: Vec<PathBuf>,
     /// Ask the hosts: settings, versions, pools, sites, certificates
     #[arg(long, help_heading = "Sources")]
     pub(super) live: bool,
@@ -100,7 +103,7 @@ pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) 
     let reading = audit_sources::Reading::new(args, &loaded, environment)?;
     let declared = reading.declared()?;
     let configuration = reading.configuration()?;
-    let observed = reading.observed(&declared, &policy)?;
+    let observed = reading.observed(&declared, configuration.as_ref(), &policy)?;
     let options = CheckOptions {
         now: jiff::Timestamp::now(),
         expires_within: args.expires_within.unwrap_or(policy.expires_within),
@@ -167,10 +170,7 @@ fn show(
     let written = match (global.output, &args.who_could_serve) {
         (Output::Json, _) => report::audit_json(audit, &mut out),
         (Output::Csv, _) => report::audit_csv(audit, &mut out),
-        (Output::Html, _) => {
-            return Err(CommandError::user("`paceline audit --output html` is not supported yet")
-                .hint("`--output json` has all of it"));
-        }
+        (Output::Html, _) => report::html::audit(audit, &meta(args, audit), &mut out),
         (Output::Human, Some(connector)) => {
             let could = audit.could_serve.as_deref().unwrap_or_default();
             report::could_serve(connector, could, &mut out)
@@ -185,6 +185,22 @@ fn show(
         // Whoever read it has seen enough; the exit code still tells.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+/// What the page says about where the audit came from.
+fn meta(args: &AuditArgs, audit: &Audit) -> report::html::Meta {
+    let drift = audit.drift.as_ref().map(|changes| report::html::Drift {
+        since: args.baseline.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+        changes: changes.iter().map(|change| change.message.clone()).collect(),
+    });
+    report::html::Meta {
+        at: jiff::Timestamp::now(),
+        inventories: args.inventory.inventory.clone(),
+        configuration: args.config.as_ref().map(|path| path.display().to_string()),
+        limit: args.inventory.limit.clone(),
+        live: args.live,
+        drift,
     }
 }
 

@@ -1,14 +1,18 @@
 //! What `paceline audit` looks at: the rendered inventory, the server's configuration, the hosts.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::CommandError;
 use super::asking::Asking;
 use super::audit::AuditArgs;
+use super::audit_live;
 use super::load::{self, Loaded};
 use super::terminal::Environment;
 use super::trust::inventory_variable;
-use super::{CommandError, audit_live};
-use crate::audit::{Configuration, Declared, DeclaredHost, Observed};
+use crate::audit::{
+    Configuration, ConfigurationLimits, Declared, DeclaredHost, Observed, read_configuration,
+};
 use crate::inventory::HostName;
 use crate::plan::RunScope;
 use crate::preflight::certificate::Policy;
@@ -62,42 +66,84 @@ impl<'a> Reading<'a> {
 
     /// What the server's configuration says.
     pub(super) fn configuration(&self) -> Result<Option<Configuration>, CommandError> {
-        match &self.args.config {
-            None => Ok(None),
-            Some(_) => Err(not_yet("--config")),
-        }
+        let Some(folder) = &self.args.config else { return Ok(None) };
+        let limits = ConfigurationLimits::default();
+        let (configuration, found) = read_configuration(folder, &self.args.server_settings, limits);
+        load::check(&found, self.environment)?;
+        Ok(Some(configuration))
     }
 
-    /// What the hosts say: all that are selected, or those with agents where it is asked who could serve a connector.
+    /// What the hosts say: those that run an agent, or that have a folder for one.
     pub(super) fn observed(
         &self,
         declared: &Declared,
+        configuration: Option<&Configuration>,
         policy: &Policy,
     ) -> Result<Option<Observed>, CommandError> {
-        let args = self.args;
-        if !args.live {
+        if !self.args.live {
             return Ok(None);
         }
-        let mut hosts = self.loaded.select(args.inventory.limit.as_deref(), self.environment)?;
-        let mut addresses = Vec::new();
-        if let Some(connector) = &args.who_could_serve {
-            addresses = declared.addresses(connector);
-            if addresses.is_empty() {
-                // There is nothing to ask anybody.
-                return Ok(Some(Observed::default()));
+        let mut hosts = Vec::new();
+        for host in declared.hosts.iter().filter(|host| host.selected) {
+            let name = HostName::from(host.name.as_str());
+            let is_set = |variable| Ok::<_, CommandError>(self.variable(&name, variable)?.is_some());
+            if !host.agents.is_empty() || is_set("agent_root")? || is_set("agent_roots")? {
+                hosts.push(name);
             }
-            let has_agents = |host: &HostName| {
-                declared.hosts.iter().any(|known| *known.name == *host.0 && !known.agents.is_empty())
-            };
-            hosts.retain(has_agents);
         }
-        let asking =
-            Asking::new(&args.connection, &args.r#become, &args.extra_vars, self.loaded, self.environment)?;
-        audit_live::ask(&asking, &hosts, &addresses, policy, args.forks).map(Some)
+        if hosts.is_empty() {
+            return Err(CommandError::user("no selected host runs an agent, so that `--live` asks nobody")
+                .hint("give hosts the variable `agent`, or leave `--live` out"));
+        }
+        let Self { args, loaded, environment, .. } = self;
+        let asking = Asking::new(&args.connection, &args.r#become, &args.extra_vars, loaded, environment)?;
+        let wanted = args.who_could_serve.as_deref();
+        let addresses = Addresses::new(declared, configuration, wanted);
+        let of = |host: &HostName| addresses.of(&host.0);
+        audit_live::ask(&asking, &hosts, &of, policy, args.forks).map(Some)
     }
 }
 
-fn not_yet(option: &str) -> CommandError {
-    CommandError::user(format!("`paceline audit {option}` is not supported yet"))
-        .hint("without it the inventory alone is judged")
+/// What hosts are asked to reach: the managed systems that their agents serve.
+struct Addresses {
+    hosts: HashMap<String, BTreeSet<String>>,
+    /// Of the connector that any of them could serve.
+    all: BTreeSet<String>,
+}
+
+impl Addresses {
+    fn new(declared: &Declared, configuration: Option<&Configuration>, wanted: Option<&str>) -> Self {
+        let connectors = configuration.into_iter().flat_map(|configuration| &configuration.connectors);
+        let configured: HashMap<&str, Option<&str>> =
+            connectors.map(|one| (one.identifier.as_str(), one.agent.as_deref())).collect();
+        let mut by_agent: HashMap<&str, BTreeSet<String>> = HashMap::new();
+        let mut all = BTreeSet::new();
+        for agent in declared.hosts.iter().flat_map(|host| &host.agents) {
+            for connector in &agent.connectors {
+                let system = connector.managed_system.as_ref();
+                let Some(address) = system.and_then(|system| system.address.clone()) else { continue };
+                if wanted == Some(&connector.identifier) {
+                    all.insert(address.clone());
+                }
+                let serves = match configured.get(connector.identifier.as_str()) {
+                    Some(serves) => *serves,
+                    None => Some(agent.identifier.as_str()),
+                };
+                if let Some(serves) = serves {
+                    by_agent.entry(serves).or_default().insert(address);
+                }
+            }
+        }
+        let mut hosts: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for host in &declared.hosts {
+            let own = host.agents.iter().filter_map(|agent| by_agent.get(agent.identifier.as_str()));
+            hosts.entry(host.name.clone()).or_default().extend(own.flatten().cloned());
+        }
+        Self { hosts, all }
+    }
+
+    fn of(&self, host: &str) -> Vec<String> {
+        let own = self.hosts.get(host).into_iter().flatten();
+        own.chain(&self.all).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
 }

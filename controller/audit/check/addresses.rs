@@ -3,11 +3,11 @@
 
 use super::agents::{on_agent, subject};
 use super::view::View;
-use super::words::names;
+use super::words::{names, same};
 use crate::audit::Usage;
 use crate::audit::catalogue as rules;
 use crate::preflight::Finding;
-use crate::preflight::host::{odd_uri, of_uri};
+use crate::preflight::host::{INTEGRATED, odd_uri, of_uri};
 
 /// Addresses that are none, or not in lower case.
 pub(super) fn uris(view: &View<'_>, findings: &mut Vec<Finding>) {
@@ -30,7 +30,11 @@ pub(super) fn uris(view: &View<'_>, findings: &mut Vec<Finding>) {
 
 /// The address of an agent that counts, and its place: the server's override, then the XML, then the inventory.
 fn effective<'a>(view: &View<'a>, agent: &str) -> Option<(&'a str, &'a str)> {
-    let overrides = view.configuration.and_then(|configuration| configuration.server.agent_uris.get(agent));
+    // Keys of .NET's settings are the same whatever the case.
+    let overrides = view.configuration.and_then(|configuration| {
+        let mut uris = configuration.server.agent_uris.iter();
+        uris.find(|(name, _)| same(name, agent)).map(|(_, uri)| uri)
+    });
     let configured =
         view.agents.get(agent).and_then(|agent| Some((agent.uri.as_deref()?, agent.place.as_str())));
     let declared = || {
@@ -73,8 +77,9 @@ pub(super) fn mismatch(view: &View<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn overrides(view: &View<'_>, findings: &mut Vec<Finding>) {
     let Some(configuration) = view.configuration else { return };
     for (name, (uri, place)) in &configuration.server.agent_uris {
-        let found = match view.agents.get(name.as_str()) {
-            None if view.is_configured(name) => continue,
+        let spelt = view.spellings(name);
+        let found = match spelt.iter().find_map(|name| view.agents.get(name)) {
+            None if name == INTEGRATED => continue,
             None => rules::AGENT_OVERRIDE_UNKNOWN.found(
                 format!("agent {name}"),
                 &**place,

@@ -22,7 +22,7 @@ pub(super) fn without_agent(view: &View<'_>, findings: &mut Vec<Finding>) {
             Some(_) => continue,
         };
         let found =
-            rules::CONNECTOR_WITHOUT_AGENT.found(format!("connector {name}"), &*connector.place, message);
+            rules::CONNECTOR_WITHOUT_AGENT.found(format!("connector {name}"), connector.agent_at(), message);
         let found = found.of_connector(name);
         findings.push(match &connector.agent {
             Some(agent) => found.of_agent(agent),
@@ -52,8 +52,11 @@ pub(super) fn mismatch(view: &View<'_>, findings: &mut Vec<Finding>) {
             "the connector `{name}` is on the agent `{agent}` by the configuration, and on {meant} by the inventory ({})",
             host.place
         );
-        let found =
-            rules::CONNECTOR_AGENT_MISMATCH.found(format!("connector {name}"), &*configured.place, message);
+        let found = rules::CONNECTOR_AGENT_MISMATCH.found(
+            format!("connector {name}"),
+            configured.agent_at(),
+            message,
+        );
         findings.push(found.of_agent(agent).of_connector(name));
     }
 }

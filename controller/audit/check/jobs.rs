@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::view::View;
-use super::words::{names, same};
+use super::words::{fold, names, same};
 use crate::audit::catalogue as rules;
 use crate::audit::{Job, Task};
 use crate::preflight::Finding;
@@ -18,23 +18,23 @@ const ON_AGENTS: &[&str] = &[
     "InvokeApiTask",
 ];
 
-/// The connector that a task works for: its own, else that of its connection.
-pub(in crate::audit) fn connector_of<'a>(view: &View<'a>, task: &'a Task) -> Option<&'a str> {
-    task.connector.as_deref().or_else(|| {
-        let connection = view.connections.get(&super::words::fold(task.connection.as_deref()?))?;
-        Some(connection.connector.as_str())
+/// The connectors that a task works for: its own, that of its connection, and those of its resource types.
+pub(in crate::audit) fn connectors_of<'a>(view: &View<'a>, task: &'a Task) -> BTreeSet<&'a str> {
+    let connection = task.connection.as_deref().and_then(|name| view.connections.get(&fold(name)));
+    let own = task.connector.as_deref().or_else(|| connection.map(|one| one.connector.as_str()));
+    own.into_iter().chain(task.resource_connectors.iter().map(String::as_str)).collect()
+}
+
+/// A connector of a task that is on another agent, and that agent.
+fn elsewhere<'a>(view: &View<'a>, task: &'a Task, own: &str) -> Option<(&'a str, &'a str)> {
+    connectors_of(view, task).into_iter().find_map(|name| {
+        let agent = view.connectors.get(name)?.agent.as_deref().filter(|agent| view.is_configured(agent))?;
+        (!same(agent, own)).then_some((name, agent))
     })
 }
 
-/// The agent of a task's connector, if the configuration has it.
-fn agent_of_connector<'a>(view: &View<'a>, task: &'a Task) -> Option<(&'a str, &'a str)> {
-    let connector = view.connectors.get(connector_of(view, task)?)?;
-    let agent = connector.agent.as_deref().filter(|agent| view.is_configured(agent))?;
-    Some((&connector.identifier, agent))
-}
-
 fn found(rule: &rules::Rule, job: &Job, message: String) -> Finding {
-    let found = rule.found(format!("job {}", job.identifier), &*job.place, message);
+    let found = rule.found(format!("job {}", job.identifier), job.agent_at(), message);
     match &job.agent {
         Some(agent) => found.of_agent(agent),
         None => found,
@@ -62,13 +62,10 @@ pub(super) fn agents(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(own) = own else { continue };
-        let elsewhere = tasks()
+        let other = tasks()
             .filter(|task| task.agent.is_none() && ON_AGENTS.contains(&task.element.as_str()))
-            .find_map(|task| {
-                let (connector, agent) = agent_of_connector(view, task)?;
-                (!same(agent, own)).then_some((task, connector, agent))
-            });
-        if let Some((task, connector, agent)) = elsewhere {
+            .find_map(|task| elsewhere(view, task, own).map(|(connector, agent)| (task, connector, agent)));
+        if let Some((task, connector, agent)) = other {
             let message = format!(
                 "the job `{name}` is on the agent `{own}`, and its task `{}` works for the connector `{connector}` of the agent `{agent}`",
                 task.identifier
@@ -98,11 +95,11 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
     for task in &configuration.tasks {
         let name = &task.identifier;
         let mut add = |rule: &rules::Rule, message: String| {
-            let mut finding = rule.found(format!("task {name}"), &*task.place, message);
+            let mut finding = rule.found(format!("task {name}"), task.agent_at(), message);
             if let Some(agent) = &task.agent {
                 finding = finding.of_agent(agent);
             }
-            if let Some(connector) = connector_of(view, task) {
+            if let Some(connector) = connectors_of(view, task).first() {
                 finding = finding.of_connector(connector);
             }
             findings.push(finding);
@@ -116,7 +113,7 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
             );
         }
         if let Some(connection) = &task.connection
-            && !view.connections.contains_key(&super::words::fold(connection))
+            && !view.connections.contains_key(&fold(connection))
         {
             add(
                 &rules::TASK_CONNECTION_UNKNOWN,
@@ -132,9 +129,7 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
         let Some(own) = task.agent.as_deref() else { continue };
         if !view.is_configured(own) {
             add(&rules::TASK_AGENT_UNKNOWN, format!("the task `{name}` is on the agent `{own}`, {lacks}"));
-        } else if let Some((connector, agent)) =
-            agent_of_connector(view, task).filter(|(_, agent)| !same(agent, own))
-        {
+        } else if let Some((connector, agent)) = elsewhere(view, task, own) {
             add(
                 &rules::TASK_AGENT_MISMATCH,
                 format!(

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-pub(super) use jobs::connector_of;
+pub(super) use jobs::connectors_of;
 pub(super) use view::View;
 pub(super) use words::{same, version_text};
 

@@ -32,6 +32,7 @@ pub(super) fn application_uri(view: &View<'_>, findings: &mut Vec<Finding>) {
 /// What was switched on for the acceptance, secrets that anybody can read, files that are odd.
 pub(super) fn left_behind(view: &View<'_>, findings: &mut Vec<Finding>) {
     for (host, one) in view.installations() {
+        let findings = &mut *findings;
         let mut add = |rule: &rules::Rule, about: String, place: &str, message: String| {
             findings.push(on_agent(rule.found(about, place, message), host, one));
         };
@@ -55,7 +56,9 @@ pub(super) fn left_behind(view: &View<'_>, findings: &mut Vec<Finding>) {
         }
         for (place, what) in &one.oddities {
             let (what, hint) = what.split_once("\nhint: ").unwrap_or((what, ""));
-            let mut found = rules::SETTINGS_ODD.found(format!("file {place}"), place, what);
+            // A file may be odd in several ways.
+            let about = format!("file {place}: {what}");
+            let mut found = rules::SETTINGS_ODD.found(about, &**place, format!("{place}: {what}"));
             if !hint.is_empty() {
                 hint.clone_into(&mut found.hint);
             }

@@ -24,6 +24,7 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
     let application_uri = plain(&loaded, &["ApplicationUri"]);
     let (agent, sources) = (either(&loaded, "AgentIdentifier"), sources(&loaded));
     let version = version(files, &mut loaded);
+    let vault = vault(&loaded).map(|source| loaded.sources[source].place.clone());
     let installation = Installation {
         folder: files.folder.clone(),
         agent,
@@ -31,32 +32,32 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         connections,
         clients,
         default_client,
-        vault: vault(&loaded),
         sources,
         encrypt_file,
         stdout_log,
         plain_secrets: loaded.told.plain,
         oddities: loaded.told.oddities,
         version,
+        vault,
         ..Installation::default()
     };
     AgentSettings { installation, certificates, elsewhere }
 }
 
-/// Where it is said that a vault has settings as well: `Vault` names an Azure Key Vault, in a section that the documentation
-/// does not name; the settings in `CyberArk` are those that its file lists, unless that is not there.
-fn vault(loaded: &Loaded) -> Option<String> {
-    let cyber_ark = ["CyberArk", "UseCyberArkSetting"];
+/// The source of a setting that says that others are where nobody but the agent can read them: in Azure Key Vault, in
+/// CyberArk without a file that lists them, or an identifier that is encrypted.
+fn vault(loaded: &Loaded) -> Option<usize> {
     let listed = loaded.sources.iter().any(|source| source.layer == Layer::CyberArk);
-    let used = loaded.tree.leaf(&cyber_ark).filter(|leaf| !listed && truth(&leaf.text) == Some(true));
+    let used = loaded.tree.leaf(&["CyberArk", "UseCyberArkSetting"]);
+    let used = used.filter(|leaf| !listed && truth(&leaf.text) == Some(true));
     let mut found = used.map(|leaf| leaf.source);
     loaded.tree.each(&mut Vec::new(), &mut |path, leaf| {
-        let named = path.len() <= 3 && path.last().is_some_and(|key| key.eq_ignore_ascii_case("Vault"));
-        if named && leaf.text.starts_with("https://") {
+        let identifier = path.last().is_some_and(|key| key.eq_ignore_ascii_case("AgentIdentifier"));
+        if leaf.text.contains(".vault.azure.net") || identifier && secret::is_encrypted(&leaf.text) {
             found = found.or(Some(leaf.source));
         }
     });
-    found.map(|source| loaded.sources[source].place.clone())
+    found
 }
 
 /// A text and its place; nothing for one that only the host can read.
