@@ -107,9 +107,10 @@ fn settings_of_posix_hosts_are_read_and_nothing_is_changed_or_told() {
     fleet.hosts.write(&fleet.environment);
     let holding = holders(fleet.environment.folder());
     let before = tree_with_times(fleet.environment.folder());
-    let document = fleet.json(2, &["--save", "/dev/null"]).clone();
-    let text = document.to_string();
-    assert!(!text.contains(HUSH), "{text}");
+    let ended =
+        fleet.environment.run(&["audit", "-i", "inventory.yml", "--live", "--output", "json"]).expect(2);
+    assert!(!ended.stdout.contains(HUSH) && !ended.stderr.contains(HUSH), "{}", ended.stdout);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(difference(&before, &tree_with_times(fleet.environment.folder())), "");
     assert_eq!(holders(fleet.environment.folder()), holding);
     let found = found(&document);
@@ -135,6 +136,12 @@ fn settings_of_posix_hosts_are_read_and_nothing_is_changed_or_told() {
     // What is kept for a comparison has no secret either, nor has the table.
     fleet.audit(2, &["--save", "saved.json"]);
     assert!(!fleet.environment.read("saved.json").contains(HUSH));
+    // What is no file is left as it is.
+    let fifo = fleet.environment.path("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let refused = fleet.audit(1, &["--save", "fifo"]);
+    assert!(refused.stderr.contains("`fifo`: it is no regular file"), "{}", refused.stderr);
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&fs::symlink_metadata(&fifo).unwrap().file_type()));
     let people = fleet.audit(2, &[]);
     assert!(people.stdout.contains("settings-odd"), "{}", people.stdout);
 }
