@@ -155,8 +155,10 @@ fn a_host_may_have_several_agents_and_one_may_not_answer() {
     let roots = format!("['{}', '{}']", roots[0].display(), roots[1].display());
     fleet.hosts.set("h01", "agent_roots", &roots);
     fleet.hosts.set("h01", "agent", "[{ identifier: One }, { identifier: Two }]");
+    fleet.hosts.set("h02", "agent", "{ identifier: Third }");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     fleet.hosts.add(&fleet.environment, "gone", "127.0.9.8", closed);
+    fleet.hosts.set("gone", "agent", "{ identifier: Gone }");
     let document = fleet.json(4, &["-l", "h01,gone", "-T", "3"]);
     let found = found(&document);
     assert!(found.iter().any(|line| line == "host-unreachable gone"), "{found:#?}");
