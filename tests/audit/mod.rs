@@ -1,3 +1,4 @@
-//! `paceline audit` as a program.
+//! Audit: the server's configuration, hosts, findings, matrix, drift.
 
+mod configuration;
 mod live;
