@@ -21,10 +21,11 @@ from . import (
     services,
     tasks,
     unzipcalls,
+    verifycalls,
     webcalls,
 )
 
 LOADED = (
     account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
-    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, verifycalls, webcalls,
 )  # fmt: skip
