@@ -13,6 +13,7 @@ mod participants;
 mod search;
 mod variables;
 mod waves;
+mod windows;
 
 pub use compile::{
     CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
@@ -27,3 +28,4 @@ pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,
 };
 pub use waves::{SerialError, waves};
+pub use windows::refused_on_windows;
