@@ -10,10 +10,11 @@ use crate::plan::{self, CompiledTask};
 
 /// Hosts of a whole-fleet target from which on a confirmation is asked.
 const FLEET: usize = 20;
-/// Tasks that are listed one by one.
-const TASKS_SHOWN: usize = 10;
+/// Tasks, breaches and hosts that are listed one by one.
+const LINES_SHOWN: usize = 10;
 
-/// Refuses too many hosts; asks before a whole fleet is changed, and before what nothing can undo is done.
+/// Refuses too many hosts; asks before a whole fleet is changed, before everybody stops who serves something, and before
+/// what nothing can undo is done.
 pub(super) fn confirm(
     request: &Request<'_>,
     plays: &[PreparedPlay],
@@ -29,53 +30,152 @@ pub(super) fn confirm(
         return Ok(());
     }
     let fleet = request.inventory.limit.is_none() && is_whole_fleet(plays, inventory);
-    let tasks = irreversible(plays);
-    if !fleet && tasks.is_empty() {
-        return Ok(());
-    }
-    if environment.can_ask {
-        return match terminal::confirm(&question(fleet.then_some(targets.len()), &tasks))? {
-            true => Ok(()),
-            false => Err(CommandError::user("not confirmed; nothing was touched")),
-        };
-    }
-    if fleet {
-        let message = format!("all {} hosts are targeted, and nobody can be asked", targets.len());
-        return Err(CommandError::user(message).hint("say `--yes`, or select hosts with `-l`"));
-    }
-    let message = match tasks.as_slice() {
-        [task] => format!("nothing here can undo what {task} does, and nobody can be asked"),
-        tasks => {
-            let count = tasks.len();
-            format!(
-                "nothing here can undo what {count} tasks do, and nobody can be asked:\n{}",
-                listed(tasks)
-            )
-        }
-    };
-    Err(CommandError::user(message).hint(
-        "say `--yes`; a command that names what it makes (`creates`) or removes (`removes`), or that changes nothing (`changed_when: false`), needs no confirmation",
-    ))
+    let fleet = fleet.then_some(targets.len());
+    let reasons = Reasons { fleet, breaches: breaches(plays.iter()), tasks: irreversible(plays) };
+    reasons.settle(environment)
 }
 
-fn question(fleet: Option<usize>, tasks: &[String]) -> String {
-    let mut text = String::new();
-    if let Some(count) = fleet {
-        text.push_str(&format!("This changes all {count} hosts of the inventory.\n"));
+/// Asks about waves of a resumed run that are not those that it began with.
+pub(super) fn confirm_again(
+    request: &Request<'_>,
+    plays: &[PreparedPlay],
+    environment: &Environment,
+) -> Result<(), CommandError> {
+    if request.trusted || request.rollout.yes {
+        return Ok(());
     }
-    match tasks {
-        [] => {}
-        [task] => text.push_str(&format!("Nothing here can undo what {task} does.\n")),
-        tasks => {
-            text.push_str(&format!("Nothing here can undo what these tasks do:\n{}\n", listed(tasks)));
+    let changed = plays.iter().filter(|play| !play.as_recorded);
+    Reasons { breaches: breaches(changed), ..Reasons::default() }.settle(environment)
+}
+
+/// Why somebody has to agree.
+#[derive(Default)]
+struct Reasons {
+    /// Hosts, if they are the whole fleet.
+    fleet: Option<usize>,
+    /// Waves in which everybody stops who serves something, each with what helps.
+    breaches: Vec<(String, String)>,
+    /// Tasks that do what nothing can undo.
+    tasks: Vec<String>,
+}
+
+impl Reasons {
+    fn settle(&self, environment: &Environment) -> Result<(), CommandError> {
+        if self.fleet.is_none() && self.breaches.is_empty() && self.tasks.is_empty() {
+            return Ok(());
+        }
+        if !environment.can_ask {
+            return Err(self.refusal());
+        }
+        match terminal::confirm(&self.question())? {
+            true => Ok(()),
+            false => Err(CommandError::user("not confirmed; nothing was touched")),
         }
     }
-    text + "Go on?"
+
+    /// All reasons at once: `--yes` answers them all.
+    fn refusal(&self) -> CommandError {
+        let (mut messages, mut hints) = (Vec::new(), Vec::new());
+        for (breach, hint) in self.breaches.iter().take(LINES_SHOWN) {
+            messages.push(format!("{breach}, and nobody can be asked"));
+            if !hints.contains(hint) {
+                hints.push(hint.clone());
+            }
+        }
+        let more = self.breaches.len().saturating_sub(LINES_SHOWN);
+        if more > 0 {
+            messages.push(format!("there are {more} more of that kind"));
+        }
+        if let Some(count) = self.fleet {
+            messages.push(format!("all {count} hosts are targeted, and nobody can be asked"));
+            hints.push("say `--yes`, or select hosts with `-l`".to_owned());
+        }
+        match self.tasks.as_slice() {
+            [] => {}
+            [task] => {
+                messages.push(format!("nothing here can undo what {task} does, and nobody can be asked"))
+            }
+            tasks => messages.push(format!(
+                "nothing here can undo what {} tasks do, and nobody can be asked:\n{}",
+                tasks.len(),
+                listed(tasks)
+            )),
+        }
+        if !self.tasks.is_empty() {
+            hints.push(
+                "say `--yes`; a command that names what it makes (`creates`) or removes (`removes`), or that changes nothing (`changed_when: false`), needs no confirmation"
+                    .to_owned(),
+            );
+        }
+        CommandError { messages, hints, ..CommandError::user("") }
+    }
+
+    fn question(&self) -> String {
+        let mut text = String::new();
+        let breaches: Vec<&String> = self.breaches.iter().map(|(breach, _)| breach).collect();
+        for breach in breaches.iter().take(LINES_SHOWN) {
+            text.push_str(&format!("{}.\n", capital(breach)));
+        }
+        let more = breaches.len().saturating_sub(LINES_SHOWN);
+        if more > 0 {
+            text.push_str(&format!("There are {more} more of that kind.\n"));
+        }
+        if let Some(count) = self.fleet {
+            text.push_str(&format!("This changes all {count} hosts of the inventory.\n"));
+        }
+        match self.tasks.as_slice() {
+            [] => {}
+            [task] => text.push_str(&format!("Nothing here can undo what {task} does.\n")),
+            tasks => {
+                text.push_str(&format!("Nothing here can undo what these tasks do:\n{}\n", listed(tasks)));
+            }
+        }
+        text + "Go on?"
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Waves in which everybody stops who serves something, each with what helps.
+fn breaches<'p>(plays: impl Iterator<Item = &'p PreparedPlay>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for play in plays {
+        for (number, breach) in play
+            .breaches()
+            .into_iter()
+            .enumerate()
+            .flat_map(|(number, breaches)| breaches.into_iter().map(move |breach| (number + 1, breach)))
+        {
+            let hosts: Vec<String> =
+                breach.hosts.iter().take(LINES_SHOWN).map(|host| format!("`{host}`")).collect();
+            let more = breach.hosts.len().saturating_sub(LINES_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let message = format!(
+                "wave {number} of {} of `{}` stops all {} hosts that {}: {}{more}",
+                play.waves.len(),
+                play.context.name,
+                breach.hosts.len(),
+                breach.what(),
+                hosts.join(", "),
+            );
+            let hint = match &play.serial {
+                Some(place) => {
+                    format!("make `serial` smaller ({place}), so that others go on serving, or say `--yes`")
+                }
+                None => "`--serial 1` lets others go on serving; or say `--yes`".to_owned(),
+            };
+            found.push((sanitize_line(&message).into_owned(), sanitize_line(&hint).into_owned()));
+        }
+    }
+    found
 }
 
 fn listed(tasks: &[String]) -> String {
-    let mut lines: Vec<String> = tasks.iter().take(TASKS_SHOWN).map(|task| format!("  {task}")).collect();
-    let more = tasks.len().saturating_sub(TASKS_SHOWN);
+    let mut lines: Vec<String> = tasks.iter().take(LINES_SHOWN).map(|task| format!("  {task}")).collect();
+    let more = tasks.len().saturating_sub(LINES_SHOWN);
     if more > 0 {
         lines.push(format!("  and {more} more"));
     }

@@ -1,29 +1,22 @@
 //! `paceline preflight -i`: asks the hosts of an inventory. Nothing is changed on them, and no run is made.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::CommandError;
 use super::args::Global;
-use super::load::{self, Loaded, Reach};
+use super::asking::Asking;
+use super::load;
 use super::preflight::PreflightArgs;
-use super::terminal::{self, Environment};
-use super::trust::inventory_variable;
-use crate::executor::{ExamineHost, Examined, examine};
-use crate::hostlog::sanitize_line;
+use super::terminal::Environment;
+use crate::executor::{ExamineHost, Examined};
 use crate::inventory::{Agent, HostName};
 use crate::operation::preflight::HostPreflight;
-use crate::plan::{BecomeDefaults, Login, LoginError, RunScope, resolve_login};
-use crate::playbook::Become;
 use crate::preflight::certificate::Policy;
-use crate::preflight::host::{AssignedAgents, Question, place_of};
+use crate::preflight::host::{AssignedAgents, Question};
 use crate::preflight::{AskedHost, Finding, Severity};
 use crate::report::Findings;
-use crate::template::Engine;
 use crate::transport::TransportError;
 
 /// Asks the hosts; what they answered, and whether all of them did.
@@ -40,35 +33,19 @@ pub(super) fn ask(
         return Err(CommandError::user("no host is selected")
             .hint("`paceline inventory list` shows what there is; `-l` selects"));
     }
-    let asking = Asking::new(args, &loaded, environment)?;
+    let asking = Asking::new(&args.connection, &args.r#become, &args.extra_vars, &loaded, environment)?;
     let mut findings = asking.twice(&hosts);
     let mut asked = Vec::new();
     for host in &hosts {
-        let (host, found) = asking.host(host, policy)?;
+        let (host, found) = asking.preflight(host, policy)?;
         asked.push(host);
         findings.extend(found);
     }
-    terminal::raise_file_limit();
-    let forks = args.forks.map(|forks| forks as usize).or(loaded.settings.forks).unwrap_or(50);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let examined = runtime.block_on(examine(asked, forks));
     let mut report = Findings { findings, ..Findings::default() };
-    warn(&examined);
-    for examined in examined {
+    for examined in asking.all(asked, args.forks)? {
         add(&mut report, examined);
     }
     Ok(report)
-}
-
-/// Prints what connections warn about, each thing once.
-fn warn(examined: &[Examined]) {
-    let warnings: BTreeSet<String> = examined
-        .iter()
-        .flat_map(|host| host.warnings.iter().map(|text| format!("{}: {text}", host.name.0)))
-        .collect();
-    for warning in warnings {
-        let _ = writeln!(std::io::stderr(), "warning: {}", sanitize_line(&warning));
-    }
 }
 
 /// Adds what one host answered.
@@ -104,58 +81,8 @@ fn add(report: &mut Findings, examined: Examined) {
     report.hosts.push(AskedHost { host: name, answered });
 }
 
-/// How the hosts are reached, as whom, and what they are asked.
-struct Asking<'a> {
-    loaded: &'a Loaded,
-    reach: Reach,
-    scope: Arc<RunScope>,
-    engine: Engine,
-    become_defaults: BecomeDefaults,
-}
-
-/// A variable that cannot be read, as a connection error.
-struct Refused(TransportError);
-
-impl From<LoginError> for Refused {
-    fn from(error: LoginError) -> Self {
-        Self(TransportError::Setting {
-            host: String::new(),
-            variable: "ansible_become".to_owned(),
-            what: error.to_string(),
-        })
-    }
-}
-
-impl<'a> Asking<'a> {
-    fn new(
-        args: &PreflightArgs,
-        loaded: &'a Loaded,
-        environment: &Environment,
-    ) -> Result<Self, CommandError> {
-        let settings = &loaded.settings.r#become;
-        let ask = |asked: bool, text: &str| -> Result<Option<SecretString>, CommandError> {
-            asked.then(|| terminal::password(text)).transpose()
-        };
-        let login = ask(args.connection.ask_pass, "SSH password: ")?;
-        let asks = args.r#become.ask_become_pass || settings.ask_password == Some(true);
-        let become_defaults = BecomeDefaults {
-            enabled: args.r#become.enabled || settings.enabled == Some(true),
-            user: args.r#become.become_user.clone().or_else(|| settings.user.clone()),
-            method: args.r#become.become_method.clone().or_else(|| settings.method.clone()),
-            exe: settings.exe.clone(),
-            flags: settings.flags.clone(),
-            password: ask(asks, "BECOME password: ")?,
-        };
-        let reach = Reach::new(&args.connection, &loaded.settings, login, environment)?;
-        let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
-        Ok(Self { loaded, reach, scope, engine: Engine::new(), become_defaults })
-    }
-
-    fn variable(&self, host: &HostName, name: &str) -> Result<Option<Value>, TransportError> {
-        inventory_variable(&self.scope, &self.engine, host, name).map_err(|error| error.of(&host.0, name))
-    }
-
+/// What preflight asks of the hosts.
+impl Asking<'_> {
     /// Agents that are assigned to several hosts of the inventory, as far as the asked ones have to do with it.
     fn twice(&self, asked: &[HostName]) -> Vec<Finding> {
         let agents = |host: &HostName| {
@@ -175,12 +102,12 @@ impl<'a> Asking<'a> {
         findings
     }
 
-    fn agents_place(&self, host: &HostName) -> String {
-        place_of(&self.loaded.inventory, host, "agent").unwrap_or_else(|| format!("{}:agent", host.0))
-    }
-
     /// What a host is asked, and what can be said of it before.
-    fn host(&self, host: &HostName, policy: &Policy) -> Result<(ExamineHost, Vec<Finding>), CommandError> {
+    fn preflight(
+        &self,
+        host: &HostName,
+        policy: &Policy,
+    ) -> Result<(ExamineHost, Vec<Finding>), CommandError> {
         let wrong = |error: TransportError| CommandError::failed(error);
         let mut findings = Vec::new();
         let agents = match self.variable(host, "agent").map_err(wrong)? {
@@ -219,27 +146,6 @@ impl<'a> Asking<'a> {
         })?;
         question.agents_place = self.agents_place(host);
         let operation = Box::new(HostPreflight::new(question, policy.clone(), None));
-        let (target, login, password) = self.way(host);
-        Ok((ExamineHost { name: host.clone(), target, login, password, operation }, findings))
-    }
-
-    /// How a host is reached, and as whom.
-    fn way(
-        &self,
-        host: &HostName,
-    ) -> (Result<crate::transport::Target, TransportError>, Login, Option<SecretString>) {
-        let variable = |name: &str| inventory_variable(&self.scope, &self.engine, host, name);
-        let target = self.reach.target(host, &self.loaded.inventory, &variable);
-        let rendered = |name: &str| self.variable(host, name).map_err(Refused);
-        // There are no keywords without a play.
-        let keyword = |_: &crate::source::Node| Ok(Value::Null);
-        match resolve_login(&Become::default(), &self.become_defaults, &rendered, &keyword) {
-            Ok((login, password)) => (target, login, password),
-            Err(Refused(TransportError::Setting { variable, what, .. })) => {
-                let host = host.0.to_string();
-                (Err(TransportError::Setting { host, variable, what }), Login::Plain, None)
-            }
-            Err(Refused(error)) => (Err(error), Login::Plain, None),
-        }
+        Ok((self.host(host, operation), findings))
     }
 }

@@ -305,6 +305,11 @@ pub(super) struct Resumed {
 }
 
 impl Resumed {
+    /// The waves that the run began with, of each play.
+    pub(super) fn waves(&self) -> Vec<Vec<Vec<String>>> {
+        self.open.record.waves.clone()
+    }
+
     /// Refuses to go on with other files than the run was made of.
     pub(super) fn check_inputs(&self, now: Vec<PathBuf>) -> Result<(), CommandError> {
         let changed = journal::changed(&self.open.folder, Some(&self.seal), &self.open.record.digests, now);

@@ -28,6 +28,7 @@ use crate::operation::Point;
 use crate::pattern;
 use crate::plan::Login;
 use crate::template::Engine;
+use crate::transport::settled;
 
 /// Modules whose effects nothing can undo, unless the step left a point.
 const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
@@ -153,7 +154,7 @@ pub(super) fn run(
     let become_user =
         record.r#become.then(|| record.become_user.clone().unwrap_or_else(|| "root".to_owned()));
     let chosen = Chosen { run: folder, saved, given, started_in: record.folder, become_user };
-    runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
+    runtime.block_on(settled(roll_back(&args, chosen, &hosts, &loaded, global, environment)))
 }
 
 /// The run that is rolled back.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
-use super::confirm::{confirm, targets};
+use super::confirm::{confirm, confirm_again, targets};
 use super::interrupt::Interruptions;
 use super::load::{self, Loaded, Reach};
 use super::resume::{Begun, Resumed};
@@ -20,13 +20,14 @@ use super::{CommandError, show};
 use crate::executor::{
     Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
 };
-use crate::inventory::InventorySource;
+use crate::inventory::{HostName, InventorySource};
 use crate::journal::{RunRecord, digests};
 use crate::plan::{self, BecomeDefaults, FileCache, RunScope};
 use crate::playbook::{self, Playbook};
 use crate::secrets::{Masks, Seal};
 use crate::settings::Gathering;
 use crate::template::Engine;
+use crate::transport::settled;
 
 /// Stack of a worker thread: blocks within blocks and handlers are futures within futures. Only what is used takes memory.
 const STACK: usize = 8 << 20;
@@ -55,7 +56,7 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     request.rollout.later.check()?;
-    let prepared = prepare_all(request, global, environment)?;
+    let prepared = prepare_all(request, None, global, environment)?;
     if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
         return Ok(0);
@@ -71,8 +72,9 @@ pub(super) fn resume(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    let prepared = prepare_all(request, global, environment)?;
+    let prepared = prepare_all(request, Some(&resumed), global, environment)?;
     resumed.check_inputs(inputs(request, &prepared, environment))?;
+    confirm_again(request, &prepared.plays, environment)?;
     start(request, prepared, Some(resumed), global, environment)
 }
 
@@ -88,7 +90,7 @@ fn start(
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
         .enable_all()
         .build()?;
-    runtime.block_on(roll_out(request, prepared, resumed, global, environment))
+    runtime.block_on(settled(roll_out(request, prepared, resumed, global, environment)))
 }
 
 /// Everything that is known before a host is touched.
@@ -102,6 +104,7 @@ struct Prepared {
 
 fn prepare_all(
     request: &Request<'_>,
+    resumed: Option<&Resumed>,
     global: &Global,
     environment: &Environment,
 ) -> Result<Prepared, CommandError> {
@@ -156,6 +159,7 @@ fn prepare_all(
         force_handlers: args.force_handlers || loaded.settings.force_handlers == Some(true),
         on_failure: args.on_failure.map(Into::into),
         rollback_scope: args.rollback_scope.map(Into::into),
+        waves: resumed.map(Resumed::waves).unwrap_or_default(),
     };
     let complete = playbooks.len() == request.playbooks.len();
     let mut plays = Vec::new();
@@ -214,13 +218,13 @@ fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option
             skip: &args.skip_tags,
         };
         match output {
-            Output::Human => text.push_str(&playbook::list(playbook, &listing)),
             Output::Json => documents.push(playbook::list_json(playbook, &listing)),
+            _ => text.push_str(&playbook::list(playbook, &listing)),
         }
     }
     Some(match output {
-        Output::Human => text,
         Output::Json => format!("{}\n", json!({ "playbooks": documents })),
+        _ => text,
     })
 }
 
@@ -388,6 +392,12 @@ fn inputs(request: &Request<'_>, prepared: &Prepared, environment: &Environment)
     files.into_iter().collect()
 }
 
+/// The waves of each play, which a resumed run keeps.
+fn waves(plays: &[PreparedPlay]) -> Vec<Vec<Vec<String>>> {
+    let names = |wave: &Vec<HostName>| wave.iter().map(ToString::to_string).collect();
+    plays.iter().map(|play| play.waves.iter().map(names).collect()).collect()
+}
+
 /// What `run.json` says: what was asked, without any secret.
 fn record(
     id: &str,
@@ -408,6 +418,7 @@ fn record(
         inventories: loaded.sources.iter().map(|source| terminal::source_text(source, environment)).collect(),
         limit: request.inventory.limit.clone(),
         targets: targets(plays),
+        waves: waves(plays),
         options: terminal::option_names(),
         arguments,
         digests: digests(files),

@@ -1,12 +1,11 @@
 //! `paceline runs`: what the state folder tells about runs.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::args::Global;
-use super::later::LaterOfRuns;
 use super::terminal::Environment;
 use super::{CommandError, prune, unlock};
 use crate::journal::resolve;
@@ -45,23 +44,21 @@ enum RunsCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    /// One HTML file about a run: time line, failures, changes, rollback points, logs
+    Report {
+        /// The run: any unique prefix of its id, or `latest`
+        run: String,
+        /// The file, or `-` for standard output [default: report.html in the folder of the run]
+        #[arg(short = 'o', long = "out", value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Break the lease of a run that is dead, so that another one may work on its hosts
     Unlock(Box<unlock::UnlockArgs>),
     /// Remove old runs, here and on their hosts
     Prune(Box<prune::PruneArgs>),
-    #[command(flatten)]
-    Later(LaterOfRuns),
 }
 
 impl RunsArgs {
-    /// Refuses what is planned and not there yet.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
-        match &self.command {
-            Some(RunsCommand::Later(later)) => Err(later.refuse()),
-            _ => Ok(()),
-        }
-    }
-
     /// Runs what goes to hosts, and so is no report; nothing for the others.
     pub(super) fn on_hosts(
         &self,
@@ -84,9 +81,12 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, ReportError> {
     let result = match args.command.as_ref().unwrap_or(&RunsCommand::List) {
-        // Those of `Later` were refused before, and others go to hosts.
-        RunsCommand::List | RunsCommand::Later(_) | RunsCommand::Unlock(_) | RunsCommand::Prune(_) => {
+        // Those that go to hosts are run elsewhere.
+        RunsCommand::List | RunsCommand::Unlock(_) | RunsCommand::Prune(_) => {
             report::list(state_dir, output, out)
+        }
+        RunsCommand::Report { run, file } => {
+            report::run_page(&resolve(state_dir, run)?, file.as_deref(), output, out)
         }
         RunsCommand::Show { run: None, host: None, .. } => Err(ReportError::NothingNamed),
         RunsCommand::Show { run: None, host: Some(host), number } => {
@@ -141,9 +141,12 @@ mod tests {
     #[test]
     fn resolves_runs_before_anything_else() {
         let state = tempfile::tempdir().unwrap();
-        for args in
-            [&["show", "latest"][..], &["show", "latest", "--host", "a"], &["logs", "latest", "a", "-f"]]
-        {
+        for args in [
+            &["show", "latest"][..],
+            &["show", "latest", "--host", "a"],
+            &["logs", "latest", "a", "-f"],
+            &["report", "latest", "-o", "-"],
+        ] {
             assert!(answer(args, state.path()).unwrap_err().starts_with("there are no runs in `"));
         }
     }

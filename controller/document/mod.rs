@@ -10,6 +10,7 @@ mod secret;
 pub mod xml;
 
 pub use place::Problem;
+pub(crate) use secret::{holds_secret, is_secret_name};
 
 /// The largest document that is edited, in bytes.
 pub const LARGEST: usize = 4 << 20;

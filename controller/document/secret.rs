@@ -23,7 +23,7 @@ const PARTS: &[&str] = &[
 const SECTIONS: &[&str] = &["openidclients", "databases", "connectionstrings"];
 
 /// Whether the value of a setting with this name is secret.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     PARTS.iter().any(|part| name.contains(part))
         || name.ends_with("token")
@@ -36,7 +36,7 @@ pub(super) fn is_secret_section(name: &str) -> bool {
 }
 
 /// Whether a text holds a secret by itself, as a connection string does.
-pub(super) fn holds_secret(value: &str) -> bool {
+pub(crate) fn holds_secret(value: &str) -> bool {
     let compact: String =
         value.chars().filter(|char| !char.is_whitespace()).collect::<String>().to_lowercase();
     ["password=", "pwd=", "secret=", "accountkey=", "sharedaccesskey="]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reached::Reached;
 use crate::journal::Kept;
+use crate::plan::{Breach, MaintenanceGroup, Moved, Stop};
 use crate::secrets::Masks;
 
 /// One event, one line of `journal.jsonl` and of `--output json`.
@@ -65,6 +66,12 @@ pub enum EventKind {
         hosts: Vec<String>,
         /// Tasks written in it, for the progress bar (blocks flattened, handlers left out).
         tasks: usize,
+        /// Maintenance groups in the order of their waves, where hosts of several are targeted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        maintenance_groups: Vec<MaintenanceGroup>,
+        /// Hosts in other waves than their place gives, so that others go on serving what they serve.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moved: Vec<Moved>,
     },
     /// A wave (a `serial` batch) starts.
     WaveStarted {
@@ -74,6 +81,12 @@ pub enum EventKind {
         waves: usize,
         /// Its hosts.
         hosts: Vec<String>,
+        /// Connectors that stop while it works, or in a plan would.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stops: Vec<Stop>,
+        /// What is served by hosts of this wave alone, although by several: what a confirmation is asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        breaches: Vec<Breach>,
     },
     /// `pause` waits: for a person to press Enter, or for a time.
     Paused {

@@ -18,6 +18,7 @@ mod examine;
 mod failure;
 mod fetch;
 mod fold;
+mod foreknown;
 mod found;
 mod guard;
 mod lease;

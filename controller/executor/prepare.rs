@@ -3,7 +3,7 @@
 //! Everything that needs no host is done here, for all plays, so that a mistake in the last play is
 //! found before the first host is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -11,10 +11,13 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::context::PlayContext;
+use super::foreknown::Foreknown;
 use super::wave::Budget;
 use crate::inventory::{HostName, Inventory};
 use crate::pattern::{self, Limit, Pattern};
-use crate::plan::{self, HostlessScope, Named, Participants, PlayScope, RunScope};
+use crate::plan::{
+    self, Breach, Composition, Foresight, HostlessScope, Named, Participants, PlayScope, RunScope, Serving,
+};
 use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
 use crate::shell::Platform;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
@@ -32,6 +35,23 @@ pub struct PreparedPlay {
     pub budget: Budget,
     /// Whether its `hosts` say `all`, written out or by a variable.
     pub names_all: bool,
+    /// What is special about its waves; the waves themselves are in `waves`.
+    pub composition: Composition,
+    /// Whether its waves are those that `run.json` has.
+    pub as_recorded: bool,
+    /// Its targets with agents that it may change.
+    pub touched: HashSet<HostName>,
+    /// What the hosts of the inventory serve.
+    pub serving: Arc<Serving>,
+    /// Place of its `serial`, if it has one: `FILE:LINE:COLUMN`.
+    pub serial: Option<String>,
+}
+
+impl PreparedPlay {
+    /// Finds waves in which everybody stops who serves something; one list for each wave.
+    pub fn breaches(&self) -> Vec<Vec<Breach>> {
+        self.serving.breaches(&self.waves, &self.touched)
+    }
 }
 
 /// What command line and `ansible.cfg` choose.
@@ -53,26 +73,37 @@ pub struct Selection {
     pub on_failure: Option<OnFailure>,
     /// `--rollback-scope`, which counts more than the plays.
     pub rollback_scope: Option<RollbackScope>,
+    /// The waves of each play of a run that goes on, which are kept where they still have the same hosts.
+    pub waves: Vec<Vec<Vec<String>>>,
 }
 
 /// Prepares all plays of the playbooks. The diagnostics hold warnings too; with an error among them
 /// the plays must not run.
 pub fn prepare(
     playbooks: &[Playbook],
-    scope: &RunScope,
+    scope: &Arc<RunScope>,
     engine: &Engine,
     selection: &Selection,
 ) -> (Vec<PreparedPlay>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
-    let mut plays = Vec::new();
+    let mut plays: Vec<PreparedPlay> = Vec::new();
+    let (serving, with_agents) = Foreknown { run: scope, engine }.serving(&mut diagnostics);
+    let (serving, mut foresight) = (Arc::new(serving), Foresight::default());
     for playbook in playbooks {
         for play in &playbook.plays {
-            let preparing = Preparing { play, scope, engine, selection, diagnostics: &mut diagnostics };
             let number = plays.len();
-            plays.extend(preparing.prepare().map(|mut prepared| {
-                prepared.context.number = number;
-                prepared
-            }));
+            let preparing = Preparing {
+                play,
+                number,
+                scope,
+                engine,
+                selection,
+                serving: &serving,
+                with_agents: &with_agents,
+                foresight: &mut foresight,
+                diagnostics: &mut diagnostics,
+            };
+            plays.push(preparing.prepare());
         }
     }
     (plays, diagnostics)
@@ -80,14 +111,18 @@ pub fn prepare(
 
 struct Preparing<'a> {
     play: &'a Play,
-    scope: &'a RunScope,
+    number: usize,
+    scope: &'a Arc<RunScope>,
     engine: &'a Engine,
     selection: &'a Selection,
+    serving: &'a Arc<Serving>,
+    with_agents: &'a HashSet<HostName>,
+    foresight: &'a mut Foresight,
     diagnostics: &'a mut Diagnostics,
 }
 
 impl Preparing<'_> {
-    fn prepare(mut self) -> Option<PreparedPlay> {
+    fn prepare(mut self) -> PreparedPlay {
         let play = self.play;
         let vars: Named = play.vars.iter().cloned().collect();
         let vars_files = self.vars_files(&vars);
@@ -131,13 +166,6 @@ impl Preparing<'_> {
             self.error(node, format!("`max_fail_percentage` must be a number, not `{value}`"));
         }
         let targets = self.targets(&hosts);
-        let waves = match plan::waves(&targets, serial.as_ref()) {
-            Ok(waves) => waves,
-            Err(error) => {
-                self.error(play.serial.as_ref().unwrap_or(&play.hosts), error.to_string());
-                Vec::new()
-            }
-        };
         let name = match name {
             Value::String(name) => name,
             other => crate::module::to_text(&other),
@@ -172,12 +200,21 @@ impl Preparing<'_> {
         let magic = magic.map(|(name, value)| (name.to_owned(), Arc::new(value))).into_iter();
         let magic = magic.chain([("playbook_dir".to_owned(), directory.clone())]).collect();
         let handler_names = handler_names.collect();
-        let participants = Participants::new(targets);
-        let scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic, participants };
-        Some(PreparedPlay {
+        let participants = Participants::default();
+        let mut scope = PlayScope { vars_files, vars, roles: play.roles.clone(), magic, participants };
+        self.foresight.note(&compiled);
+        let with_agents = targets.iter().filter(|host| self.with_agents.contains(*host)).cloned();
+        let touched = self.foreknown().touched(with_agents, &scope, &compiled, self.foresight);
+        let (mut composition, as_recorded) = match self.recorded(&targets) {
+            Some(waves) => (Composition { waves, ..Composition::default() }, true),
+            None => (self.compose(&targets, serial.as_ref(), &touched), false),
+        };
+        let waves = std::mem::take(&mut composition.waves);
+        scope.participants = Participants::new(waves.concat());
+        PreparedPlay {
             context: PlayContext {
                 name,
-                number: 0,
+                number: self.number,
                 directory: self.play.directory.clone(),
                 scope,
                 compiled,
@@ -192,6 +229,56 @@ impl Preparing<'_> {
             names_all: pattern_text(&hosts).split([',', ':']).any(|part| matches!(part.trim(), "all" | "*")),
             lockstep,
             budget,
+            composition,
+            as_recorded,
+            touched,
+            serving: self.serving.clone(),
+            serial: play.serial.as_ref().map(|node| node.span.place()),
+        }
+    }
+
+    fn foreknown(&self) -> Foreknown<'_> {
+        Foreknown { run: self.scope, engine: self.engine }
+    }
+
+    /// The waves that the run has had, if they have the same hosts.
+    fn recorded(&self, targets: &[HostName]) -> Option<Vec<Vec<HostName>>> {
+        let recorded = self.selection.waves.get(self.number)?;
+        let hosts: HashSet<&str> = recorded.iter().flatten().map(String::as_str).collect();
+        let same = hosts.len() == targets.len() && targets.iter().all(|host| hosts.contains(&*host.0));
+        let wave = |wave: &Vec<String>| wave.iter().map(|host| HostName::from(host.as_str())).collect();
+        same.then(|| recorded.iter().map(wave).collect())
+    }
+
+    /// Cuts the targets into waves. An `order` that is written out counts more than maintenance groups and what
+    /// hosts serve; hosts without agents have neither.
+    fn compose(
+        &mut self,
+        targets: &[HostName],
+        serial: Option<&Value>,
+        touched: &HashSet<HostName>,
+    ) -> Composition {
+        let minded = serial.is_some()
+            && self.play.order.is_none()
+            && targets.iter().any(|host| self.with_agents.contains(host));
+        let composed = if minded {
+            let groups =
+                targets.iter().map(|host| self.foreknown().maintenance_group(host)).collect::<Vec<_>>();
+            let mut names = HashMap::new();
+            for (host, group) in targets.iter().zip(groups) {
+                match group {
+                    Ok(group) => drop(names.insert(host, group)),
+                    Err(diagnostic) => self.diagnostics.push(diagnostic),
+                }
+            }
+            let units = self.serving.units().filter(|unit| unit.iter().all(|host| touched.contains(host)));
+            plan::compose(targets, serial, &|host| names.get(host).cloned().flatten(), units)
+        } else {
+            plan::waves(targets, serial).map(|waves| Composition { waves, ..Composition::default() })
+        };
+        composed.unwrap_or_else(|error| {
+            self.error(self.play.serial.as_ref().unwrap_or(&self.play.hosts), error.to_string());
+            Composition::default()
         })
     }
 
@@ -278,7 +365,7 @@ impl Preparing<'_> {
             let hint = unmatched.suggestion.map(|name| format!("did you mean `{name}`?"));
             self.diagnostics.push(Diagnostic { hint, ..Diagnostic::warning(&self.play.hosts.span, message) });
         }
-        ordered(selection.hosts, self.play.order)
+        ordered(selection.hosts, self.play.order.unwrap_or_default())
     }
 
     /// Loads `vars_files`; of a list, the first file that exists.

@@ -1,6 +1,6 @@
 //! A whole run: plays in order, waves in order, hosts in parallel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ use super::sink::Sink;
 use super::wave::{Budget, Wave, WaveStop};
 use super::worker::{Condition, HostState, Worker};
 use crate::inventory::HostName;
+use crate::plan::{Serving, Stop};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -144,7 +145,13 @@ impl Fleet {
     }
 
     /// Runs a play; tells whether the next one may start.
-    async fn play(&mut self, run: &Arc<RunContext>, play: PreparedPlay, index: usize, last: bool) -> bool {
+    async fn play(
+        &mut self,
+        run: &Arc<RunContext>,
+        mut play: PreparedPlay,
+        index: usize,
+        last: bool,
+    ) -> bool {
         let targets: Vec<String> = play
             .waves
             .iter()
@@ -161,8 +168,11 @@ impl Fleet {
                 play: play.context.name.clone(),
                 hosts: targets,
                 tasks: play.context.compiled.tasks,
+                maintenance_groups: std::mem::take(&mut play.composition.groups),
+                moved: std::mem::take(&mut play.composition.moved),
             })
             .await;
+        let mut breaches = play.breaches();
         let context = Arc::new(play.context);
         let gone = play.waves.iter().flatten().filter(|host| !self.is_active(host));
         context.scope.participants.remove(gone);
@@ -177,6 +187,8 @@ impl Fleet {
                     wave: number + 1,
                     waves,
                     hosts: hosts.iter().map(|host| host.to_string()).collect(),
+                    stops: self.stops(&play.serving, &play.touched, &hosts),
+                    breaches: std::mem::take(&mut breaches[number]),
                 })
                 .await;
             let more = number + 1 < waves || !last;
@@ -194,6 +206,26 @@ impl Fleet {
             }
         }
         true
+    }
+
+    /// What stops while these hosts are worked on. Those that are done already, in a resumed run, are not worked on;
+    /// those that ended badly serve nothing.
+    fn stops(&self, serving: &Serving, touched: &HashSet<HostName>, wave: &[HostName]) -> Vec<Stop> {
+        let state = |host: &HostName| self.hosts.get(host).and_then(Option::as_ref);
+        let works =
+            |host: &&HostName| touched.contains(*host) && state(host).is_none_or(|state| !state.ended);
+        let down = |host: &HostName| {
+            let condition = state(host).map(|state| state.condition).unwrap_or_default();
+            matches!(
+                condition,
+                Condition::Failed
+                    | Condition::Unreachable
+                    | Condition::Held
+                    | Condition::InDoubt
+                    | Condition::RollbackFailed
+            )
+        };
+        serving.stops(&wave.iter().filter(works).collect(), &down)
     }
 
     async fn wave(

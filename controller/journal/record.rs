@@ -25,6 +25,9 @@ pub struct RunRecord {
     pub limit: Option<String>,
     /// Targets, in inventory order.
     pub targets: Vec<String>,
+    /// The waves of each play, which a resumed run keeps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Vec<Vec<String>>>,
     /// Names of the options that were given.
     pub options: Vec<String>,
     /// The whole command line, sealed with the key of the run since values on it may be secret: what `resume` repeats.

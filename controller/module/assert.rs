@@ -20,6 +20,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     ],
     raw_options: &["that"],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -19,6 +19,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     ],
     raw_options: &["var"],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

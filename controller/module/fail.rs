@@ -13,6 +13,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "fail",
     options: &[OptionSpec::new("msg", OptionKind::Any)],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -23,6 +23,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("validate_checksum", OptionKind::Bool),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

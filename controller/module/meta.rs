@@ -26,6 +26,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     .required()],
     free_form: FreeForm::Option("free_form"),
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

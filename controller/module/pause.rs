@@ -17,6 +17,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("echo", OptionKind::Bool),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

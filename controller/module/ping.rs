@@ -13,6 +13,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "ping",
     options: &[OptionSpec::new("data", OptionKind::Text)],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -35,6 +35,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("fail_on", OptionKind::Choice(&["error", "warning", "info", "never"])),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -17,6 +17,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     open: true,
     raw_options: &[],
     platforms: Platforms::Any,
+    only_looks: true,
 };
 
 impl Module for SetFact {

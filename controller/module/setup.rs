@@ -24,6 +24,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("parallel", OptionKind::Bool).refused("leave it out: one program gathers everything"),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -13,6 +13,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "slurp",
     options: &[OptionSpec::new("src", OptionKind::Path).required().aliases(&["path"])],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -22,6 +22,8 @@ pub struct ModuleSpec {
     pub raw_options: &'static [&'static str],
     /// Where it can run.
     pub platforms: Platforms,
+    /// Whether it never changes its host, whatever its options are.
+    pub only_looks: bool,
 }
 
 /// The hosts that a module can work on.
@@ -154,6 +156,7 @@ impl ModuleSpec {
         open: false,
         raw_options: &[],
         platforms: Platforms::Posix,
+        only_looks: false,
     };
 
     /// Refuses a host of another platform.

@@ -33,6 +33,7 @@ static SPEC: ModuleSpec = ModuleSpec {
             .limited(|attributes| without("lsattr", attributes)),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -32,6 +32,7 @@ static SPEC: ModuleSpec = ModuleSpec {
             .refused("it belongs to `state: drained`"),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

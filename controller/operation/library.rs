@@ -28,6 +28,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/tree.sh"),
     include_str!("posix/read.sh"),
     include_str!("posix/preflight.sh"),
+    include_str!("posix/audit.sh"),
     include_str!("posix/walk.sh"),
 ];
 

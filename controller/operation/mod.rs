@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod attributes;
+pub mod audit;
 pub mod certificate;
 pub mod command;
 mod content;

@@ -8,6 +8,8 @@ use crate::source::{Node, NodeValue};
 /// Modules that run what a user wrote, and leave no rollback point.
 const COMMANDS: [&str; 7] =
     ["command", "raw", "script", "shell", "win_command", "win_powershell", "win_shell"];
+/// Modules that ask a server.
+const REQUESTS: [&str; 2] = ["uri", "win_uri"];
 /// Methods of HTTP that only ask.
 const ASKING: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
@@ -43,18 +45,22 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
 
 /// Tells whether nothing can undo what a task does when it runs. `changed_when: false` says that it changes nothing.
 pub fn is_irreversible(task: &Task) -> bool {
+    is_run(task) && runs_something(task) && !has_way_back(task)
+}
+
+/// Tells whether a task runs what a user wrote, a command or a request.
+pub(super) fn is_run(task: &Task) -> bool {
+    COMMANDS.contains(&task.module) || REQUESTS.contains(&task.module)
+}
+
+/// Tells whether a command or request may change something: it does not say that it never does, and does more than ask.
+pub(super) fn runs_something(task: &Task) -> bool {
     let option = |name: &str| task.options.iter().find(|(given, _)| given == name).map(|(_, node)| node);
-    let acts = match task.module {
-        "uri" | "win_uri" => match option("method") {
-            None => false,
-            Some(method) => {
-                method.as_str().is_none_or(|method| !ASKING.contains(&method.to_ascii_uppercase().as_str()))
-            }
-        },
-        module => COMMANDS.contains(&module),
-    };
+    let asks = |method: &str| ASKING.contains(&method.to_ascii_uppercase().as_str());
+    let acts = !REQUESTS.contains(&task.module)
+        || option("method").is_some_and(|method| !method.as_str().is_some_and(asks));
     let unchanged = |conditions: &Vec<Node>| conditions.iter().any(|node| is(node, false));
-    acts && !task.changed_when.as_ref().is_some_and(unchanged) && !has_way_back(task)
+    acts && !task.changed_when.as_ref().is_some_and(unchanged)
 }
 
 /// Tells whether a task says itself how it is undone. A pattern names nothing that could be brought back.
@@ -64,6 +70,7 @@ fn has_way_back(task: &Task) -> bool {
     names("creates") || names("removes") || !task.covers.is_empty() || !task.rollback.is_empty()
 }
 
-fn is(node: &Node, value: bool) -> bool {
+/// Tells whether a condition is written out as this value.
+pub(super) fn is(node: &Node, value: bool) -> bool {
     matches!(node.value, NodeValue::Bool(known) if known == value)
 }

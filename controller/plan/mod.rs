@@ -1,16 +1,22 @@
 //! From a play, a host and its variables to work: what is the same for all hosts is settled once.
 //!
 //! `compile` flattens a play into numbered tasks with inherited keywords, `variables` resolves names
-//! for one host by Ansible's precedence, `participants` knows who is still in the play, `others` who reads whom, `waves` cuts the targets into `serial` batches. Pure: no
-//! async, no sockets.
+//! for one host by Ansible's precedence, `participants` knows who is still in the play, `others` who reads whom, `waves` cuts the targets into
+//! `serial` batches, `composition` minds maintenance groups and what hosts serve (`serving`) while they are changed (`touched`). Pure:
+//! no async, no sockets.
 
 mod compile;
+mod composition;
+mod exchange;
+mod foresight;
 mod irreversible;
 mod lockout;
 mod login;
 mod others;
 mod participants;
 mod search;
+mod serving;
+mod touched;
 mod variables;
 mod waves;
 mod windows;
@@ -18,12 +24,16 @@ mod windows;
 pub use compile::{
     CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
 };
+pub use composition::{Composition, MaintenanceGroup, Moved, compose};
+pub use foresight::{Foreseen, Foresight};
 pub use irreversible::{irreversible_tasks, is_irreversible};
 pub use lockout::unguarded;
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;
 pub use participants::Participants;
 pub use search::{FileCache, LocalFiles};
+pub use serving::{Breach, Serving, Stop};
+pub use touched::may_change;
 pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,
 };

@@ -83,7 +83,7 @@ pub struct HostValues {
 }
 
 /// Names that a fact may not set: they decide how a host is reached.
-fn is_connection_variable(name: &str) -> bool {
+pub(super) fn is_connection_variable(name: &str) -> bool {
     const PREFIXES: [&str; 5] =
         ["ansible_ssh_", "ansible_become", "ansible_winrm_", "ansible_psrp_", "ansible_sudo"];
     const NAMES: [&str; 11] = [

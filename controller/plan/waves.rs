@@ -15,23 +15,30 @@ pub struct SerialError(String);
 /// # Errors
 /// An element that is neither a positive integer nor `N%`.
 pub fn waves<T: Clone>(hosts: &[T], serial: Option<&Value>) -> Result<Vec<Vec<T>>, SerialError> {
+    let mut sizes = sizes(serial, hosts.len())?;
+    let mut rest = hosts;
+    let mut waves = Vec::new();
+    while !rest.is_empty() {
+        let (wave, later) = rest.split_at(sizes.next().unwrap_or(rest.len()).clamp(1, rest.len()));
+        waves.push(wave.to_vec());
+        rest = later;
+    }
+    Ok(waves)
+}
+
+/// The sizes of the waves of so many hosts, without an end.
+pub(super) fn sizes(
+    serial: Option<&Value>,
+    hosts: usize,
+) -> Result<impl Iterator<Item = usize> + use<>, SerialError> {
     let sizes: Vec<&Value> = match serial {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(list)) => list.iter().collect(),
         Some(one) => vec![one],
     };
-    let sizes = sizes.into_iter().map(|size| wave_size(size, hosts.len())).collect::<Result<Vec<_>, _>>()?;
-    let mut rest = hosts;
-    let mut waves = Vec::new();
-    let mut sizes = sizes.into_iter();
-    let mut size = sizes.next().unwrap_or(hosts.len());
-    while !rest.is_empty() {
-        let (wave, later) = rest.split_at(size.clamp(1, rest.len()));
-        waves.push(wave.to_vec());
-        rest = later;
-        size = sizes.next().unwrap_or(size);
-    }
-    Ok(waves)
+    let sizes = sizes.into_iter().map(|size| wave_size(size, hosts)).collect::<Result<Vec<_>, _>>()?;
+    let last = sizes.last().copied().unwrap_or(hosts);
+    Ok(sizes.into_iter().chain(std::iter::repeat(last)))
 }
 
 /// Reads one element. Zero and negative sizes mean all hosts, as in Ansible.

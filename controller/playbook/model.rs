@@ -46,8 +46,8 @@ pub struct Play {
     pub on_failure: Option<OnFailure>,
     /// `rollback_scope`, if written.
     pub rollback_scope: Option<RollbackScope>,
-    /// `order`.
-    pub order: Order,
+    /// `order`, if written.
+    pub order: Option<Order>,
     /// `strategy`, if written.
     pub strategy: Option<Strategy>,
     /// `force_handlers`, if written.

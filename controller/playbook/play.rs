@@ -105,7 +105,7 @@ impl Loader<'_> {
             "force_handlers" => play.force_handlers = self.boolean(word, value),
             "on_failure" => play.on_failure = self.on_failure(value),
             "rollback_scope" => play.rollback_scope = self.rollback_scope(value),
-            "order" => play.order = self.order(value).unwrap_or_default(),
+            "order" => play.order = self.order(value),
             "strategy" => play.strategy = self.strategy(value),
             "remote_user" | "user" => {
                 let user = self.text(word, value).map(Arc::new);
@@ -313,7 +313,7 @@ impl Play {
             any_errors_fatal: None,
             on_failure: None,
             rollback_scope: None,
-            order: Order::default(),
+            order: None,
             strategy: None,
             force_handlers: None,
             connection: Vec::new(),

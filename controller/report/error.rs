@@ -63,6 +63,22 @@ pub enum ReportError {
         "`-f` follows a log as text and cannot be one JSON document\nhint: leave out `-f` or `--output json`"
     )]
     FollowJson,
+    /// `-o -` and `--output json` do not go together.
+    #[error(
+        "`-o -` writes the page itself and cannot be one JSON document\nhint: leave out `-o -`: the document then names the file"
+    )]
+    PageJson,
+    /// The page cannot be written.
+    #[error(
+        "cannot write the page `{path}`\nhint: `-o FILE` names another file, `-o -` writes to standard output"
+    )]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The report cannot be written.
     #[error("cannot write the report")]
     Write(#[from] io::Error),

@@ -102,18 +102,7 @@ impl Story {
     /// Reads the story of a run.
     pub fn read(folder: &RunFolder) -> Result<Self, ReportError> {
         let record = RunRecord::read(&folder.record()).unwrap_or_default();
-        let mut story = Self {
-            summary: RunSummary::new(folder.id()),
-            operator: record.operator,
-            version: record.version,
-            plays: Vec::new(),
-            failures: Vec::new(),
-            ends: Vec::new(),
-            points: IndexMap::new(),
-            warnings: Vec::new(),
-            recap: IndexMap::new(),
-            damaged: 0,
-        };
+        let mut story = Self::new(folder, record.operator, record.version);
         let mut fold = RecapFold::default();
         for event in read(&folder.journal())? {
             match event {
@@ -126,12 +115,32 @@ impl Story {
                 Err(error) => return Err(error.into()),
             }
         }
-        if story.recap.is_empty() {
-            story.recap = fold.hosts();
-        }
-        story.summary.count(&story.recap);
-        story.summary.settle(folder);
+        story.end(folder, &fold);
         Ok(story)
+    }
+
+    pub(super) fn new(folder: &RunFolder, operator: String, version: String) -> Self {
+        Self {
+            summary: RunSummary::new(folder.id()),
+            operator,
+            version,
+            plays: Vec::new(),
+            failures: Vec::new(),
+            ends: Vec::new(),
+            points: IndexMap::new(),
+            warnings: Vec::new(),
+            recap: IndexMap::new(),
+            damaged: 0,
+        }
+    }
+
+    /// Settles what a run that has not finished leaves open.
+    pub(super) fn end(&mut self, folder: &RunFolder, fold: &RecapFold) {
+        if self.recap.is_empty() {
+            self.recap = fold.hosts();
+        }
+        self.summary.count(&self.recap);
+        self.summary.settle(folder);
     }
 
     fn play(&mut self) -> &mut PlayStory {
@@ -141,7 +150,8 @@ impl Story {
         self.plays.last_mut().expect("a play was pushed")
     }
 
-    fn event(&mut self, event: Event) {
+    /// Takes the next event; the summary takes it apart.
+    pub(super) fn event(&mut self, event: Event) {
         let host = event.host.unwrap_or_default();
         let task = event.task.unwrap_or_default();
         match event.kind {
@@ -261,6 +271,9 @@ pub struct StepStory {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Unified diff of what it changed, if the run was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
     /// Rollback points: number, what is covered, path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<(u64, String, String)>,
@@ -272,17 +285,7 @@ pub struct StepStory {
 impl HostStory {
     /// Reads the story of a host of a run.
     pub fn read(folder: &RunFolder, host: &str) -> Result<Self, ReportError> {
-        let mut story = Self {
-            run: folder.id().to_owned(),
-            host: host.to_owned(),
-            steps: Vec::new(),
-            status: None,
-            message: None,
-            hint: None,
-            warnings: Vec::new(),
-            recap: None,
-            log: folder.host_log(host).display().to_string(),
-        };
+        let mut story = Self::new(folder, host);
         let mut fold = RecapFold::default();
         let mut hosts = Vec::new();
         for event in read(&folder.journal())? {
@@ -306,7 +309,22 @@ impl HostStory {
         Ok(story)
     }
 
-    fn event(&mut self, event: Event) {
+    pub(super) fn new(folder: &RunFolder, host: &str) -> Self {
+        Self {
+            run: folder.id().to_owned(),
+            host: host.to_owned(),
+            steps: Vec::new(),
+            status: None,
+            message: None,
+            hint: None,
+            warnings: Vec::new(),
+            recap: None,
+            log: folder.host_log(host).display().to_string(),
+        }
+    }
+
+    /// Takes the next event of the host.
+    pub(super) fn event(&mut self, event: Event) {
         let (at, number, task) = (event.at, event.step, event.task.unwrap_or_default());
         match event.kind {
             EventKind::StepStarted { item, module } => {
@@ -318,10 +336,10 @@ impl HostStory {
                     step.points.push((point, covers, path));
                 }
             }
-            EventKind::StepFinished { status, changed, rc, duration_ms, message, .. } => {
+            EventKind::StepFinished { status, changed, rc, duration_ms, message, diff, .. } => {
                 if let Some(step) = self.step(number) {
                     (step.status, step.changed, step.rc) = (Some(status), changed, rc);
-                    (step.duration_ms, step.message) = (Some(duration_ms), message);
+                    (step.duration_ms, step.message, step.diff) = (Some(duration_ms), message, diff);
                 }
             }
             EventKind::TaskFinished { status, changed, message, .. } => {

@@ -82,6 +82,13 @@ impl State {
         write(&self.run().journal(), &text[..text.len() - 40], START);
     }
 
+    /// Keeps the first lines only.
+    pub(super) fn keep_lines(&self, lines: usize) {
+        let text = self.journal();
+        let kept: String = text.split_inclusive('\n').take(lines).collect();
+        write(&self.run().journal(), &kept, START);
+    }
+
     /// Overwrites a line, counted from 1.
     pub(super) fn damage_line(&self, line: usize) {
         let text = self.journal();

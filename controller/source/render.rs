@@ -96,7 +96,10 @@ fn excerpt(text: &mut String, span: &Span, paint: &Paint, code: &str) {
 /// Cuts a line to a width that fits a terminal, around the characters `first..last`; returns it with
 /// the cell where they start and the cells that they take.
 fn cut(line: &str, first: usize, last: usize) -> (String, usize, usize) {
-    let cells: Vec<(String, usize)> = line.chars().map(cell).collect();
+    // A line may be as long as the file. What is further away than this is not shown whatever it is.
+    let dropped = first.saturating_sub(2 * WIDEST);
+    let (first, last) = (first - dropped, last - dropped);
+    let cells: Vec<(String, usize)> = line.chars().skip(dropped).take(first + 2 * WIDEST).map(cell).collect();
     let before: usize = cells.iter().take(first).map(|(_, width)| width).sum();
     let total: usize = cells.iter().map(|(_, width)| width).sum();
     let mut skipped = 0;
@@ -109,7 +112,7 @@ fn cut(line: &str, first: usize, last: usize) -> (String, usize, usize) {
     }
     let mut shown = String::new();
     let mut offset = before - skipped;
-    if from > 0 {
+    if from + dropped > 0 {
         shown.push('…');
         offset += 1;
     }
@@ -235,6 +238,16 @@ mod tests {
         assert!(lines[3].chars().count() < 110 && lines[3].contains("here"));
         assert_eq!(lines[3].chars().position(|c| c == 'h'), lines[4].chars().position(|c| c == '^'));
         assert_eq!(lines[4].matches('^').count(), 4);
+    }
+
+    #[test]
+    fn takes_no_more_of_a_line_than_it_shows() {
+        let text = format!("{}here{}", "é".repeat(3_000_000), "b".repeat(3_000_000));
+        let at = text.find('h').unwrap_or_default();
+        let before = std::time::Instant::now();
+        let shown = Diagnostic::error(&Span::new(file(&text), at, at + 4), "no").render(false);
+        assert!(shown.len() < 1_000 && shown.contains("…") && shown.contains("here"), "{shown}");
+        assert!(before.elapsed().as_secs() < 20);
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl SourceFile {
         (line, column)
     }
 
+    /// Returns the line (1-based) of a byte offset; unlike the column it takes no time on long lines.
+    pub fn line_number(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset.min(self.text.len()))
+    }
+
     /// Returns a line (1-based) without its line end, or nothing past the last line.
     pub fn line(&self, line: usize) -> Option<&str> {
         let start = *self.line_starts.get(line.checked_sub(1)?)?;

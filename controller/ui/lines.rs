@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::diff::diff_lines;
 use super::recap::{End, TakenBack, banner, counted, end_lines, recap_lines};
+use super::stops::{arranged, breach, stopping};
 use super::{Options, Palette, Tone};
 use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
@@ -82,13 +83,19 @@ impl Lines {
                 );
                 lines.push(sanitize_line(&text).into_owned());
             }
-            EventKind::PlayStarted { play, hosts, tasks } => {
+            EventKind::PlayStarted { play, hosts, tasks, maintenance_groups, moved } => {
                 self.diffs.clear();
                 lines.push(banner(&format!("PLAY [{}]", sanitize_line(play)), self.options.columns));
                 lines.push(format!("{}, {}", counted(hosts.len(), "host"), counted(*tasks, "task")));
+                lines.extend(arranged(maintenance_groups, moved, self.options.columns));
             }
-            EventKind::WaveStarted { wave, waves, hosts } if *waves > 1 => {
-                lines.push(format!("\nWAVE {wave} of {waves}: {}", listed(hosts)));
+            EventKind::WaveStarted { wave, waves, hosts, stops, breaches } => {
+                if *waves > 1 {
+                    lines.push(format!("\nWAVE {wave} of {waves}: {}", listed(hosts)));
+                }
+                lines.extend(stopping(stops, self.check, self.options.columns));
+                let paint = |text: String| self.palette.paint(Tone::Warning, &text);
+                lines.extend(breaches.iter().map(|found| paint(breach(found, self.options.columns))));
             }
             EventKind::HostConnected { duration_ms, .. } if verbosity >= 2 => {
                 lines.push(format!("connected: [{host}] in {duration_ms} ms"));
@@ -180,8 +187,7 @@ impl Lines {
                 };
                 lines.extend(end_lines(hosts, &end, &self.options));
             }
-            EventKind::WaveStarted { .. }
-            | EventKind::HostConnected { .. }
+            EventKind::HostConnected { .. }
             | EventKind::LeaseTaken { .. }
             | EventKind::HostRestored { .. }
             | EventKind::HostRestoring { .. }

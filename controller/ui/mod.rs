@@ -15,6 +15,7 @@ mod options;
 mod plain;
 mod progress;
 mod recap;
+mod stops;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tone;

@@ -40,12 +40,22 @@ pub(crate) fn play_started(hosts: &[&str], tasks: usize) -> Event {
     event(
         None,
         None,
-        EventKind::PlayStarted { play: "Install the agent".to_owned(), hosts: names(hosts), tasks },
+        EventKind::PlayStarted {
+            play: "Install the agent".to_owned(),
+            hosts: names(hosts),
+            tasks,
+            maintenance_groups: Vec::new(),
+            moved: Vec::new(),
+        },
     )
 }
 
 pub(crate) fn wave_started(wave: usize, waves: usize, hosts: &[&str]) -> Event {
-    event(None, None, EventKind::WaveStarted { wave, waves, hosts: names(hosts) })
+    event(
+        None,
+        None,
+        EventKind::WaveStarted { wave, waves, hosts: names(hosts), stops: Vec::new(), breaches: Vec::new() },
+    )
 }
 
 pub(crate) fn started(host: &str, task: &str, item: Option<&str>) -> Event {

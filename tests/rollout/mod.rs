@@ -6,6 +6,7 @@ use crate::support::sshd::Sshd;
 
 mod agent;
 mod back;
+mod blast;
 mod failure;
 mod fifty;
 mod from_host;

@@ -1,6 +1,7 @@
 //! What the tests against real things stand on: `sshd`, `ansible-playbook`, the program itself, trees of files.
 
 pub(crate) mod ansible;
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod environment;
 pub(crate) mod hosts;

@@ -4,9 +4,13 @@
 mod edit;
 mod mask;
 mod parse;
+mod read;
+mod settings;
 mod style;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use edit::JsonEdit;
+pub(crate) use read::read;
+pub use settings::{Setting, Settings};

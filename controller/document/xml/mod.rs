@@ -5,6 +5,7 @@ mod edit;
 mod mask;
 mod parse;
 mod path;
+mod read;
 mod style;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -12,3 +13,4 @@ mod tests;
 
 pub use edit::{ElementEdit, XmlEdit};
 pub use path::ElementPath;
+pub(crate) use read::{ReadElement, read};

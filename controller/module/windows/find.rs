@@ -36,6 +36,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("depth", OptionKind::Int).refused("name the folders in `paths` without `recurse`"),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

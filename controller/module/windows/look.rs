@@ -26,6 +26,7 @@ static PING: ModuleSpec = ModuleSpec {
     aliases: &["ansible.windows.win_ping"],
     options: &[OptionSpec::new("data", OptionKind::Text)],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 
@@ -33,6 +34,7 @@ static WHOAMI: ModuleSpec = ModuleSpec {
     name: "win_whoami",
     aliases: &["ansible.windows.win_whoami"],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 
@@ -54,6 +56,7 @@ static WAIT_FOR: ModuleSpec = ModuleSpec {
         OptionSpec::new("exclude_hosts", OptionKind::List).refused("it belongs to `state: drained`"),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

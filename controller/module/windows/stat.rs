@@ -25,6 +25,7 @@ static SPEC: ModuleSpec = ModuleSpec {
             .refused("Ansible dropped it: use `checksum_algorithm: md5`"),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

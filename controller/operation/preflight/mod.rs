@@ -3,21 +3,20 @@
 //! One program after the other, because the next one depends on what the host has to look with.
 
 mod posix;
+mod reach;
 mod windows;
-
-use std::collections::VecDeque;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::answer::{decode, failure};
 use super::certificate::{found, look, opened};
-use super::{Mode, Operation, Outcome, Program, Progress, Reply, Tcp};
+use super::{Mode, Operation, Outcome, Program, Progress, Reply};
 use crate::preflight::Severity;
 use crate::preflight::certificate::{Certificate, Opened, Policy, judge};
-use crate::preflight::host::{self, Facts, Question, Reached};
+use crate::preflight::host::{self, Facts, Question};
 use crate::shell::Platform;
+pub(super) use reach::{Reach, Reaching};
 
 /// Asks a host and judges its answers.
 #[derive(Debug)]
@@ -35,9 +34,7 @@ pub struct HostPreflight {
 #[derive(Debug)]
 enum Stage {
     Machine,
-    Reach,
-    /// Numbers of the endpoints that are asked for one by one, through the connection.
-    Channels(VecDeque<usize>),
+    Reach(Reach),
     /// Number of the certificate.
     Certificate(usize),
 }
@@ -60,35 +57,13 @@ impl HostPreflight {
 
     /// What comes behind the machine: what the host has to reach.
     fn reach(&mut self, mode: Mode) -> Progress {
-        let endpoints = self.question.endpoints();
-        if endpoints.is_empty() {
-            return self.certificate(0, mode);
-        }
-        self.stage = Stage::Reach;
         let limit = self.question.requirements.connect;
-        let text = match mode.platform {
-            Platform::Posix => posix::reach(&endpoints, limit),
-            Platform::Windows => windows::reach(&endpoints, limit),
-        };
-        Progress::Again(Program { text, ..Program::default() })
-    }
-
-    /// Asks for the next of these through the connection: the host has no program that connects.
-    fn channel(&mut self, left: VecDeque<usize>, mode: Mode) -> Progress {
-        let endpoints = self.question.endpoints();
-        let Some(endpoint) = left.front().and_then(|number| endpoints.get(*number)) else {
+        let Some(reach) = Reach::new(self.question.endpoints(), limit) else {
             return self.certificate(0, mode);
         };
-        let tcp = Tcp {
-            host: endpoint.host.clone(),
-            port: endpoint.port,
-            delay: Duration::ZERO,
-            timeout: Duration::from_secs(self.question.requirements.connect),
-            send: Vec::new(),
-            read: 0,
-        };
-        self.stage = Stage::Channels(left);
-        Progress::Again(Program { tcp: Some(tcp), ..Program::default() })
+        let program = reach.first(mode);
+        self.stage = Stage::Reach(reach);
+        Progress::Again(program)
     }
 
     fn certificate(&mut self, number: usize, mode: Mode) -> Progress {
@@ -140,22 +115,17 @@ impl Operation for HostPreflight {
                 };
                 self.reach(mode)
             }
-            Stage::Reach => {
-                if reply.status != 0 {
-                    return Progress::Done(failure(&reply));
+            Stage::Reach(mut reach) => match reach.next(&reply) {
+                Reaching::Again(program) => {
+                    self.stage = Stage::Reach(reach);
+                    Progress::Again(program)
                 }
-                let count = self.question.endpoints().len();
-                if reply.value("client").is_some() {
-                    return self.channel((0..count).collect(), mode);
+                Reaching::Done(reached) => {
+                    self.facts.reached = reached;
+                    self.certificate(0, mode)
                 }
-                self.facts.reached = reached(count, &reply);
-                self.certificate(0, mode)
-            }
-            Stage::Channels(mut left) => {
-                self.facts.reached.push(through_channel(&reply));
-                left.pop_front();
-                self.channel(left, mode)
-            }
+                Reaching::Failed(outcome) => Progress::Done(outcome),
+            },
             Stage::Certificate(number) => {
                 let certificate = &self.question.certificates[number];
                 let password = certificate.password.as_ref().map(|password| password.expose_secret());
@@ -186,44 +156,6 @@ fn all(reply: &Reply, name: &str) -> Vec<String> {
     named.take(100).map(|(_, text)| decode(text)).collect()
 }
 
-/// Reads what `pf_reach` said about so many addresses.
-fn reached(count: usize, reply: &Reply) -> Vec<Reached> {
-    let said = |name: &str, number: usize| {
-        reply.values.iter().filter(|(key, _)| key == name).find_map(|(_, text)| {
-            let (key, text) = text.split_once(' ')?;
-            (key.parse() == Ok(number)).then(|| decode(text))
-        })
-    };
-    (1..=count)
-        .map(|number| match said("reach", number).as_deref() {
-            Some("0") => Reached::Yes,
-            // What `timeout` of GNU, and that of busybox, ends with.
-            Some("124" | "143") => Reached::No("no answer".to_owned()),
-            Some(_) => Reached::No(reason(&said("why", number).unwrap_or_default())),
-            None => Reached::Unknown("the host did not say".to_owned()),
-        })
-        .collect()
-}
-
-/// The end of a line like `bash: connect: Connection refused`.
-fn reason(line: &str) -> String {
-    let reason = line.rsplit(": ").next().unwrap_or_default().trim();
-    if reason.is_empty() { "no connection".to_owned() } else { reason.to_lowercase() }
-}
-
-fn through_channel(reply: &Reply) -> Reached {
-    let said = String::from_utf8_lossy(&reply.stderr);
-    match reply.status {
-        0 => Reached::Yes,
-        // Refused by sshd itself, which says nothing about the address.
-        _ if said.contains("forbids") => {
-            Reached::Unknown(format!("the host has no bash to look with, and {}", said.trim()))
-        }
-        _ if reply.timed_out => Reached::No("no answer".to_owned()),
-        _ => Reached::No(reason(&said)),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -235,6 +167,7 @@ mod tests {
     use super::posix::{addresses, disk, facts as machine};
     use super::*;
     use crate::inventory::Agent;
+    use crate::preflight::host::Reached;
 
     fn ask(shell: &'static str, agent: &Value, options: &Value) -> (Outcome, Facts) {
         let agents = Agent::read(agent).unwrap();

@@ -69,12 +69,16 @@ function pw_preflight_leftovers($a) {
 # Every setting can be a variable, its path joined by two underscores; variables win over files. Names only: values may be
 # secrets.
 function pw_preflight_environment($a) {
-    $sections = 'ApplicationUri', 'OpenId', 'IdentityServer', 'EncryptionCertificate', 'License', 'Cors', 'Scheduler',
-        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths'
     foreach ($name in [Environment]::GetEnvironmentVariables('Machine').Keys) {
         $parts = ([string]$name).Split([string[]]@('__'), [StringSplitOptions]::None)
-        if ($sections -contains $parts[0]) { [void](pl_v 'environment' ([string]$name)) }
+        if ((pw_preflight_sections) -contains $parts[0]) { [void](pl_v 'environment' ([string]$name)) }
     }
+}
+
+# Names of settings, and of their sections.
+function pw_preflight_sections {
+    return , @('ApplicationUri', 'OpenId', 'IdentityServer', 'EncryptionCertificate', 'License', 'Cors', 'Scheduler',
+        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths')
 }
 
 # Jobs run as children of the agent: programs of the product that are neither agent nor server.

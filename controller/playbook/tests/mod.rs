@@ -114,7 +114,7 @@ fn keywords_of_a_play_are_kept() {
     let playbook = files.good();
     let play = &playbook.plays[0];
     assert_eq!(play.name.as_str(), Some("roll out"));
-    assert_eq!((play.order, play.strategy), (Order::ReverseSorted, Some(Strategy::HostPinned)));
+    assert_eq!((play.order, play.strategy), (Some(Order::ReverseSorted), Some(Strategy::HostPinned)));
     assert_eq!(play.force_handlers.as_ref().and_then(crate::source::Node::as_bool), Some(true));
     assert_eq!(play.directives.tags, ["one", "two"]);
     let connection: Vec<_> = play.connection.iter().map(|(name, value)| (*name, value.key_text())).collect();

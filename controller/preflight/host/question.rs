@@ -161,6 +161,16 @@ pub enum Role {
     },
 }
 
+impl Endpoint {
+    /// Where a managed system answers, of an address `HOST:PORT` that somebody asks about; nothing for another text.
+    #[must_use]
+    pub fn of_system(address: &str) -> Option<Self> {
+        let (host, port) = of_address(address)?;
+        let (agent, connector, name) = (String::new(), String::new(), address.to_owned());
+        Some(Self { host, port, role: Role::ManagedSystem { agent, connector, name } })
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -252,7 +262,7 @@ impl Question {
 }
 
 /// Host and port of `https://HOST:PORT/...`.
-pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
+pub(crate) fn of_uri(uri: &str) -> Option<(String, u16)> {
     let (scheme, rest) = uri.split_once("://")?;
     let default = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
@@ -274,7 +284,7 @@ pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
 }
 
 /// Host and port of `HOST:PORT` or `[ADDRESS]:PORT`.
-pub(super) fn of_address(address: &str) -> Option<(String, u16)> {
+pub(crate) fn of_address(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.trim().rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
         Some(host) => host.strip_suffix(']')?,

@@ -42,6 +42,7 @@ static WAIT: ModuleSpec = ModuleSpec {
         OptionSpec::new("timeout", OptionKind::Int),
     ],
     platforms: Platforms::Any,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -58,6 +58,7 @@ static INFO: ModuleSpec = ModuleSpec {
     aliases: &["ansible.windows.win_service_info"],
     options: &[OptionSpec::new("name", OptionKind::Text)],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 

@@ -1,6 +1,4 @@
-//! What the server's configuration says: its XML files and the overrides in its `appsettings.json`.
-//!
-//! Names are kept as they are written; whether they fit together is for `check` to say. Every `place` is `FILE:LINE`.
+//! The values that the readers beside this file make. Names are kept as they are written; whether they fit together is for `check` to say. Every `place` is `FILE:LINE`.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +43,8 @@ pub struct ConfiguredConnector {
     pub name: Option<String>,
     /// `Agent`: on which its tasks run.
     pub agent: Option<String>,
+    /// `FILE:LINE` of `Agent`, if that is another line than the element's.
+    pub agent_place: Option<String>,
     /// `IsDeactivated`.
     pub deactivated: bool,
     /// `FILE:LINE`.
@@ -73,12 +73,18 @@ pub struct Job {
     pub identifier: String,
     /// `Agent`; without one it runs on the server.
     pub agent: Option<String>,
+    /// `FILE:LINE` of `Agent`, if that is another line than the element's.
+    pub agent_place: Option<String>,
     /// `CronTabExpression`.
     pub cron: Option<String>,
     /// `CronTimeZone` is `ServerTime`, not UTC.
     pub server_time: bool,
     /// `IsIncremental`.
     pub incremental: bool,
+    /// `IsInitializationJob`.
+    pub initialization: bool,
+    /// `IsConnectorJob`: for the connector's page in the UI.
+    pub connector_job: bool,
     /// What made it, if it was no `<Job>`.
     pub scaffolding: Option<Scaffolding>,
     /// Indices of its tasks in [`Configuration::tasks`]; steps that reuse a task point at the same one.
@@ -98,23 +104,35 @@ pub struct Scaffolding {
     pub agent: Option<String>,
     /// Its `Connector`.
     pub connector: Option<String>,
+    /// `<OpenIdIdentifier>`, of the job and its tasks.
+    pub client: Option<String>,
 }
 
 /// A task.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Task {
-    /// `Identifier`.
+    /// `Identifier`; a task of a job may lack it and is then called `JOB/ELEMENT#NUMBER`.
     pub identifier: String,
     /// The element, such as `ExportTask`.
     pub element: String,
     /// `Agent`; tasks without one run on the server, or on the agent of their job.
     pub agent: Option<String>,
+    /// `FILE:LINE` of `Agent`, if that is another line than the element's.
+    pub agent_place: Option<String>,
     /// `Connector`.
     pub connector: Option<String>,
     /// `Connection`.
     pub connection: Option<String>,
     /// `OpenIdClient`.
     pub client: Option<String>,
+    /// Connectors of its `<TaskResourceType>`, as far as the resource types are defined in the files.
+    pub resource_connectors: Vec<String>,
+    /// `ParentTask` of its `<TaskDependsOnTask>`.
+    pub depends_on: Vec<String>,
+    /// Whether it is another task with changes (`<...TaskOverride>`): same identifier, used in one job.
+    pub overrides: bool,
+    /// Whether a scaffolding makes it; its place is then that of the scaffolding.
+    pub generated: bool,
     /// `FILE:LINE`.
     pub place: String,
 }
@@ -143,4 +161,25 @@ pub struct ServerSettings {
     pub not_use_agent: Option<String>,
     /// `OpenIdClients.IDENTIFIER.HashedSecret`, and its place. [`Configuration::clients`] has them merged in.
     pub client_hashes: BTreeMap<String, (String, String)>,
+}
+
+impl ConfiguredConnector {
+    /// `FILE:LINE` of `Agent`, or of where it is missing.
+    pub fn agent_at(&self) -> &str {
+        self.agent_place.as_deref().unwrap_or(&self.place)
+    }
+}
+
+impl Job {
+    /// `FILE:LINE` of `Agent`, or of where it is missing.
+    pub fn agent_at(&self) -> &str {
+        self.agent_place.as_deref().unwrap_or(&self.place)
+    }
+}
+
+impl Task {
+    /// `FILE:LINE` of `Agent`, or of where it is missing.
+    pub fn agent_at(&self) -> &str {
+        self.agent_place.as_deref().unwrap_or(&self.place)
+    }
 }

@@ -1,0 +1,3 @@
+//! Audit: the server's configuration, findings, matrix, drift.
+
+mod configuration;
