@@ -7,6 +7,7 @@
 
 mod configuration;
 mod declared;
+mod movement;
 mod observed;
 mod result;
 pub mod settings;
@@ -16,6 +17,7 @@ pub use configuration::{
     Limits as ConfigurationLimits, Scaffolding, ServerSettings, Task, read as read_configuration,
 };
 pub use declared::{Declared, DeclaredHost};
+pub use movement::{Change, JobFate, MovedConnection, MovedJob, Movement, movement};
 pub use observed::{
     Installation, Observed, ObservedCertificate, ObservedConnection, ObservedHost, RunState, SecretHash,
     Usage,
