@@ -22,6 +22,7 @@ use crate::plan::{BecomeDefaults, Login, LoginError, RunScope, resolve_login};
 use crate::playbook::Become;
 use crate::preflight::host::place_of;
 use crate::template::Engine;
+use crate::transport::settled;
 use crate::transport::{Target, TransportError};
 
 /// How the hosts are reached and as whom, and their variables.
@@ -101,7 +102,7 @@ impl<'a> Asking<'a> {
         terminal::raise_file_limit();
         let forks = forks.map(|forks| forks as usize).or(self.loaded.settings.forks).unwrap_or(50);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let examined = runtime.block_on(examine(hosts, forks));
+        let examined = runtime.block_on(settled(examine(hosts, forks)));
         warn(&examined);
         Ok(examined)
     }

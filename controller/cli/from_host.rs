@@ -14,12 +14,14 @@ use super::load::{self, Loaded, Reach};
 use super::rollback::{RollbackArgs, carry_out};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
+use crate::executor::event::covered;
 use crate::executor::{AskHost, FoundHost, RestoreHost, find, lease_seconds};
 use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::operation::Point;
 use crate::plan::Login;
 use crate::template::Engine;
+use crate::transport::settled;
 
 /// Exit code when a host could not be asked.
 const UNREACHABLE: u8 = 4;
@@ -49,7 +51,7 @@ pub(super) fn run(
     terminal::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let asked = hosts.iter().map(|host| ways.ask(host)).collect();
-    let found = runtime.block_on(find(asked, args.run.as_deref(), args.forks as usize));
+    let found = runtime.block_on(settled(find(asked, args.run.as_deref(), args.forks as usize)));
     let Some(wanted) = args.run.as_deref() else { return list_runs(&found, global) };
     let run = named(&found, wanted)?;
     if args.plan {
@@ -60,7 +62,7 @@ pub(super) fn run(
         "warning: which tasks of the run nothing can undo is not known without its journal"
     );
     let restored = found.into_iter().filter_map(|found| ways.restore(args, found)).collect();
-    runtime.block_on(carry_out(args, &run, None, restored, global, environment))
+    runtime.block_on(settled(carry_out(args, &run, None, restored, global, environment)))
 }
 
 /// How the hosts are reached, and as whom.
@@ -247,8 +249,8 @@ fn list_points(
             writeln!(out, "{}:", sanitize_line(name))?;
             for (point, restored) in points {
                 let verb = if restored { "restored already:" } else { "would restore" };
-                let (kind, path) = (sanitize_line(&point.kind), sanitize_line(&point.path));
-                writeln!(out, "  {verb} point {}: {kind} {path}", point.number)?;
+                let what = covered(&point.kind, &point.path);
+                writeln!(out, "  {verb} point {}: {}", point.number, sanitize_line(&what))?;
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::executor::event::EventKind;
 use crate::executor::{Visit, VisitError, Visitor};
 use crate::hostlog::{escape_json, percent_encode_host, sanitize_line};
 use crate::journal::{self, RunFolder, RunLock, RunRecord, short_id};
+use crate::transport::settled;
 use crate::ui::counted;
 
 /// Hosts that are visited at once.
@@ -68,7 +69,7 @@ pub(super) fn run(args: &PruneArgs, global: &Global, environment: &Environment) 
         let passwords = Passwords::ask(args.connection.ask_pass, args.ask_become_pass)?;
         let visits = visits(&mut chosen, args, &passwords, global, environment);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(on_hosts(&mut chosen, visits));
+        runtime.block_on(settled(on_hosts(&mut chosen, visits)));
     }
     let _state = journal::state_lock(&global.state_dir).map_err(CommandError::failed)?;
     for old in chosen.iter_mut().filter(|old| old.stays.is_empty()) {

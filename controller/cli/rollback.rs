@@ -17,7 +17,7 @@ use super::recorded::as_recorded;
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, from_host, show};
-use crate::executor::event::EventKind;
+use crate::executor::event::{EventKind, covered};
 use crate::executor::{
     Claimant, Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, lease_seconds, restore,
 };
@@ -28,6 +28,7 @@ use crate::operation::Point;
 use crate::pattern;
 use crate::plan::Login;
 use crate::template::Engine;
+use crate::transport::settled;
 
 /// Modules whose effects nothing can undo, unless the step left a point.
 const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
@@ -153,7 +154,7 @@ pub(super) fn run(
     let become_user =
         record.r#become.then(|| record.become_user.clone().unwrap_or_else(|| "root".to_owned()));
     let chosen = Chosen { run: folder, saved, given, started_in: record.folder, become_user };
-    runtime.block_on(roll_back(&args, chosen, &hosts, &loaded, global, environment))
+    runtime.block_on(settled(roll_back(&args, chosen, &hosts, &loaded, global, environment)))
 }
 
 /// The run that is rolled back.
@@ -267,9 +268,9 @@ fn show_plan(
         if global.output == Output::Human {
             writeln!(out, "{}:", sanitize_line(&host.0))?;
             for point in points {
-                let path = sanitize_line(&point.path);
+                let what = covered(&point.kind, &point.path);
                 let verb = if point.kind == "activation" { "repeat" } else { "restore" };
-                writeln!(out, "  would {verb} point {}: {} {path}", point.number, point.kind)?;
+                writeln!(out, "  would {verb} point {}: {}", point.number, sanitize_line(&what))?;
             }
             for task in irreversible {
                 writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;

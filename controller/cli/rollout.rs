@@ -27,6 +27,7 @@ use crate::playbook::{self, Playbook};
 use crate::secrets::{Masks, Seal};
 use crate::settings::Gathering;
 use crate::template::Engine;
+use crate::transport::settled;
 
 /// Stack of a worker thread: blocks within blocks and handlers are futures within futures. Only what is used takes memory.
 const STACK: usize = 8 << 20;
@@ -89,7 +90,7 @@ fn start(
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)))
         .enable_all()
         .build()?;
-    runtime.block_on(roll_out(request, prepared, resumed, global, environment))
+    runtime.block_on(settled(roll_out(request, prepared, resumed, global, environment)))
 }
 
 /// Everything that is known before a host is touched.
@@ -217,13 +218,13 @@ fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option
             skip: &args.skip_tags,
         };
         match output {
-            Output::Human => text.push_str(&playbook::list(playbook, &listing)),
             Output::Json => documents.push(playbook::list_json(playbook, &listing)),
+            _ => text.push_str(&playbook::list(playbook, &listing)),
         }
     }
     Some(match output {
-        Output::Human => text,
         Output::Json => format!("{}\n", json!({ "playbooks": documents })),
+        _ => text,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::inventory::HostName;
 use crate::journal::{self, RunRecord, short_id};
 use crate::operation::{Holder, LeaseAnswer};
 use crate::pattern;
+use crate::transport::settled;
 
 /// Break the lease of a run on its hosts
 #[derive(Args, Clone, Debug)]
@@ -89,7 +90,7 @@ pub(super) fn run(args: &UnlockArgs, global: &Global, environment: &Environment)
         (None, None) => return Err(CommandError::user("neither a run nor `--host` is given")),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(unlock(args, visits, run, global, environment))
+    runtime.block_on(settled(unlock(args, visits, run, global, environment)))
 }
 
 type Visits = Vec<(Visit, Option<String>)>;

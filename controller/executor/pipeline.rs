@@ -212,8 +212,18 @@ impl Carried {
     /// Adds it to the outcome of the attempt that came to an end.
     pub(super) fn add_to(self, outcome: &mut Outcome) {
         outcome.changed |= self.changed && !outcome.failed;
-        outcome.points.splice(0..0, self.points);
+        // An activation that is repeated reports the point of the attempt before.
+        let known: Vec<u64> = outcome.points.iter().map(|point| point.number).collect();
+        outcome.points.splice(0..0, self.points.into_iter().filter(|point| !known.contains(&point.number)));
     }
+}
+
+/// What waiting for a host came to.
+pub(super) enum Waited {
+    /// What comes next; nothing, if that is the end.
+    Next(Option<Box<Next>>),
+    /// It was to be stopped. Nothing was lost: waiting may go on.
+    Stopped,
 }
 
 /// The steps of one host on their way to one shell.
@@ -263,7 +273,8 @@ impl Pipeline {
         self.flights.drain(..).map(|flight| (flight.ticket, flight.step, flight.begun.is_some())).collect()
     }
 
-    /// Sends what is unsent. Intents are durable in the journal before the host gets a step.
+    /// Sends what is unsent. Intents are durable in the journal before the host gets a step. A step has its number
+    /// exactly when the host gets it: there is no wait between the two.
     pub(super) async fn flush(&mut self, shell: &mut OpenShell, sink: &mut Sink) -> Result<(), LinkError> {
         loop {
             let sendable = self.sendable();
@@ -271,48 +282,47 @@ impl Pipeline {
             if !unsent || !self.landed.is_empty() {
                 return Ok(());
             }
-            self.wires = self.wires.max(shell.sent.0);
-            self.epoch = self.epoch.max(shell.sent.1);
-            let mut steps = Vec::new();
             let mut changes = false;
-            let mut looks = self.looks(sendable).into_iter();
             for flight in self.flights.iter_mut().take(sendable).filter(|flight| flight.wire.is_none()) {
-                self.wires += 1;
-                flight.wire = Some(self.wires);
-                flight.epoch = self.epoch;
                 changes |= !flight.mode.check;
                 flight.announce(sink).await;
-                flight.sent = Some(Instant::now());
-                flight.content_sent |= flight.program.content;
-                let mut text = looks.next().unwrap_or_default();
-                text.push_str(&flight.text());
-                steps.push(Step {
-                    id: self.wires,
-                    epoch: self.epoch + 1,
-                    text,
-                    payload: flight.program.payload.clone().map(shared_bytes),
-                    timeout: flight.program.timeout,
-                    group: flight.group,
-                    name: Some(format!("{}.{}", flight.step, flight.programs + 1)),
-                });
             }
-            shell.sent = (self.wires, self.epoch);
             if changes {
                 sink.commit().await?;
             }
-            let handle = shell.handle.clone();
-            let mut send = std::pin::pin!(handle.send_all(steps));
-            loop {
-                tokio::select! {
-                    biased;
-                    sent = &mut send => match sent {
-                        Ok(()) => break,
-                        Err(_) => return Err(self.why_closed(shell, sink).await),
-                    },
-                    event = shell.events.recv() => self.take(event.ok_or(LinkError::Closed)?, sink).await?,
-                }
+            let steps = self.number(sendable, shell);
+            if shell.handle.send_all(steps).await.is_err() {
+                return Err(self.why_closed(shell, sink).await);
             }
         }
+    }
+
+    /// Numbers what is unsent and makes steps of it.
+    fn number(&mut self, sendable: usize, shell: &mut OpenShell) -> Vec<Step> {
+        self.wires = self.wires.max(shell.sent.0);
+        self.epoch = self.epoch.max(shell.sent.1);
+        let mut looks = self.looks(sendable).into_iter();
+        let mut steps = Vec::new();
+        for flight in self.flights.iter_mut().take(sendable).filter(|flight| flight.wire.is_none()) {
+            self.wires += 1;
+            flight.wire = Some(self.wires);
+            flight.epoch = self.epoch;
+            flight.sent = Some(Instant::now());
+            flight.content_sent |= flight.program.content;
+            let mut text = looks.next().unwrap_or_default();
+            text.push_str(&flight.text());
+            steps.push(Step {
+                id: self.wires,
+                epoch: self.epoch + 1,
+                text,
+                payload: flight.program.payload.clone().map(shared_bytes),
+                timeout: flight.program.timeout,
+                group: flight.group,
+                name: Some(format!("{}.{}", flight.step, flight.programs + 1)),
+            });
+        }
+        shell.sent = (self.wires, self.epoch);
+        steps
     }
 
     /// A shell that takes no more has said why.
@@ -387,14 +397,31 @@ impl Pipeline {
         shell: &mut OpenShell,
         sink: &mut Sink,
     ) -> Result<Option<Next>, LinkError> {
+        match self.next_until(shell, sink, std::future::pending()).await? {
+            Waited::Next(next) => Ok(next.map(|next| *next)),
+            Waited::Stopped => Ok(None),
+        }
+    }
+
+    /// Returns what comes next, or that `stop` happened while the host was waited for. What the host has said is
+    /// taken to its end, and what is being sent is sent, so nothing is lost by stopping.
+    pub(super) async fn next_until(
+        &mut self,
+        shell: &mut OpenShell,
+        sink: &mut Sink,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Waited, LinkError> {
+        let mut stop = std::pin::pin!(stop);
         loop {
             if let Some(next) = self.next_without_shell() {
-                return Ok(next);
+                return Ok(Waited::Next(next.map(Box::new)));
             }
             self.flush(shell, sink).await?;
             if self.landed.is_empty() {
                 let limit = self.intervene_at();
                 let event = tokio::select! {
+                    biased;
+                    () = &mut stop => return Ok(Waited::Stopped),
                     event = shell.events.recv() => event.ok_or(LinkError::Closed)?,
                     () = sleep_until(limit) => return Err(LinkError::TimedOut),
                 };
@@ -479,6 +506,10 @@ impl Pipeline {
         let (rc, duration_ms) = (reply.rc, reply.duration_ms);
         let tail = tail(&reply);
         match flight.operation.next(reply, flight.mode) {
+            Progress::Again(_) if self.stopping => {
+                // Nothing more is sent: the step goes on when the run is resumed, from what the host noted of it.
+                self.flights.remove(index);
+            }
             Progress::Again(program) => {
                 let wanted = program.content && !flight.mode.eager;
                 flight.program = program;

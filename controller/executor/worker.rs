@@ -21,7 +21,7 @@ use super::event::HostStatus;
 use super::failure::Left;
 use super::guard::Guarding;
 use super::link::{Link, LinkError};
-use super::pipeline::{Landed, Next, Pipeline};
+use super::pipeline::{Landed, Next, Pipeline, Waited};
 use super::replay::HostReplay;
 use super::sink::Sink;
 use super::slot::{ItemResult, Slot};
@@ -417,17 +417,27 @@ impl<'a> Worker<'a> {
                     // `raw` needs none.
                     None => break self.pipeline.next_without_shell().ok_or(LinkError::Closed),
                 };
-                tokio::select! {
-                    next = self.pipeline.next(shell, &mut self.host.sink) => break next,
-                    () = run.cancel.reached(1), if !stopping => {
-                        stopping = true;
-                        self.pipeline.stop();
-                        let _ = link.hold(&login).await;
+                let stop = async {
+                    match stopping {
+                        false => run.cancel.reached(1).await,
+                        true => std::future::pending().await,
                     }
+                };
+                let waited = tokio::select! {
+                    waited = self.pipeline.next_until(shell, &mut self.host.sink, stop) => waited,
                     () = run.cancel.reached(2) => {
                         let _ = link.interrupt(&login).await;
                         return Err(Stop::Cancelled);
                     }
+                };
+                match waited {
+                    Ok(Waited::Next(next)) => break Ok(next.map(|next| *next)),
+                    Ok(Waited::Stopped) => {
+                        stopping = true;
+                        self.pipeline.stop();
+                        let _ = link.hold(&login).await;
+                    }
+                    Err(error) => break Err(error),
                 }
             }
         };

@@ -50,16 +50,14 @@ impl Module for ConnectorMove {
         }
         let movement = movement(&configuration, &declared, None, given("connector"), given("to"));
         let problems = movement.problems.join("; ");
-        let msg = if problems.is_empty() {
-            movement.to_string().lines().map(Value::from).collect::<Vec<_>>().into()
-        } else {
-            Value::from(problems.as_str())
-        };
+        // One text with line ends: it is shown line by line.
+        let msg =
+            if problems.is_empty() { movement.to_string().trim_end().to_owned() } else { problems.clone() };
         let mut result: Map<String, Value> = match serde_json::to_value(&movement) {
             Ok(Value::Object(result)) => result,
             _ => Map::new(),
         };
-        result.insert("msg".to_owned(), msg);
+        result.insert("msg".to_owned(), msg.into());
         result.insert("failed".to_owned(), (!problems.is_empty()).into());
         result.insert("changed".to_owned(), false.into());
         Ok(Work::Control(Control::Result(result)))
@@ -92,8 +90,8 @@ fn declared(options: &Options) -> Result<Declared, ModuleError> {
             name: host.clone(),
             place: format!("{host}:agent"),
             agents,
-            maintenance_group: None,
             selected: true,
+            ..DeclaredHost::default()
         });
     }
     Ok(declared)
@@ -124,7 +122,8 @@ mod tests {
         let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configuration/production");
         let result = result(asked(config, "CorpAD", "LyonAD"));
         assert_eq!((&result["failed"], &result["changed"]), (&json!(false), &json!(false)));
-        assert_eq!(result["msg"][0], "connector CorpAD: ParisAD (h1) -> LyonAD (h2)");
+        let text = result["msg"].as_str().unwrap();
+        assert!(text.starts_with("connector CorpAD: ParisAD (h1) -> LyonAD (h2)\n"), "{text}");
         assert_eq!(result["connections"][0]["identifier"], "ADExportFulfillment");
         assert_eq!(result["from_hosts"], json!(["h1"]));
     }

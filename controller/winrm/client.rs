@@ -19,6 +19,7 @@ use crate::http::other_port;
 use crate::limits::Limits;
 use crate::shell::{Shell, ShellOptions};
 use crate::tls;
+use crate::underway::Underway;
 use crate::xml::NotXml;
 
 /// The envelope that every WinRM takes ([MS-WSMV] 3.1.4.1.4: 150 KiB is the default of the oldest).
@@ -161,8 +162,10 @@ impl Client {
         let inner = Arc::clone(&self.inner);
         // In a task of its own, so that the answer of the host is read whatever becomes of the caller: a shell whose
         // id nobody knows would stay until its idle timeout. When nobody waits any more, the shell is dropped.
-        match tokio::spawn(async move { Shell::create(inner, options).await }).await {
-            Ok(shell) => shell,
+        let underway = Underway::begin();
+        // What nobody takes is dropped in this order, so that there is no moment without either.
+        match tokio::spawn(async move { (Shell::create(inner, options).await, underway) }).await {
+            Ok((shell, _)) => shell,
             Err(_) => Err(Error::Closed),
         }
     }

@@ -55,6 +55,7 @@ mod seal;
 mod shell;
 mod shown;
 mod tls;
+mod underway;
 mod xml;
 
 pub use answer::Unreadable;
@@ -67,4 +68,5 @@ pub use fault::{Fault, FaultKind};
 pub use limits::Limits;
 pub use shell::{Control, Input, Output, Process, Shell, ShellOptions};
 pub use shown::ShownCertificate;
+pub use underway::settled;
 pub use xml::NotXml;

@@ -1,3 +1,4 @@
 //! Audit: the server's configuration, findings, matrix, drift.
 
 mod configuration;
+mod movement;

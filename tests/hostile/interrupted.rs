@@ -71,6 +71,35 @@ fn twice_stops_the_command() {
     }
 }
 
+/// Wherever a host is when it comes: on its way, with steps half sent, or with results on their way back.
+#[test]
+fn once_ends_the_run_whenever_it_comes() {
+    let environment = Environment::new();
+    environment.write(
+        "playbook.yml",
+        r#"
+- hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - file: { path: "{{ playbook_dir }}/made/{{ inventory_hostname }}/{{ item }}", state: directory }
+      loop: "{{ range(0, 400) | list }}"
+"#,
+    );
+    let base = "paceline_base={{ playbook_dir }}/base/{{ inventory_hostname }}";
+    let mut cancelled = 0;
+    for number in 1..=16 {
+        let mut run =
+            environment.start(&["apply", "-i", "a,b,c,d,e,f,", "playbook.yml", "--yes", "-e", base]);
+        std::thread::sleep(std::time::Duration::from_millis(40 * number));
+        run.signal(Signal::INT);
+        let ended = run.end();
+        assert!(matches!(ended.code, 0 | 99), "{}: {}", ended.code, ended.stderr);
+        cancelled += u32::from(ended.code == 99);
+    }
+    assert!(cancelled > 4, "nearly all runs were over before the signal: {cancelled}");
+}
+
 #[test]
 fn a_termination_and_a_lost_terminal_are_like_the_first() {
     for signal in [Signal::TERM, Signal::HUP] {

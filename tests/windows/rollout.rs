@@ -215,3 +215,68 @@ fn become_and_guard_are_refused_with_the_reason() {
     let points = events.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
     assert_eq!(points.count(), 0);
 }
+
+/// A restart that was cut off by the end of its session is done again, and what was stopped on its way runs again.
+#[test]
+fn a_restart_that_was_cut_off_is_repeated_with_what_depends_on_it() {
+    let scene = Scene::new(
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_service: { name: RpcSs, state: restarted, force_dependent_services: true }
+    - win_service_info: { name: Spooler }
+      register: spooler
+    - assert:
+        that: spooler.services[0].state == 'running'
+"#,
+    );
+    let before = scene.model.control(&["snapshot"], &[]);
+    for changes in 1..=8 {
+        scene.model.control(&["set"], &["dies_after", &changes.to_string()]);
+        let lost = scene.apply(4, &[]);
+        assert_eq!(lost.of("h01").unreachable, 1, "{changes}");
+        assert_ne!(scene.model.control(&["snapshot"], &[]), before, "{changes}: nothing was stopped");
+        let resumed = scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!((resumed.of("h01").changed, resumed.of("h01").ok), (1, 3), "{changes}");
+        let points = resumed.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
+        assert!(points.count() <= 1, "{changes}: one restart has one point");
+        assert_eq!(scene.model.control(&["snapshot"], &[]), before, "{changes}");
+    }
+}
+
+/// A wait is taken in slices, so that Ctrl-C does not have to wait for its end; the run goes on with it afterwards.
+#[test]
+fn a_long_wait_ends_with_the_first_ctrl_c_and_is_gone_on_with() {
+    let scene = Scene::new(
+        r"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_command: paceline-test count before
+    - win_wait_for: { WAIT }
+    - win_command: paceline-test count behind
+",
+    );
+    let playbook = scene.environment.read("playbook.yml");
+    for (runs, wait) in ["timeout: 9", "path: 'C:\\there.txt', timeout: 100"].iter().enumerate() {
+        scene.environment.write("playbook.yml", &playbook.replace("WAIT", wait));
+        let mut run = scene.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        run.until("the command", |_| scene.model.count("before") == runs as u64 + 1);
+        std::thread::sleep(Duration::from_millis(1500));
+        let since = Instant::now();
+        run.signal(rustix::process::Signal::INT);
+        run.end().expect(99);
+        assert!(since.elapsed() < Duration::from_secs(5), "{wait}: {:?}", since.elapsed());
+        assert_eq!(scene.model.count("behind"), runs as u64);
+        scene.quiet();
+        if wait.starts_with("path") {
+            scene.model.control(&["write"], &["C:\\there.txt"]);
+        }
+        scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!(
+            (scene.model.count("before"), scene.model.count("behind")),
+            (runs as u64 + 1, runs as u64 + 1)
+        );
+    }
+}

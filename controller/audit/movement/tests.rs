@@ -170,8 +170,27 @@ fn what_cannot_be_moved_says_why_and_nothing_else() {
 }
 
 #[test]
-fn no_line_of_a_movement_is_lost_on_a_narrow_terminal() {
+fn the_text_names_places_jobs_and_order() {
     let (configuration, declared) = shipped();
     let text = movement(&configuration, &declared, None, "CorpAD", "LyonAD").to_string();
-    insta::assert_snapshot!(text.replace(env!("CARGO_MANIFEST_DIR"), "."), @"");
+    let text = text.replace(concat!(env!("CARGO_MANIFEST_DIR"), "/configuration/production/"), "");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "connector CorpAD: ParisAD (par-ad) -> LyonAD (lyo-ad)",
+            "connections:",
+            "  ADExportFulfillment (Usercube.AD@0000001)"
+        ]
+    );
+    for line in [
+        "  ParisAD-Nightly (0 0 2 * * *): goes on without it",
+        "  LyonAD-Nightly (0 0 4 * * *): takes it in",
+        "  CorpAD/CorpAD Jobs.xml:3",
+        "    Job `CorpAD-Fulfill`: Agent=\"ParisAD\" becomes Agent=\"LyonAD\"",
+        "  6. edit the XML: the 3 changes above",
+        "  1. deploy the previous XML",
+    ] {
+        assert!(lines.contains(&line), "{line}: {text}");
+    }
 }

@@ -18,14 +18,6 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
     let stdout_log = stdout_log(&mut loaded);
     let (connections, clients) = (connections(&mut loaded), clients(&loaded));
     let default_client = either(&loaded, "DefaultOpenIdClient").map(|(text, _)| text);
-    if let Some(client) = default_client.as_ref().filter(|client| !clients.contains_key(*client)) {
-        let path = ["OpenId", "DefaultOpenIdClient"];
-        let place = loaded.tree.leaf(&path).map(|leaf| loaded.sources[leaf.source].place.clone());
-        let what = format!(
-            "`OpenId.DefaultOpenIdClient` is `{client}`, and there is no such client in `OpenId.OpenIdClients`"
-        );
-        loaded.told.odd(place.unwrap_or_else(|| files.host.clone()), what);
-    }
     let file = connection_file(files, &loaded.tree);
     let known = files.files.iter().any(|known| known.path.eq_ignore_ascii_case(&file));
     let elsewhere = (!known && loaded.tree.text(&["WorkFolderPath"]).is_some()).then_some(file);
@@ -45,9 +37,23 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         plain_secrets: loaded.told.plain,
         oddities: loaded.told.oddities,
         version,
+        vault: vault(&loaded.tree).map(|source| loaded.sources[source].place.clone()),
         ..Installation::default()
     };
     AgentSettings { installation, certificates, elsewhere }
+}
+
+/// The source of a setting that says that others are where nobody but the agent can read them: in Azure Key Vault, or an
+/// identifier that is encrypted.
+fn vault(tree: &Tree) -> Option<usize> {
+    let mut found = None;
+    tree.each(&mut Vec::new(), &mut |path, leaf| {
+        let identifier = path.last().is_some_and(|key| key.eq_ignore_ascii_case("AgentIdentifier"));
+        if leaf.text.contains(".vault.azure.net") || identifier && secret::is_encrypted(&leaf.text) {
+            found = found.or(Some(leaf.source));
+        }
+    });
+    found
 }
 
 /// A text and its place; nothing for one that only the host can read.

@@ -300,10 +300,6 @@ fn what_is_broken_is_told_with_its_place_and_without_values() {
         &agent(r#"{"OpenId": {"AgentIdentifier": "<your agent>"}}"#),
         "is still what the documentation has",
     );
-    is_odd(
-        &agent(r#"{"OpenId": {"DefaultOpenIdClient": "Jobs", "OpenIdClients": {"Job": "x"}}}"#),
-        "there is no such client",
-    );
     let main = read(&host(&[("appsettings.json", br#"{"EncryptionCertificate:EncryptFile": "perhaps"}"#)]));
     is_odd(&main, "neither true nor false");
     let web = |from: &str, to: &str| {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::time::ASN1Time;
@@ -100,6 +100,20 @@ impl Certificate {
                 public,
             },
         })
+    }
+
+    /// The host names that it is for: the DNS names of its subject's alternative names, without which browsers take
+    /// no certificate (RFC 9110, 4.3.4). None where its bytes are not at hand.
+    #[must_use]
+    pub fn host_names(&self) -> Option<Vec<String>> {
+        let (_, parsed) = X509Certificate::from_der(&self.details.der).ok()?;
+        let names = parsed.subject_alternative_name().ok()?;
+        let names = names.iter().flat_map(|extension| &extension.value.general_names);
+        let dns = names.filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        });
+        Some(dns.collect())
     }
 
     /// Whether another certificate's key made this one's signature.

@@ -15,12 +15,13 @@ mod question;
 mod tests;
 
 pub use agents::AssignedAgents;
-pub(crate) use agents::place_of;
+pub(crate) use agents::{INTEGRATED, place_of, reserved};
 pub use facts::{Facts, Reached};
-pub(crate) use question::OPTIONS;
+pub(crate) use network::odd_uri;
 pub use question::{
     CertificateAt, Endpoint, HostCertificate, InStore, Question, QuestionError, Requirements, Role,
 };
+pub(crate) use question::{OPTIONS, of_address, of_uri};
 
 use super::Finding;
 

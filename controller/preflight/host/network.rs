@@ -14,23 +14,10 @@ pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Findi
             let finding = Finding::new(id, severity, &*question.agents_place, message, hint);
             findings.push(finding.on(&question.host).of_agent(&agent.identifier));
         };
-        let Some((name, _)) = of_uri(uri) else {
-            add(
-                "agent-uri",
-                Severity::Error,
-                format!("`{uri}` is no address of an agent"),
-                "write `https://NAME`, with a port if it is not 443",
-            );
-            continue;
-        };
-        if name.chars().any(char::is_uppercase) {
-            add(
-                "agent-uri",
-                Severity::Error,
-                format!("the name in `{uri}` is not in lower case"),
-                "write it in lower case: browsers send it so, and the product compares it letter by letter",
-            );
+        if let Some((message, hint)) = odd_uri(uri) {
+            add("agent-uri", Severity::Error, message, hint);
         }
+        let Some((name, _)) = of_uri(uri) else { continue };
         let Some(found) = facts.names.get(&name) else { continue };
         if found.is_empty() {
             add(
@@ -58,6 +45,21 @@ pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Findi
                 "correct the DNS or the `uri` of the agent; behind a load balancer or proxy this is as it should be",
             );
         }
+    }
+}
+
+/// What is wrong with the address at which browsers find an agent, and what to do about it.
+pub(crate) fn odd_uri(uri: &str) -> Option<(String, &'static str)> {
+    match of_uri(uri) {
+        None => Some((
+            format!("`{uri}` is no address of an agent"),
+            "write `https://NAME`, with a port if it is not 443",
+        )),
+        Some((name, _)) if name.chars().any(char::is_uppercase) => Some((
+            format!("the name in `{uri}` is not in lower case"),
+            "write it in lower case: browsers send it so, and the product compares it letter by letter",
+        )),
+        Some(_) => None,
     }
 }
 

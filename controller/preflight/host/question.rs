@@ -262,7 +262,7 @@ impl Question {
 }
 
 /// Host and port of `https://HOST:PORT/...`.
-pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
+pub(crate) fn of_uri(uri: &str) -> Option<(String, u16)> {
     let (scheme, rest) = uri.split_once("://")?;
     let default = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
@@ -284,7 +284,7 @@ pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
 }
 
 /// Host and port of `HOST:PORT` or `[ADDRESS]:PORT`.
-pub(super) fn of_address(address: &str) -> Option<(String, u16)> {
+pub(crate) fn of_address(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.trim().rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
         Some(host) => host.strip_suffix(']')?,

@@ -221,10 +221,7 @@ impl Connection {
     pub(in crate::transport) async fn close(&self) {
         let state = std::mem::replace(&mut *self.inner.shell.lock().await, State::Closed);
         if let State::Open(shell) = state {
-            // Whoever still starts a command has a share; then the last one to let go deletes it.
-            if let Some(shell) = Arc::into_inner(shell) {
-                let _ = shell.close().await;
-            }
+            let _ = shell.close().await;
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::command::CommandLine;
 use crate::envelope::{self, Common};
 use crate::error::{Error, Operation};
 use crate::fault::FaultKind;
+use crate::underway::Underway;
 use crate::xml::NotXml;
 
 /// A shell. It is deleted when it is closed or dropped; then everything that runs in it ends.
@@ -68,16 +69,24 @@ impl Shell {
         }
     }
 
-    /// Deletes the shell and waits for the host's word.
+    /// Deletes the shell and waits for the host's word. Commands that are being started in it fail. Nothing is done the
+    /// second time.
     ///
     /// # Errors
     ///
     /// [`Error`]. A shell that is gone already is no error.
-    pub async fn close(self) -> Result<(), Error> {
-        self.core.is_closed.store(true, Ordering::SeqCst);
+    pub async fn close(&self) -> Result<(), Error> {
+        if self.core.is_closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
         let core = Arc::clone(&self.core);
+        let underway = Underway::begin();
         // In a task of its own: a caller that stops waiting does not stop it.
-        match tokio::spawn(async move { core.delete().await }).await {
+        let deleting = async move {
+            let _underway = underway;
+            core.delete().await
+        };
+        match tokio::spawn(deleting).await {
             Ok(result) => result,
             Err(_) => Err(Error::Closed),
         }
@@ -88,7 +97,9 @@ impl Drop for Shell {
     fn drop(&mut self) {
         if !self.core.is_closed.swap(true, Ordering::SeqCst) {
             let core = Arc::clone(&self.core);
+            let underway = Underway::begin();
             self.core.runtime.spawn(async move {
+                let _underway = underway;
                 let _ = core.delete().await;
             });
         }

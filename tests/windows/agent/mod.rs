@@ -1,4 +1,9 @@
-//! The shipped playbooks of the production agent against modelled Windows hosts, over sealed NTLM.
+//! The shipped playbooks of the production agent against modelled Windows hosts, over sealed NTLM. Here is what the tests
+//! have in common: hosts, certificates, archives, an inventory.
+
+mod change;
+mod install;
+mod killed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +12,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::certificates::{Certificates, Wanted};
+use paceline::executor::event::EventKind;
+
 use crate::support::environment::{Environment, Events};
 use crate::support::winrm::{ADMINISTRATOR, PASSWORD, Peer, python};
 
@@ -41,12 +48,20 @@ struct Scene {
     environment: Environment,
     peer: Peer,
     hosts: usize,
+    certificates: Certificates,
 }
 
 impl Scene {
+    /// Hosts without agents, and an inventory for them.
     fn new(hosts: usize) -> Self {
-        let scene = Self { environment: Environment::new(), peer: Peer::start(hosts, &json!({})), hosts };
-        scene.write_inventory();
+        Self::with_variables(hosts, |_| json!({}))
+    }
+
+    /// The same with variables of single hosts, by their numbers.
+    fn with_variables(hosts: usize, variables: impl Fn(usize) -> Value) -> Self {
+        let peer = Peer::start(hosts, &json!({}));
+        let scene = Self { environment: Environment::new(), peer, hosts, certificates: Certificates::new() };
+        scene.write_inventory(variables);
         scene.answer_tokens(200);
         scene
     }
@@ -60,30 +75,41 @@ impl Scene {
         }
     }
 
-    fn write_inventory(&self) {
-        let certificates = Certificates::new();
-        let pfx = |name: &str| {
-            certificates.make(Wanted { name, ..Wanted::default() });
+    /// A certificate with its key as a PFX file: `file`, `password` and `thumbprint`.
+    fn pfx(&self, name: &str) -> Value {
+        let path = self.environment.path(&format!("files/{name}.pfx"));
+        let out = path.to_str().unwrap();
+        if !path.exists() {
+            self.certificates.make(Wanted { name, ..Wanted::default() });
             let (pem, password) =
-                (certificates.argument(&format!("{name}.pem")), format!("pass:p@ss-{name}"));
-            let path = self.environment.write(&format!("files/{name}.pfx"), "");
-            let out = path.to_str().unwrap();
-            certificates.openssl(&["pkcs12", "-export", "-in", &pem, "-out", out, "-passout", &password]);
-            json!({"file": out, "password": format!("p@ss-{name}")})
-        };
-        let mut tls = pfx("site");
+                (self.certificates.argument(&format!("{name}.pem")), format!("pass:p@ss-{name}"));
+            self.environment.write(&format!("files/{name}.pfx"), "");
+            self.certificates
+                .openssl(&["pkcs12", "-export", "-in", &pem, "-out", out, "-passout", &password]);
+        }
+        let crt = self.certificates.argument(&format!("{name}.crt"));
         let printed = Command::new("openssl")
-            .args(["x509", "-noout", "-fingerprint", "-sha1", "-in", &certificates.argument("site.crt")])
+            .args(["x509", "-noout", "-fingerprint", "-sha1", "-in", &crt])
             .output()
             .unwrap();
         let printed = String::from_utf8(printed.stdout).unwrap();
-        tls["thumbprint"] = printed.trim().rsplit('=').next().unwrap().replace(':', "").into();
+        let thumbprint = printed.trim().rsplit('=').next().unwrap().replace(':', "");
+        json!({"file": out, "password": format!("p@ss-{name}"), "thumbprint": thumbprint})
+    }
+
+    fn write_inventory(&self, variables: impl Fn(usize) -> Value) {
+        let file = |name: &str| {
+            let mut made = self.pfx(name);
+            made.as_object_mut().unwrap().remove("thumbprint");
+            made
+        };
         let bundle = self.environment.write("files/dotnet-hosting-8.0.22-win.exe", "MZ bundle");
         let (archive, sha256) = self.archive("first");
         let host = |number: usize| {
             let host = self.peer.host(number);
             let agent = json!({"identifier": format!("Agent{number}"), "uri": format!("https://idm-{number}.example")});
-            let at = json!({"ansible_host": host.address(), "ansible_port": host.http(), "agent": agent});
+            let mut at = json!({"ansible_host": host.address(), "ansible_port": host.http(), "agent": agent});
+            at.as_object_mut().unwrap().extend(variables(number).as_object().unwrap().clone());
             (host.name().to_owned(), at)
         };
         let inventory = json!({
@@ -92,10 +118,10 @@ impl Scene {
                 "vars": {
                     "agent_archive": archive, "agent_archive_sha256": sha256,
                     "agent_bundle": bundle, "agent_bundle_sha256": digest(&bundle),
-                    "agent_identity_certificate": pfx("identity"),
-                    "agent_encryption_certificate": pfx("encryption"),
-                    "agent_reset_certificate": pfx("reset"),
-                    "agent_tls_certificate": tls,
+                    "agent_identity_certificate": file("identity"),
+                    "agent_encryption_certificate": file("encryption"),
+                    "agent_reset_certificate": file("reset"),
+                    "agent_tls_certificate": self.pfx("site"),
                     "agent_secrets": {"Job": "clear-secret-of-job"},
                     "agent_connections": {"AD": {"Server": "dc1.example", "Login": "CORP\\svc"}},
                     "agent_connection_secrets": {"AD": {"Password": "secret-of-the-directory"}},
@@ -115,11 +141,16 @@ impl Scene {
     /// The archive of a version of the runtime, and its digest.
     fn archive(&self, version: &str) -> (PathBuf, String) {
         let folder = format!("runtime-{version}");
+        let archive = self.environment.path(&format!("files/{folder}.zip"));
+        if archive.exists() {
+            // Times of files are in it, so it would not be the same again.
+            let sha256 = digest(&archive);
+            return (archive, sha256);
+        }
         for (name, text) in FILES {
             self.environment.write(&format!("{folder}/{name}"), text);
         }
         self.environment.write(&format!("{folder}/Usercube-Agent.dll"), version);
-        let archive = self.environment.path(&format!("files/{folder}.zip"));
         let zipped = Command::new(python())
             .args(["-m", "zipfile", "-c"])
             .arg(&archive)
@@ -130,15 +161,55 @@ impl Scene {
         (archive, sha256)
     }
 
+    #[track_caller]
     fn apply(&self, code: i32, playbook: &str, more: &[&str]) -> Events {
-        let playbook = format!("{}/playbooks/{playbook}", env!("CARGO_MANIFEST_DIR"));
+        let playbook = playbook_path(playbook);
         let mut all = vec!["apply", "-i", "inventory.yml", &playbook];
         all.extend(more);
         self.environment.events(code, &all)
     }
 
+    /// Applies a playbook that changes something, once more, where nothing is left to do, and takes it back: the hosts are
+    /// what they were. `seen` looks at them between.
+    #[track_caller]
+    fn there_and_back(&self, playbook: &str, more: &[&str], seen: impl FnOnce()) -> Events {
+        let before = self.states();
+        let first = self.apply(0, playbook, more);
+        assert!(first.recap().values().any(|host| host.changed > 0), "{playbook}: {:?}", first.recap());
+        let run = self.newest_run();
+        seen();
+        let left = self.states();
+        self.unchanged(playbook, more);
+        assert_eq!(differences(&left, &self.states()), "", "{playbook}, the second run");
+        self.environment.run(&["rollback", &run]).expect(0);
+        assert_eq!(differences(&before, &self.states()), "", "{playbook}, rolled back");
+        first
+    }
+
+    /// Applies a playbook that has nothing to do.
+    #[track_caller]
+    fn unchanged(&self, playbook: &str, more: &[&str]) {
+        let again = self.apply(0, playbook, more);
+        let changed: Vec<_> = again
+            .0
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::TaskFinished { changed: true, .. }))
+            .collect();
+        assert!(again.recap().values().all(|host| host.changed == 0), "{playbook}: {changed:#?}");
+    }
+
+    /// The identifier of the run that began last.
+    fn newest_run(&self) -> String {
+        let runs = fs::read_dir(self.environment.path(".paceline/runs")).unwrap();
+        runs.map(|run| run.unwrap().file_name().into_string().unwrap()).max().unwrap()
+    }
+
     fn file(&self, name: &str) -> String {
-        let text = self.peer.host(1).model("read", &[&format!("{RUNTIME}\\{name}")], "");
+        self.file_of(1, name)
+    }
+
+    fn file_of(&self, host: usize, name: &str) -> String {
+        let text = self.peer.host(host).model("read", &[&format!("{RUNTIME}\\{name}")], "");
         text.as_str().unwrap().to_owned()
     }
 
@@ -169,84 +240,30 @@ fn digest(path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
 
-#[test]
-fn fifty_production_agents_are_installed_once_and_taken_back() {
-    let scene = Scene::new(50);
-    let before = scene.states();
-    let first = scene.apply(0, "install-agent.yml", &[]);
-    assert!(first.recap().values().all(|host| host.changed > 25 && host.failed == 0), "{:?}", first.recap());
-    let settings = scene.file("appsettings.json");
-    assert!(
-        settings.starts_with("{\r\n  // shipped\r\n  \"ApplicationUri\": \"https://identity.corp.example\",")
-    );
-    assert!(settings.contains("\"X509KeyFilePassword\": \"@p@ss-identity\""), "{settings}");
-    let own = scene.file("appsettings.agent.json");
-    assert!(
-        own.contains("\"Job\": \"clear-secret-of-job\"") && own.contains("secret-of-the-directory"),
-        "{own}"
-    );
-    let config = scene.file("web.config");
-    assert!(config.contains("arguments=\"./Usercube-Agent.dll\""), "{config}");
-    assert!(
-        config.contains("stdoutLogEnabled=\"false\"") && config.contains("initializationPage=\"/\""),
-        "{config}"
-    );
+fn playbook_path(name: &str) -> String {
+    format!("{}/playbooks/{name}", env!("CARGO_MANIFEST_DIR"))
+}
 
-    let recycled = scene.recycled();
-    for playbook in ["install-agent.yml", "configure-agent.yml", "verify-agent.yml"] {
-        let again = scene.apply(0, playbook, &[]);
-        assert!(again.recap().values().all(|host| host.changed == 0), "{playbook}: {:?}", again.recap());
-    }
-    assert_eq!(scene.recycled(), recycled, "a run that changes nothing recycles nothing");
-
-    let runs = fs::read_dir(scene.environment.path(".paceline/runs")).unwrap();
-    let run = runs.map(|run| run.unwrap().file_name().into_string().unwrap()).min().unwrap();
-    scene.environment.run(&["rollback", &run]).expect(0);
-    for (number, (before, after)) in before.iter().zip(scene.states()).enumerate() {
-        for (section, wanted) in before.as_object().unwrap() {
-            assert_eq!(&after[section], wanted, "host {}, {section}", number + 1);
+/// What of the hosts is not the same, one line a record.
+fn differences(before: &[Value], after: &[Value]) -> String {
+    let mut found = String::new();
+    let empty = serde_json::Map::new();
+    for (number, (before, after)) in before.iter().zip(after).enumerate() {
+        let sections = [before, after].map(|state| state.as_object().unwrap());
+        let names: std::collections::BTreeSet<_> = sections.iter().flat_map(|state| state.keys()).collect();
+        for name in names {
+            let [one, other] =
+                sections.map(|state| state.get(name).and_then(Value::as_object).unwrap_or(&empty));
+            let keys: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
+            for key in keys.into_iter().filter(|key| one.get(*key) != other.get(*key)) {
+                found += &format!(
+                    "host {}, {name} {key}: {:?} -> {:?}\n",
+                    number + 1,
+                    one.get(key),
+                    other.get(key)
+                );
+            }
         }
     }
-}
-
-#[test]
-fn an_upgrade_carries_settings_over_and_goes_back_when_the_agent_fails() {
-    let scene = Scene::new(1);
-    scene.apply(0, "install-agent.yml", &[]);
-    let settings = scene.file("appsettings.json");
-    let upgrade = |code: i32, version: &str, more: &[&str]| {
-        let (archive, sha256) = scene.archive(version);
-        let variables = json!({"agent_archive": archive, "agent_archive_sha256": sha256}).to_string();
-        scene.apply(code, "upgrade-agent.yml", &[&["-e", &variables], more].concat())
-    };
-    assert!(upgrade(0, "second", &[]).of(FIRST).changed > 5);
-    assert_eq!(
-        (scene.file("Usercube-Agent.dll").trim(), scene.file("appsettings.json")),
-        ("second", settings.clone())
-    );
-    assert_eq!(upgrade(0, "second", &[]).of(FIRST).changed, 0);
-
-    // The server does not know the agent any more: what was upgraded goes back.
-    scene.answer_tokens(401);
-    upgrade(3, "third", &[]);
-    assert_eq!(
-        (scene.file("Usercube-Agent.dll").trim(), scene.file("appsettings.json")),
-        ("second", settings)
-    );
-}
-
-#[test]
-fn secrets_and_connections_change_without_being_shown() {
-    let scene = Scene::new(1);
-    scene.apply(0, "install-agent.yml", &[]);
-    let secrets = json!({"agent_secrets": {"Job": "clear-secret-of-job", "Job2": "second-secret"}, "agent_client": "Job2"});
-    let rotated = scene.apply(0, "rotate-secret.yml", &["--diff", "-e", &secrets.to_string()]);
-    assert_eq!(rotated.of(FIRST).failed, 0);
-    let own = scene.file("appsettings.agent.json");
-    assert!(own.contains("second-secret") && own.contains("\"DefaultOpenIdClient\": \"Job2\""), "{own}");
-    let gone =
-        scene.apply(0, "rotate-secret.yml", &["--diff", "-e", &secrets.to_string(), "-e", "old_client=Job"]);
-    assert!(!scene.file("appsettings.agent.json").contains("clear-secret-of-job"));
-    let told = format!("{:?}{:?}", rotated.0, gone.0);
-    assert!(!told.contains("second-secret") && !told.contains("clear-secret-of-job"));
+    found
 }
