@@ -1,7 +1,8 @@
-//! `paceline audit`: the server's configuration, fleets with planted faults, and the command.
+//! `paceline audit`: the server's configuration, hosts, fleets with planted faults, and the command.
 
 mod command;
 mod configuration;
 mod fault;
 mod fleet;
+mod live;
 mod planted;
