@@ -4,6 +4,7 @@
 mod change;
 mod install;
 mod killed;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
