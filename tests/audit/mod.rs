@@ -6,3 +6,4 @@ mod fault;
 mod fleet;
 mod live;
 mod planted;
+mod movement;

@@ -267,4 +267,24 @@ CASES = [
             Step("restore", {"number": "1"}, 0, ("restored",)),
         ],
     ),
+    Case(
+        "what is looked at for an agent",
+        ("effective_rights", "event_log"),
+        "windows",
+        [
+            Step("effective_rights", {"path": ["C:\\Program Files", "C:\\none"], "user": "BUILTIN\\Users"}, 0, ("rights",)),
+            Step("effective_rights", {"path": ["C:\\Program Files"], "user": "S-1-5-18"}, 0, ()),
+            Step("event_log", {"log": "Application", "sources": ["No such source"]}, 0, ("event",)),
+            Step("event_log", {"log": "No such log"}, 1, ("event",)),
+        ],
+    ),
+    Case(
+        "worker processes",
+        ("iis_worker",),
+        "iis",
+        [
+            Step("iis_worker", {"pool": "NoSuchPool", "module": "NoSuchModule"}, 0, ("module", "state", "worker")),
+            Step("iis_worker", {"pool": "DefaultAppPool"}, 0, ("module",)),
+        ],
+    ),
 ]  # fmt: skip

@@ -4,6 +4,7 @@
 mod change;
 mod install;
 mod killed;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,10 +67,17 @@ impl Scene {
         scene
     }
 
-    /// What the server says to clients who ask for a token.
+    /// What the server says of itself, and to clients who ask for a token.
     fn answer_tokens(&self, status: u16) {
-        let answer = json!({"status": status, "body": "{}"}).to_string();
+        let header = json!({"Content-Type": "application/json"});
+        let body =
+            if status == 200 { json!({"access_token": "t"}) } else { json!({"error": "invalid_client"}) };
+        let answer = json!({"status": status, "body": body.to_string(), "headers": header}).to_string();
+        let document = json!({"issuer": SERVER, "token_endpoint": format!("{SERVER}/connect/token")});
+        let document = json!({"status": 200, "body": document.to_string(), "headers": header}).to_string();
         for number in 1..=self.hosts {
+            let url = format!("{SERVER}/.well-known/openid-configuration");
+            self.peer.host(number).model("put", &["network", &url, &document], "");
             let url = format!("{SERVER}/connect/token");
             self.peer.host(number).model("put", &["network", &url, &answer], "");
         }
