@@ -200,7 +200,7 @@ fn merged(spans: &[Span], near: i64) -> Vec<Span> {
     for span in spans {
         match merged.last_mut() {
             Some(last) if last.what == span.what && span.from <= last.to + near => {
-                last.to = last.to.max(span.to)
+                last.to = last.to.max(span.to);
             }
             _ => merged.push(*span),
         }
