@@ -21,6 +21,7 @@ mod load;
 mod lookups;
 mod preflight;
 mod preflight_hosts;
+mod preflight_variables;
 mod prune;
 mod recorded;
 mod resume;

@@ -118,6 +118,17 @@ CASES = [
         ],
     ),  # fmt: skip
     Case(
+        "the files of an agent are found",
+        ("audit",),
+        steps=[
+            Step("audit", {"folder": "{T}", "limit": "10"}, 0, ("state",)),
+            Step("file", {"path": "{T}/Runtime", "state": "directory"}, 0, ("changed",)),
+            put("{T}/Runtime/appsettings.json", b"{}"),
+            put("{T}/Runtime/X-Agent.dll", b"MZ"),
+            Step("audit", {"folder": "{T}", "limit": "10"}, 0, ("state", "program", "version", "unread", "site")),
+        ],
+    ),
+    Case(
         "service",
         ("service",),
         "windows",

@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-WAIT = 60.0
+# Long, since tests run beside each other on small machines.
+WAIT = 180.0
 FLAGS = [
     "--headless=new",
     "--remote-debugging-pipe",

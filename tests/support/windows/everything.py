@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_kinds,
     aclcalls,
+    auditcalls,
     beside,
     certificates,
     commandcalls,
@@ -25,6 +26,6 @@ from . import (
 )
 
 LOADED = (
-    account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
-    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    account_kinds, aclcalls, auditcalls, beside, certificates, commandcalls, environment, facts, features, firewall,
+    iis_kinds, packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
 )  # fmt: skip

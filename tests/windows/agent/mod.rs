@@ -66,10 +66,17 @@ impl Scene {
         scene
     }
 
-    /// What the server says to clients who ask for a token.
+    /// What the server says of itself, and to clients who ask for a token.
     fn answer_tokens(&self, status: u16) {
-        let answer = json!({"status": status, "body": "{}"}).to_string();
+        let header = json!({"Content-Type": "application/json"});
+        let body =
+            if status == 200 { json!({"access_token": "t"}) } else { json!({"error": "invalid_client"}) };
+        let answer = json!({"status": status, "body": body.to_string(), "headers": header}).to_string();
+        let document = json!({"issuer": SERVER, "token_endpoint": format!("{SERVER}/connect/token")});
+        let document = json!({"status": 200, "body": document.to_string(), "headers": header}).to_string();
         for number in 1..=self.hosts {
+            let url = format!("{SERVER}/.well-known/openid-configuration");
+            self.peer.host(number).model("put", &["network", &url, &document], "");
             let url = format!("{SERVER}/connect/token");
             self.peer.host(number).model("put", &["network", &url, &answer], "");
         }
@@ -266,4 +273,25 @@ fn differences(before: &[Value], after: &[Value]) -> String {
         }
     }
     found
+}
+
+#[test]
+fn an_audit_reads_what_the_playbook_installed() {
+    let scene = Scene::new(1);
+    scene.apply(0, "install-agent.yml", &[]);
+    let ended = scene.environment.run(&["audit", "-i", "inventory.yml", "--live", "--output", "json"]);
+    for secret in ["clear-secret-of-job", "secret-of-the-directory", "p@ss-encryption"] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{}", ended.stdout);
+    }
+    let document: Value = serde_json::from_str(&ended.expect(0).stdout).unwrap();
+    let listed = document["certificates"].as_array().unwrap();
+    let mut usages: Vec<&str> = listed.iter().map(|one| one["usage"].as_str().unwrap()).collect();
+    usages.sort_unstable();
+    assert_eq!(usages, ["encryption", "identity", "reset", "tls"]);
+    let findings = document["findings"].as_array().unwrap();
+    let mut ids: Vec<&str> = findings.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // The certificate of the site is not one for the name of the agent.
+    assert_eq!(ids, ["agent-idle", "certificate-signatory", "secret-plain-text"]);
 }

@@ -123,8 +123,10 @@ pub(super) fn lay_out(graph: &Graph) -> Picture {
         let node = &graph.nodes[index];
         (left[node.column.index()], y[index], widths[node.column.index()])
     };
-    let boxes =
+    let mut boxes: Vec<Drawn> =
         graph.nodes.iter().enumerate().map(|(number, node)| drawn(number, node, at(number))).collect();
+    // The order of a keyboard and of a screen reader.
+    boxes.sort_by_key(|one| (one.x, one.y));
     let lines = graph.edges.iter().map(|(&(from, to), &tie)| line(from, to, tie, at(from), at(to))).collect();
     Picture {
         width: round(x - gap + 1.0).unsigned_abs(),
