@@ -346,6 +346,22 @@ rules! {
         "a certificate that the settings name is missing or cannot be read",
         "the agent does not start without it",
         "correct the settings, or put the certificate there";
+    CERTIFICATE_AMBIGUOUS "certificate-ambiguous" Info
+        "settings name a certificate by a subject that several have",
+        "the product takes any of them",
+        "name it by its thumbprint";
+    CERTIFICATE_NOT_UNIQUE "certificate-not-unique" Info
+        "one certificate serves several purposes",
+        "they can only be replaced together",
+        "use a certificate of its own for each purpose";
+    CERTIFICATE_CHAIN_EXPIRED "certificate-chain-expired" Info
+        "a certificate further up in the chain has expired",
+        "programs that check the chain refuse it",
+        "replace it by its successor";
+    CERTIFICATE_NOT_JUDGED "certificate-not-judged" Info
+        "a certificate cannot be opened from outside: it is in a vault, or the product has sealed its password",
+        "nobody can tell from here when it expires",
+        "look at it on the host";
     // The file of waivers.
     WAIVER_EXPIRED "waiver-expired" Warning
         "the date of a waiver has passed",

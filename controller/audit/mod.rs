@@ -11,6 +11,7 @@ mod configuration;
 mod declared;
 mod drift;
 mod matrix;
+mod movement;
 mod observed;
 mod query;
 mod result;
@@ -26,6 +27,7 @@ pub use configuration::{
 pub use declared::{Declared, DeclaredHost};
 pub use drift::{Drift, drift};
 pub use matrix::audit;
+pub use movement::{Change, JobFate, MovedConnection, MovedJob, Movement, movement};
 pub use observed::{
     Installation, Observed, ObservedCertificate, ObservedConnection, ObservedHost, RunState, SecretHash,
     Usage,

@@ -264,6 +264,11 @@ fn save(path: &Path, audit: &Audit) -> Result<(), CommandError> {
         CommandError::user(format!("cannot save `{}`: {error}", path.display()))
             .hint("the folder has to be there and writable")
     };
+    // A rename would put a file in the place of whatever is there, a device such as `/dev/null` included.
+    if path.symlink_metadata().is_ok_and(|about| !about.is_file()) {
+        return Err(CommandError::user(format!("cannot save `{}`: it is no regular file", path.display()))
+            .hint("name a new file, or leave `--save` out"));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     let mut file = builder

@@ -1,3 +1,9 @@
-//! Audit: the server's configuration, findings, matrix, drift.
+//! `paceline audit`: the server's configuration, hosts, fleets with planted faults, and the command.
 
+mod command;
 mod configuration;
+mod fault;
+mod fleet;
+mod live;
+mod planted;
+mod movement;

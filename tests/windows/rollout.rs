@@ -209,6 +209,41 @@ fn become_and_guard_are_refused_with_the_reason() {
         "playbook.yml",
         "- hosts: web\n  gather_facts: false\n  tasks:\n    - block:\n        - win_command: paceline-test count done\n      guard: 30\n",
     );
+    let refused = scene.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    for part in [
+        "playbook.yml:6:",
+        "`guard` is not supported on Windows, and `h01` runs Windows",
+        "on_failure: rollback",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    // Where it is written out, both are found before the host is touched, and what may not come to that is left to the run.
+    let become_at = |keywords: &str| {
+        let text = format!(
+            "- hosts: web\n  gather_facts: false\n  tasks:\n    - win_command: paceline-test count done\n      {keywords}\n"
+        );
+        scene.environment.write("playbook.yml", &text);
+    };
+    become_at("become: true");
+    let refused = scene.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    for part in [
+        "playbook.yml:5:15",
+        "`become` is not supported on Windows, and `h01` runs Windows",
+        "win_scheduled_task",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    become_at("become: true\n      when: inventory_hostname == 'h01'");
+    let events = scene.apply(2, &[]);
+    assert!(
+        events.reason("h01").contains("`become` is not supported on Windows"),
+        "{}",
+        events.reason("h01")
+    );
+    scene.environment.write(
+        "playbook.yml",
+        "- hosts: web\n  gather_facts: false\n  tasks:\n    - block:\n        - win_command: paceline-test count done\n          when: inventory_hostname == 'h01'\n      guard: 30\n",
+    );
     let events = scene.apply(2, &[]);
     assert!(events.reason("h01").contains("guard is not supported on Windows"), "{}", events.reason("h01"));
     assert_eq!(scene.model.count("done"), 0);

@@ -75,8 +75,11 @@ pub(super) fn case(view: &View<'_>, findings: &mut Vec<Finding>) {
 
 /// Agents of the configuration that nobody runs.
 pub(super) fn without_host(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let declared: HashSet<String> =
+        view.declared_agents().map(|(_, agent)| fold(&agent.identifier)).collect();
     for (name, agent) in view.agents.iter().filter(|(name, _)| **name != INTEGRATED) {
-        if view.hosts_of(name).is_empty() {
+        // A host that should run it and runs another one has a finding already.
+        if view.hosts_of(name).is_empty() && !declared.contains(&fold(name)) {
             let message = format!("no host of the inventory runs the agent `{name}` of the configuration");
             let found = rules::AGENT_WITHOUT_HOST.found(format!("agent {name}"), &*agent.place, message);
             findings.push(found.of_agent(name));

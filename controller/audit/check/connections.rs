@@ -119,8 +119,8 @@ pub(super) fn leftover(view: &View<'_>, findings: &mut Vec<Finding>) {
             };
             let Some(connector) = view.connectors.get(connection.connector.as_str()) else { continue };
             let Some(agent) = connector.agent.as_deref().filter(|agent| !same(agent, own)) else { continue };
-            // Agents that nobody knows have a finding of their own.
-            if view.is_configured(agent) {
+            // Agents that nobody knows have a finding of their own, and so has a host that calls its agent otherwise.
+            if view.is_configured(agent) && !view.is_declared_on(agent, host) {
                 let message = format!(
                     "`{host}` runs `{own}` and has settings for `{name}`, which the agent `{agent}` serves{with}"
                 );

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Sources;
-use super::words::{fold, identifiers};
+use super::words::{fold, identifiers, same};
 use crate::audit::{
     CheckOptions, Configuration, ConfiguredAgent, ConfiguredConnector, Connection, Declared, DeclaredHost,
     Installation, Observed,
@@ -149,6 +149,12 @@ impl<'a> View<'a> {
         agent == INTEGRATED
             || self.agents.contains_key(agent)
             || self.spellings(agent).iter().any(|name| self.agents.contains_key(name))
+    }
+
+    /// Whether the inventory gives an agent to a host.
+    pub(super) fn is_declared_on(&self, agent: &str, host: &str) -> bool {
+        let mut hosts = self.declared.hosts.iter().filter(|declared| declared.name == host);
+        hosts.any(|declared| identifiers(&declared.agents).any(|name| same(name, agent)))
     }
 
     /// How an agent is spelt by those who run it and by the configuration.

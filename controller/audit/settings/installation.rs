@@ -24,6 +24,7 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
     let application_uri = plain(&loaded, &["ApplicationUri"]);
     let (agent, sources) = (either(&loaded, "AgentIdentifier"), sources(&loaded));
     let version = version(files, &mut loaded);
+    let vault = vault(&loaded).map(|source| loaded.sources[source].place.clone());
     let installation = Installation {
         folder: files.folder.clone(),
         agent,
@@ -37,17 +38,20 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         plain_secrets: loaded.told.plain,
         oddities: loaded.told.oddities,
         version,
-        vault: vault(&loaded.tree).map(|source| loaded.sources[source].place.clone()),
+        vault,
         ..Installation::default()
     };
     AgentSettings { installation, certificates, elsewhere }
 }
 
-/// The source of a setting that says that others are where nobody but the agent can read them: in Azure Key Vault, or an
-/// identifier that is encrypted.
-fn vault(tree: &Tree) -> Option<usize> {
-    let mut found = None;
-    tree.each(&mut Vec::new(), &mut |path, leaf| {
+/// The source of a setting that says that others are where nobody but the agent can read them: in Azure Key Vault, in
+/// CyberArk without a file that lists them, or an identifier that is encrypted.
+fn vault(loaded: &Loaded) -> Option<usize> {
+    let listed = loaded.sources.iter().any(|source| source.layer == Layer::CyberArk);
+    let used = loaded.tree.leaf(&["CyberArk", "UseCyberArkSetting"]);
+    let used = used.filter(|leaf| !listed && truth(&leaf.text) == Some(true));
+    let mut found = used.map(|leaf| leaf.source);
+    loaded.tree.each(&mut Vec::new(), &mut |path, leaf| {
         let identifier = path.last().is_some_and(|key| key.eq_ignore_ascii_case("AgentIdentifier"));
         if leaf.text.contains(".vault.azure.net") || identifier && secret::is_encrypted(&leaf.text) {
             found = found.or(Some(leaf.source));

@@ -190,6 +190,14 @@ fn what_is_loaded_later_wins() {
     let used = with(&vault).installation;
     assert_eq!((used.clients["Job"].hash.clone(), used.connections["X"].secret), (None, true));
     assert!(!used.plain_secrets.iter().any(|place| place.contains("cyberArk")), "{:?}", used.plain_secrets);
+    assert_eq!(used.vault, None);
+    let place = r"win-1:C:\IdentityAgent\Runtime\appsettings.agent.Production.json";
+    assert_eq!(with(&vault[1..]).installation.vault.as_deref(), Some(place));
+    let azure = r#"{"KeyVault": {"Vault": "https://corp.vault.azure.net/"}}"#;
+    assert_eq!(
+        with(&[("appsettings.agent.Production.json", azure)]).installation.vault.as_deref(),
+        Some(place)
+    );
 }
 
 #[test]

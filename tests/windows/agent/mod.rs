@@ -4,6 +4,7 @@
 mod change;
 mod install;
 mod killed;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -273,4 +274,25 @@ fn differences(before: &[Value], after: &[Value]) -> String {
         }
     }
     found
+}
+
+#[test]
+fn an_audit_reads_what_the_playbook_installed() {
+    let scene = Scene::new(1);
+    scene.apply(0, "install-agent.yml", &[]);
+    let ended = scene.environment.run(&["audit", "-i", "inventory.yml", "--live", "--output", "json"]);
+    for secret in ["clear-secret-of-job", "secret-of-the-directory", "p@ss-encryption"] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{}", ended.stdout);
+    }
+    let document: Value = serde_json::from_str(&ended.expect(0).stdout).unwrap();
+    let listed = document["certificates"].as_array().unwrap();
+    let mut usages: Vec<&str> = listed.iter().map(|one| one["usage"].as_str().unwrap()).collect();
+    usages.sort_unstable();
+    assert_eq!(usages, ["encryption", "identity", "reset", "tls"]);
+    let findings = document["findings"].as_array().unwrap();
+    let mut ids: Vec<&str> = findings.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // The certificate of the site is not one for the name of the agent.
+    assert_eq!(ids, ["agent-idle", "certificate-signatory", "secret-plain-text"]);
 }
