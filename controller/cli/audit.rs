@@ -103,18 +103,16 @@ pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) 
     let reading = audit_sources::Reading::new(args, &loaded, environment)?;
     let declared = reading.declared()?;
     let configuration = reading.configuration()?;
-    let observed = reading.observed(&declared, configuration.as_ref(), &policy)?;
     let options = CheckOptions {
         now: jiff::Timestamp::now(),
         expires_within: args.expires_within.unwrap_or(policy.expires_within),
         server_version: args.server_version.clone(),
     };
-    let sources = Sources {
-        declared: &declared,
-        configuration: configuration.as_ref(),
-        observed: observed.as_ref(),
-        options: &options,
-    };
+    let (configured, options) = (configuration.as_ref(), &options);
+    let files = Sources { declared: &declared, configuration: configured, observed: None, options };
+    known(args, files)?;
+    let observed = reading.observed(&declared, configured, &policy)?;
+    let sources = Sources { observed: observed.as_ref(), ..files };
     let mut audit = crate::audit::audit(sources, args.inventory.limit.clone());
     if let Some(waivers) = &waivers {
         // A day is that of UTC, so that an audit says the same wherever it is made.
@@ -130,16 +128,31 @@ pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) 
     Ok(exit_code(args, &audit))
 }
 
+fn unknown(error: UnknownName) -> CommandError {
+    let hint = error.hint();
+    CommandError::failed(error).hint(hint)
+}
+
+/// Refuses a question about a connector that nobody knows, or that nobody can answer, before any host is asked.
+fn known(args: &AuditArgs, files: Sources<'_>) -> Result<(), CommandError> {
+    let Some(connector) = args.connector.as_ref().or(args.who_could_serve.as_ref()) else { return Ok(()) };
+    let audit = crate::audit::audit(files, None).of_connector(connector).map_err(unknown)?;
+    let systems: Vec<String> = audit.managed_systems.iter().map(|system| system.name.clone()).collect();
+    if args.who_could_serve.is_some() && audit.addresses(&systems).is_empty() {
+        return Err(CommandError::user(format!(
+            "nobody knows the address of what `{connector}` connects to"
+        ))
+        .hint("give its `managed_system` an `address` in the inventory: `HOST:PORT`"));
+    }
+    Ok(())
+}
+
 /// Narrows the audit to what was asked.
 fn ask(
     args: &AuditArgs,
     mut audit: Audit,
     observed: Option<&crate::audit::Observed>,
 ) -> Result<Audit, CommandError> {
-    let unknown = |error: UnknownName| {
-        let hint = error.hint();
-        CommandError::failed(error).hint(hint)
-    };
     if let Some(connector) = &args.connector {
         return audit.of_connector(connector).map_err(unknown);
     }

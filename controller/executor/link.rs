@@ -36,6 +36,8 @@ const BESIDE_WINDOWS: Duration = Duration::from_secs(20);
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is told that a session waits for an earlier one.
 const TELL_EVERY: Duration = Duration::from_secs(30);
+/// Words of a session that waits, until they are looked at.
+const WAITS: usize = 16;
 
 /// Why a host cannot be worked on.
 #[derive(Debug, Error)]
@@ -208,7 +210,7 @@ impl Link {
         let take = self.claim.as_ref().map(|(claim, _)| texts.take(claim)).unwrap_or_default();
         let library = texts.library().to_owned();
         let opening = [&points, "\n", &limit, "\n", &ledger, "\n", &take, "\n"].concat();
-        let (waiting, waits) = mpsc::unbounded_channel();
+        let (waiting, waits) = mpsc::channel(WAITS);
         let starting = paceline_remote::start(
             pipes(process),
             StartOptions {
@@ -245,7 +247,7 @@ impl Link {
     async fn while_it_waits(
         &self,
         starting: impl Future<Output = Result<Started, StartError>>,
-        mut waits: mpsc::UnboundedReceiver<String>,
+        mut waits: mpsc::Receiver<String>,
     ) -> Result<Started, StartError> {
         let mut told: Option<Instant> = None;
         tokio::pin!(starting);

@@ -326,6 +326,7 @@ mod tests {
             certificate: None,
             kerberos_name: (None, Some("par-1.corp.example".to_owned())),
             seal_always: false,
+            psrp: false,
             connect_timeout: Duration::from_secs(1),
             operation_timeout: Duration::from_secs(1),
         };

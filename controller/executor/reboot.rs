@@ -18,6 +18,8 @@ use super::worker::{Stop, Worker};
 use crate::module::{Reconnect, Restart};
 use crate::plan::CompiledTask;
 
+/// How often a login is tried again that the host left without an answer.
+const MOST_SPENT: u32 = 1;
 /// Limit for a test command.
 const TEST: Duration = Duration::from_secs(60);
 
@@ -115,6 +117,7 @@ impl Worker<'_> {
     ) -> Result<Option<String>, Stop> {
         self.sleep(wait.delay).await?;
         let began = Instant::now();
+        let mut spent = 0;
         loop {
             let problem = match self.one_attempt(settled, wait.connect, signs.shell).await {
                 Ok(link) => match self.is_back(settled, &link, signs).await {
@@ -128,6 +131,11 @@ impl Worker<'_> {
                         problem
                     }
                 },
+                // A host that goes down may swallow a login; one that goes on doing so locks the account.
+                Err(LinkError::Transport(error)) if error.spends_an_attempt() && spent < MOST_SPENT => {
+                    spent += 1;
+                    error.to_string()
+                }
                 Err(error) if error.may_pass() => error.to_string(),
                 Err(error) => return Err(self.lost(error)),
             };

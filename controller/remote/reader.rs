@@ -23,6 +23,10 @@ pub(crate) const READ: usize = 32 * 1024;
 /// A frame that has begun goes on within this time.
 const STALL: Duration = Duration::from_secs(120);
 
+/// What a value or blob costs beside its bytes, so that empty ones count, and most of them in a step.
+const REPORT: u64 = 128;
+const REPORTS: u64 = 1 << 17;
+
 /// The reader's state.
 pub(crate) struct Reader {
     pub(crate) stdout: Box<dyn AsyncRead + Send + Unpin>,
@@ -42,6 +46,7 @@ pub(crate) struct Reader {
 pub(crate) struct StepCounts {
     output: u64,
     reported: u64,
+    reports: u64,
     dropped: u64,
 }
 
@@ -160,8 +165,9 @@ impl Reader {
     /// A step must be in hand to report, and not too much.
     fn report(&mut self, id: u64, bytes: usize) -> Result<(), CloseReason> {
         self.check(self.outstanding.in_hand(id, true))?;
-        self.step.reported += bytes as u64;
-        if self.step.reported > self.output_cap.saturating_mul(2) {
+        self.step.reported += bytes as u64 + REPORT;
+        self.step.reports += 1;
+        if self.step.reported > self.output_cap.saturating_mul(2) || self.step.reports > REPORTS {
             return Err(CloseReason::Broken("a step reports too much".to_owned()));
         }
         Ok(())

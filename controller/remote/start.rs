@@ -30,6 +30,8 @@ const EVENTS: usize = 64;
 /// Most that a library may say, and how long it may wait for something.
 const INFOS: usize = 100;
 const WAITING: Duration = Duration::from_secs(2 * 3600);
+/// Most words about waiting: ten a second. The library says five.
+const WAITS: u64 = WAITING.as_secs() * 10;
 
 /// How to start.
 #[derive(Debug)]
@@ -50,9 +52,10 @@ pub struct StartOptions {
     pub opening: String,
     /// Most bytes of output per step, and of a blob; on the host and here.
     pub output_cap: u64,
-    /// Told what the library says while it waits for something (`plr_info` of a name that ends in `_wait`). Each
-    /// such word extends the limit; together they extend it by two hours at most.
-    pub waiting: Option<mpsc::UnboundedSender<String>>,
+    /// Told what the library says while it waits for a step of an earlier session (`plr_info lease_wait`): the process, and the
+    /// seconds of its wait and of its limit, 44 bytes at most. Each such word extends the limit; together they extend it by two
+    /// hours at most. What finds no room is not told.
+    pub waiting: Option<mpsc::Sender<String>>,
 }
 
 /// Starts a session over the streams of a command that [`crate::command_line`] made.
@@ -196,8 +199,9 @@ pub(crate) struct Opening<'a> {
     errors: Vec<u8>,
     stderr_open: bool,
     /// Who is told what the library waits for, and since when it does.
-    waiting: Option<mpsc::UnboundedSender<String>>,
+    waiting: Option<mpsc::Sender<String>>,
     waits_since: Option<Instant>,
+    waits: u64,
 }
 
 impl<'a> Opening<'a> {
@@ -226,6 +230,7 @@ impl<'a> Opening<'a> {
             stderr_open: true,
             waiting: None,
             waits_since: None,
+            waits: 0,
         }
     }
 
@@ -327,7 +332,7 @@ impl<'a> Opening<'a> {
                 match frame {
                     Frame::Unsupported { tool } => return Err(unsupported(self.dialect, tool)),
                     Frame::Failed { text } => return Err(StartError::Failed { text }),
-                    Frame::Info { key, value } if key.ends_with("_wait") => self.wait_on(value),
+                    Frame::Info { key, value } if key == "lease_wait" => self.wait_on(value)?,
                     Frame::Info { .. } if frames.len() < INFOS => frames.push(frame),
                     Frame::Ready => {
                         frames.push(frame);
@@ -346,15 +351,20 @@ impl<'a> Opening<'a> {
     }
 
     /// The library waits for something and says so: the limit begins anew, but not for ever.
-    fn wait_on(&mut self, text: String) {
+    fn wait_on(&mut self, text: String) -> Result<(), StartError> {
+        self.waits += 1;
+        if !is_wait(&text) || self.waits > WAITS {
+            return Err(StartError::NoShell { what: "words about waiting that are none".to_owned() });
+        }
         let now = Instant::now();
         if *self.waits_since.get_or_insert(now) + WAITING > now {
             self.deadline = now + self.timeout;
         }
         if let Some(waiting) = &self.waiting {
-            // Whoever asked may have lost interest.
-            let _ = waiting.send(text);
+            // Whoever asked may have lost interest, or be behind.
+            let _ = waiting.try_send(text);
         }
+        Ok(())
     }
 
     /// The command ended too early: finds out why.
@@ -391,6 +401,17 @@ impl<'a> Opening<'a> {
         let (out, err) = (excerpt(all.trim_ascii()), excerpt(self.errors.trim_ascii()));
         [out, err].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
+}
+
+/// Whether it is a process and two numbers of seconds.
+fn is_wait(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').take(4).collect();
+    let [process, waited, bound] = words[..] else { return false };
+    let is_number =
+        |word: &str| matches!(word.len(), 1..=10) && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_process =
+        matches!(process.len(), 1..=20) && process.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_process && is_number(waited) && is_number(bound)
 }
 
 fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {

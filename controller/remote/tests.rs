@@ -134,6 +134,16 @@ async fn what_a_lying_host_says_ends_the_session() {
         told(&format!("S 1\n{endless}x")).await.last(),
         Some(ShellEvent::Closed(CloseReason::Broken(_)))
     ));
+    // What is empty costs too.
+    for empty in ["V 1 a \n", "D 1 a\nTOKEN 0\n"] {
+        let events = told(&format!("S 1\n{}", empty.repeat(20_000))).await;
+        assert!(
+            matches!(events.last(), Some(ShellEvent::Closed(CloseReason::Broken(_)))),
+            "{:?}",
+            events.last()
+        );
+        assert!(events.len() < 2000, "{} events were kept", events.len());
+    }
     let reports = "V 1 name ".to_owned() + &"x".repeat(1000) + "\n";
     let events = told(&format!("S 1\n{}", reports.repeat(300))).await;
     assert!(matches!(events.last(), Some(ShellEvent::Closed(CloseReason::Broken(_)))));
@@ -188,6 +198,8 @@ async fn a_start_fails_by_name() {
         ("E no directory\n", "no directory"),
         ("R 1 0\n", "frames out of turn"),
         ("Y 0123\n", "an unknown frame"),
+        ("I lease_wait 12 x 600\n", "words about waiting"),
+        ("I lease_wait 12 1 600 and more\n", "words about waiting"),
         ("Y TOKEN\n", "did not tell its temp"),
         ("I pid 9\nI uid 0\nI temp 77\nY TOKEN\n", "an unknown directory"),
     ] {
@@ -205,6 +217,45 @@ async fn a_start_fails_by_name() {
     let error = start(pipes, options).await.unwrap_err();
     assert!(matches!(error, StartError::Timeout { phase: StartPhase::Shell }), "{error}");
     drop(host);
+}
+
+#[tokio::test]
+async fn only_short_words_about_waiting_extend_the_limit() {
+    let (pipes, mut options, mut host) = ends(Login::Plain).await;
+    let (waiting, mut waits) = tokio::sync::mpsc::channel(2);
+    options.waiting = Some(waiting);
+    let host = tokio::spawn(async move {
+        host.read_program().await;
+        for second in 0..5 {
+            host.say(&format!("I lease_wait 12 {second} 600\n")).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        host.say(&format!("{FACTS}Y TOKEN\n")).await;
+        host
+    });
+    // It takes longer than the limit, and nobody reads the words meanwhile.
+    start(pipes, options).await.unwrap();
+    drop(host.await.unwrap());
+    assert_eq!(waits.recv().await.as_deref(), Some("12 0 600"));
+    assert_eq!(waits.recv().await.as_deref(), Some("12 1 600"));
+    assert_eq!(waits.recv().await, None);
+
+    let (pipes, mut options, mut host) = ends(Login::Plain).await;
+    let (waiting, mut waits) = tokio::sync::mpsc::channel(2);
+    options.waiting = Some(waiting);
+    let host = tokio::spawn(async move {
+        host.read_program().await;
+        // A key that merely looks like it is a fact like any other.
+        for _ in 0..20 {
+            host.say(&format!("I x_wait {}\n", "A".repeat(1000))).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        host
+    });
+    let error = start(pipes, options).await.unwrap_err();
+    assert!(matches!(error, StartError::Timeout { phase: StartPhase::Shell }), "{error}");
+    assert_eq!(waits.recv().await, None);
+    drop(host.await.unwrap());
 }
 
 proptest::proptest! {

@@ -49,7 +49,7 @@ fn cells(row: &ConnectorRow, host: &str, findings: &[&str]) -> [String; 10] {
     ids.dedup();
     let jobs: Vec<String> = row.jobs.iter().map(|job| job.identifier.clone()).collect();
     let schedules: Vec<String> =
-        row.jobs.iter().map(|job| job.schedule.clone().unwrap_or_else(|| "-".into())).collect();
+        row.jobs.iter().map(|job| job.schedule.clone().unwrap_or_else(|| "none".into())).collect();
     [
         row.identifier.clone(),
         row.agent.clone().unwrap_or_default(),

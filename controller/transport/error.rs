@@ -62,6 +62,8 @@ pub enum TransportError {
         hint: Option<String>,
         /// Whether trying again may help without anybody doing something. Never after a refused password.
         retry: bool,
+        /// Whether credentials went out without an answer, so that whoever tries again has to count.
+        spent: bool,
     },
     /// A command could not be opened on the connection.
     #[error("cannot open a session on the connection: {reason}")]
@@ -119,6 +121,13 @@ impl TransportError {
             ),
             _ => None,
         }
+    }
+
+    /// Whether credentials went out and nothing came back. They may have been refused, which may count for the account, so
+    /// this is tried once more at most.
+    #[must_use]
+    pub fn spends_an_attempt(&self) -> bool {
+        matches!(self, Self::WinRm { spent: true, .. })
     }
 
     /// Whether trying again may help without anybody doing something.

@@ -105,6 +105,14 @@ impl Client {
                 _ => {}
             }
         }
+        if endpoint.is_sealed
+            && matches!(&credentials, Credentials::Basic { .. } | Credentials::Certificate { .. })
+        {
+            return Err(Error::Setting {
+                what: format!("{} has no key to seal messages with", credentials.method()),
+                hint: "use `ntlm` or `kerberos`, or leave the protection to TLS",
+            });
+        }
         let tls = if endpoint.is_tls { Some(tls::config(&endpoint.trust, own)?) } else { None };
         let connections = limits.connections.max(2);
         let inner = Inner {
@@ -297,13 +305,19 @@ impl Inner {
                 hint: CERTIFICATE_NEGOTIATION,
                 is_permanent: true,
             },
+            // Each attempt holds the password, and the host may have looked at it.
+            Credentials::Basic { account, .. }
+                if matches!(error, Error::AnswerLost { .. } | Error::Silent { .. }) =>
+            {
+                Error::LoginLost { account: account.to_string(), reason: error.to_string() }
+            }
             _ => error,
         }
     }
 
-    /// Remembers that the credentials were refused.
+    /// Remembers that the credentials were refused, or that the host's part of a login is not the host's.
     fn reject(&self, error: Error) -> Error {
-        if matches!(error, Error::Rejected { .. }) {
+        if matches!(error, Error::Rejected { .. } | Error::NotSealed { .. }) {
             *self.rejection.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         }
         error

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use crate::answer::Answer;
-use crate::auth::{Context, Credentials, Negotiation, Next, Tickets};
+use crate::auth::{Context, Credentials, Negotiation, Next, Tickets, TokenError};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Operation};
 use crate::http::{Failure, Response, Stream};
@@ -152,12 +152,25 @@ impl Connection {
     }
 }
 
-/// Exchanges tokens in requests without content, so that nothing can be done twice by a login.
+/// Logs in by tokens. What fails before the credentials went out is told as it is; what fails afterwards is the host's doing and must
+/// neither be repeated nor give way to another method.
 async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Error> {
     let limit = target.limits.answer_time();
     let host = &target.endpoint.host;
-    let (mut negotiation, mut token) =
+    let (mut negotiation, token) =
         Negotiation::start(target.credentials, host, stream.binding.clone(), target.tickets, limit).await?;
+    let result = exchange(stream, target, &mut negotiation, token, limit).await;
+    result.map_err(|error| if negotiation.has_answered() { after_credentials(target, error) } else { error })
+}
+
+/// Exchanges tokens in requests without content, so that nothing can be done twice by a login.
+async fn exchange(
+    stream: &mut Stream,
+    target: &Target<'_>,
+    negotiation: &mut Negotiation<'_>,
+    mut token: Vec<u8>,
+    limit: Duration,
+) -> Result<Login, Error> {
     let scheme = negotiation.scheme();
     for _ in 0..MOST_STEPS {
         let mut header = Zeroizing::new(format!("{scheme} "));
@@ -186,10 +199,11 @@ async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Er
                     None => negotiation.finish()?,
                     Some(answer) => match negotiation.step(answer).await? {
                         Next::Done(context) => context,
-                        Next::Token(_) => return Err(crate::auth::TokenError::Unreadable.into()),
+                        Next::Token(_) => return Err(TokenError::Unreadable.into()),
                     },
                 };
-                return Ok(if target.endpoint.is_tls { Login::Bound } else { Login::Sealed(context) });
+                let is_sealed = !target.endpoint.is_tls || target.endpoint.is_sealed;
+                return Ok(if is_sealed { Login::Sealed(context) } else { Login::Bound });
             }
             (status, _) => {
                 return Err(Error::Status { operation: Operation::Login, status: status.as_u16() });
@@ -197,7 +211,38 @@ async fn negotiate(stream: &mut Stream, target: &Target<'_>) -> Result<Login, Er
         };
         token = next;
     }
-    Err(crate::auth::TokenError::Unreadable.into())
+    Err(TokenError::Unreadable.into())
+}
+
+/// What a failure means once the credentials went out. An answer that cannot be used is a refusal; a connection that is lost may be
+/// one, and with a password that is wrong every further attempt counts for the account. A ticket cannot lock anybody out.
+fn after_credentials(target: &Target<'_>, error: Error) -> Error {
+    let is_ticket = matches!(target.credentials, Credentials::Kerberos { .. });
+    match error {
+        Error::Token(TokenError::Refused) => rejected(target, NOTHING.into()),
+        Error::Token(_) | Error::Challenge(_) | Error::NotOffered { .. } | Error::Kerberos { .. } => {
+            let who = if is_ticket { "the ticket" } else { "the credentials" };
+            Error::Rejected {
+                account: target.credentials.who(),
+                method: target.credentials.method(),
+                offered: NOTHING.into(),
+                hint: format!(
+                    "the host's answer to {who} cannot be used ({error}): something else may answer in its place, so no other \
+                     method is tried"
+                ),
+            }
+        }
+        Error::AnswerLost { .. }
+        | Error::Silent { .. }
+        | Error::TooLong { .. }
+        | Error::NotHttp { .. }
+        | Error::Status { .. }
+            if !is_ticket =>
+        {
+            Error::LoginLost { account: target.credentials.who(), reason: error.to_string() }
+        }
+        other => other,
+    }
 }
 
 /// The token in the answer of a host.
@@ -227,7 +272,8 @@ fn offers(response: &Response) -> String {
     if names.is_empty() { NOTHING.into() } else { names.join(", ") }
 }
 
-/// The error for credentials that a host did not take, with what may be the reason.
+/// The error for credentials that a host did not take, with what may be the reason. It is a refusal whatever the host says that it
+/// offers: the credentials went out, so that nothing else may be tried.
 pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
     let (credentials, endpoint) = (target.credentials, target.endpoint);
     let method = credentials.method();
@@ -238,12 +284,14 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
         Credentials::Basic { .. } => offers("Basic"),
         Credentials::Certificate { .. } => offers("Certificate"),
     };
-    // After an NTLM answer a host may leave out what it offers; before, that means that it offers nothing.
-    let is_left_out = offered == NOTHING && matches!(credentials, Credentials::Ntlm { .. });
-    if !is_offered && !is_left_out {
-        return Error::NotOffered { method, offered };
-    }
+    let not_offered = Error::NotOffered { method, offered: offered.clone() };
     let hint = match credentials {
+        // After an NTLM answer a host may leave out what it offers.
+        Credentials::Kerberos { .. } | Credentials::Ntlm { .. } if !is_offered && offered != NOTHING => {
+            format!("{not_offered}: {}", not_offered.hint().unwrap_or_default())
+        }
+        // These have no exchange: a host that does not offer them says so in its first answer.
+        Credentials::Basic { .. } | Credentials::Certificate { .. } if !is_offered => return not_offered,
         Credentials::Basic { account, .. } if account.is_of_a_domain() => {
             "Basic knows the host's own users only: use `ntlm` or `kerberos` for users of a domain".to_owned()
         }

@@ -77,6 +77,8 @@ pub struct Endpoint {
     pub(crate) port: u16,
     pub(crate) path: String,
     pub(crate) trust: Trust,
+    /// Whether messages are sealed within TLS too.
+    pub(crate) is_sealed: bool,
 }
 
 impl Endpoint {
@@ -94,7 +96,23 @@ impl Endpoint {
 
     fn new(is_tls: bool, host: &str, port: u16) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Self { is_tls, host, address: None, port, path: "/wsman".into(), trust: Trust::default() }
+        Self {
+            is_tls,
+            host,
+            address: None,
+            port,
+            path: "/wsman".into(),
+            trust: Trust::default(),
+            is_sealed: false,
+        }
+    }
+
+    /// Seals messages within TLS as well, as they are over http anyway ([MS-WSMV] 2.2.9.1). NTLM and Kerberos have keys for it;
+    /// [`crate::Client::connect`] refuses the other methods.
+    #[must_use]
+    pub fn with_sealing(mut self) -> Self {
+        self.is_sealed = true;
+        self
     }
 
     /// What certificates are taken.

@@ -109,6 +109,14 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// The credentials went out and nothing usable came back: they may have been refused, which may count for the account.
+    #[error("`{account}`: no answer to the credentials: {reason}")]
+    LoginLost {
+        /// Who tried.
+        account: String,
+        /// What happened.
+        reason: String,
+    },
     /// The host does not offer the method.
     #[error("the host does not offer {method}; it offers {offered}")]
     NotOffered {
@@ -245,6 +253,11 @@ impl Error {
             }
             Self::NotHttp { .. } => "the port may belong to something else than WinRM".into(),
             Self::Rejected { hint, .. } | Self::Kerberos { hint, .. } => hint.clone(),
+            Self::LoginLost { .. } => {
+                "nothing was done on the host; check name and password before you try again, since an account may be locked after a \
+                 few attempts"
+                    .into()
+            }
             Self::NotOffered { method: "Basic", .. } => {
                 "Basic is off by default: use `ntlm`, or set `winrm/config/service/auth/Basic` to `true`".into()
             }
@@ -307,6 +320,13 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Whether credentials went out that may have been refused without a word. It may pass by itself, as with a host that goes
+    /// down, but whoever tries again has to count.
+    #[must_use]
+    pub fn spends_an_attempt(&self) -> bool {
+        matches!(self, Self::LoginLost { .. })
     }
 
     /// Whether the request may have been done although it failed.

@@ -313,7 +313,7 @@ fn fifty_windows_hosts_are_asked_at_once() {
     assert_eq!(found.iter().filter(|line| line.starts_with("secret-plain-text")).count(), HOSTS);
     found.retain(|line| !line.starts_with("secret-plain-text") && !line.starts_with("agent-idle"));
     for expected in [
-        "agent-pool-stopped win1.example:Usercube",
+        "agent-pool-stopped win1.example:pool Usercube",
         "application-uri-slash win1.example:environment:ApplicationUri",
         r"agent-identifier-mismatch win3.example:C:\IdentityAgent\Runtime\appsettings.agent.json",
     ] {

@@ -1,8 +1,11 @@
 //! What is planted is found, all of it and nothing else.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use paceline::audit::{Audit, CATALOGUE, drift};
+use paceline::audit::{
+    Audit, CATALOGUE, CheckOptions, Configuration, ConfiguredConnector, Declared, Sources, audit, drift,
+};
 
 use super::fault::{AGENTS, Wanted};
 use super::fleet::{Fleet, Random};
@@ -95,4 +98,37 @@ fn the_same_fleet_gives_the_same_document_and_a_planted_fault_is_drift() {
     for change in ["connector-moved", "finding-new"] {
         assert!(changes.iter().any(|one| one == change), "{changes:?}");
     }
+}
+
+/// Lookups are by hash: a configuration with 100,000 connectors, all of them wrong, is judged in seconds.
+#[test]
+fn a_hundred_thousand_connectors_are_judged_in_bounded_time() {
+    let connector = |number: usize| ConfiguredConnector {
+        identifier: format!("C{number}"),
+        agent: Some(format!("Agent{}", number % 1000)),
+        place: format!("a.xml:{number}"),
+        ..ConfiguredConnector::default()
+    };
+    let configuration =
+        Configuration { connectors: (0..100_000).map(connector).collect(), ..Configuration::default() };
+    let options = CheckOptions {
+        now: "2026-11-26T12:00:00Z".parse().unwrap(),
+        expires_within: 30,
+        server_version: None,
+    };
+    let declared = Declared::default();
+    let sources = Sources {
+        declared: &declared,
+        configuration: Some(&configuration),
+        observed: None,
+        options: &options,
+    };
+    let started = Instant::now();
+    let audit = audit(sources, None);
+    assert_eq!(audit.findings.len(), 100_000);
+    assert!(audit.findings.iter().all(|finding| finding.id == "connector-without-agent"));
+    let mut out = Vec::new();
+    paceline::report::audit(&audit, false, &mut out).unwrap();
+    assert_eq!(drift(&audit, &audit), []);
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }

@@ -1,12 +1,12 @@
 //! Connections: their settings belong on the host of the agent that serves their connector, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agents::{on_agent, subject};
 use super::view::View;
 use super::words::{fold, names, same};
+use crate::audit::Installation;
 use crate::audit::catalogue as rules;
-use crate::audit::{Installation, ObservedConnection};
 use crate::preflight::Finding;
 use crate::preflight::host::INTEGRATED;
 
@@ -52,21 +52,24 @@ pub(super) fn connectors(view: &View<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Settings by folded names, as .NET compares them.
-fn settings(one: &Installation) -> BTreeMap<String, (&str, &ObservedConnection)> {
-    one.connections.iter().map(|(name, settings)| (fold(name), (name.as_str(), settings))).collect()
+/// An agent on a host that was looked at, with the folded names of its settings: .NET compares them so.
+struct Looked<'a> {
+    host: &'a str,
+    settings: BTreeSet<String>,
 }
 
 /// Settings that the serving agent lacks. Where nobody looked at that agent, or where a vault may have them, nothing is said.
-pub(super) fn missing(view: &View<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn missing<'a>(view: &View<'a>, findings: &mut Vec<Finding>) {
     let installed = view.installed();
-    let settings: BTreeMap<String, Vec<(&str, bool, BTreeMap<String, _>)>> = installed
-        .iter()
-        .map(|(agent, ones)| {
-            let ones = ones.iter().map(|(host, one)| (*host, one.vault.is_some(), settings(one))).collect();
-            (agent.clone(), ones)
-        })
-        .collect();
+    let looked_at = |(agent, ones): (&String, &Vec<(&'a str, &'a Installation)>)| {
+        let looked = ones.iter().filter(|(_, one)| one.vault.is_none());
+        let looked = looked.map(|(host, one)| Looked {
+            host,
+            settings: one.connections.keys().map(|name| fold(name)).collect(),
+        });
+        (agent.clone(), looked.collect::<Vec<_>>())
+    };
+    let looked: BTreeMap<String, Vec<Looked<'_>>> = installed.iter().map(looked_at).collect();
     for connection in view.configuration.into_iter().flat_map(|configuration| &configuration.connections) {
         let Some(connector) = view.connectors.get(connection.connector.as_str()) else { continue };
         let Some(agent) = connector.agent.as_deref().filter(|agent| *agent != INTEGRATED) else { continue };
@@ -74,13 +77,9 @@ pub(super) fn missing(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let name = &connection.identifier;
-        let without: Vec<&str> = settings
-            .get(&fold(agent))
-            .into_iter()
-            .flatten()
-            .filter(|(_, vault, settings)| !vault && !settings.contains_key(&fold(name)))
-            .map(|(host, ..)| *host)
-            .collect();
+        let lack = looked.get(&fold(agent)).into_iter().flatten();
+        let lack = lack.filter(|one| !one.settings.contains(&fold(name)));
+        let without: Vec<&str> = lack.map(|one| one.host).collect();
         if let Some(first) = without.first() {
             let message = format!(
                 "the agent `{agent}` on {} has no settings for the connection `{name}`",

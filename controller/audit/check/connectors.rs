@@ -1,9 +1,9 @@
 //! Connectors: which agent serves them, by the inventory and by the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::view::View;
-use super::words::{names, same};
+use super::words::{fold, names, same};
 use crate::audit::catalogue as rules;
 use crate::preflight::Finding;
 use crate::preflight::host::INTEGRATED;
@@ -80,6 +80,7 @@ pub(super) fn unknown(view: &View<'_>, findings: &mut Vec<Finding>) {
     if view.configuration.is_none() {
         return;
     }
+    let spelt: HashMap<String, &str> = view.connectors.keys().map(|name| (fold(name), *name)).collect();
     for (name, serving) in view.serving.iter().filter(|(name, _)| !view.connectors.contains_key(*name)) {
         let (host, agent) = serving[0];
         let message = format!(
@@ -88,7 +89,7 @@ pub(super) fn unknown(view: &View<'_>, findings: &mut Vec<Finding>) {
         );
         let mut found =
             rules::CONNECTOR_NOT_CONFIGURED.found(format!("connector {name}"), &*host.place, message);
-        if let Some(like) = view.connectors.keys().find(|like| same(like, name)) {
+        if let Some(like) = spelt.get(&fold(name)) {
             found.hint = format!("the configuration has `{like}`: write it like that");
         }
         findings.push(found.of_agent(&agent.identifier).of_connector(name));
@@ -99,6 +100,7 @@ pub(super) fn unknown(view: &View<'_>, findings: &mut Vec<Finding>) {
         .filter(|(_, agent)| !agent.connectors.is_empty())
         .map(|(_, agent)| agent.identifier.as_str())
         .collect();
+    let declared_names: HashSet<String> = view.serving.keys().map(|name| fold(name)).collect();
     for connector in view.connectors.values() {
         let name = &connector.identifier;
         let Some(agent) =
@@ -106,8 +108,8 @@ pub(super) fn unknown(view: &View<'_>, findings: &mut Vec<Finding>) {
         else {
             continue;
         };
-        let written_otherwise = || view.serving.keys().any(|declared| same(declared, name));
-        if !view.serving.contains_key(name.as_str()) && !written_otherwise() {
+        // One that is written otherwise has a finding already.
+        if !declared_names.contains(&fold(name)) {
             let message = format!(
                 "the connector `{name}` is on the agent `{agent}`, for which the inventory lists others only"
             );

@@ -22,7 +22,7 @@ pub(super) fn twice(view: &View<'_>, findings: &mut Vec<Finding>) {
     }
     for (system, (agents, place)) in agents {
         let different: BTreeSet<String> = agents.iter().map(|agent| fold(agent)).collect();
-        if different.len() > 1 {
+        if different.len() > 1 && agents.iter().any(|agent| view.selects(Some(agent))) {
             let message = format!("connectors of {} go to the managed system `{system}`", names(agents));
             findings.push(rules::MANAGED_SYSTEM_TWO_AGENTS.found(
                 format!("managed system {system}"),

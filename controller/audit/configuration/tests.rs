@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::assemble::assemble;
-use super::drafts::Notes;
 use super::elements::Definitions;
 use super::read::read_text;
 use super::{Configuration, ServerSettings, settings};

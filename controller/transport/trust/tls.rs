@@ -49,7 +49,7 @@ async fn ask(target: &Target) -> Result<ShownPin, TransportError> {
     };
     let endpoint = winrm::endpoint(&target.host, setting, &|_| {})?;
     let limits = Limits { connect: setting.connect_timeout, ..Limits::default() };
-    let shown = endpoint.shown_certificate(&limits).await.map_err(|error| winrm::of(&error))?;
+    let shown = endpoint.shown_certificate(&limits).await.map_err(|error| winrm::of(&error, setting.psrp))?;
     Ok(ShownPin {
         address: setting.address.clone(),
         port: setting.port,

@@ -1,24 +1,20 @@
 //! A connection by WinRM: one login, one WinRS shell, any number of commands in it.
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use paceline_winrm::{
-    Client, CommandLine, Control, Credentials, Endpoint, Error, Limits, Service, Shell, ShellOptions, Trust,
-};
+use paceline_winrm::{Client, CommandLine, Control, Endpoint, Error, Limits, Shell, ShellOptions, Trust};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::credentials::credentials;
+use super::files::authorities;
 use super::{Method, TlsPolicy, WinRmSetting};
 use crate::transport::ssh::Warn;
 use crate::transport::{ExitStatus, Process, TransportError};
-
-/// Longest file of certificates or keys.
-const PEM: u64 = 1 << 20;
 
 /// A connection. Clones share it.
 #[derive(Clone)]
@@ -28,6 +24,8 @@ pub struct Connection {
 
 struct Inner {
     client: Client,
+    /// Whether its variables are those of `psrp`.
+    psrp: bool,
     /// Opened by the first command; nothing once the connection is closed.
     shell: Mutex<State>,
 }
@@ -38,7 +36,8 @@ enum State {
     Closed,
 }
 
-/// Logs in. Methods that cannot be tried here, or that the host does not offer, give way to the next one; a refusal does not.
+/// Logs in. Methods that cannot be tried here, or that the host does not offer before it was told anything, give way to the next
+/// one; a refusal does not. Basic follows only where the host had no say: by refusing the others it would get the password.
 pub(in crate::transport) async fn connect(
     host: &str,
     setting: &WinRmSetting,
@@ -50,21 +49,32 @@ pub(in crate::transport) async fn connect(
         operation: setting.operation_timeout,
         ..Limits::default()
     };
+    let failed = |error: &Error| of(error, setting.psrp);
     let mut passed_over = None;
     for method in &setting.methods {
+        if let (Method::Basic, Some(Error::NotOffered { method, offered })) = (method, &passed_over) {
+            return Err(TransportError::WinRm {
+                message: format!("the host does not offer {method}; it offers {offered}"),
+                hint: Some(format!(
+                    "`basic` would hand it the password, so it does not follow by itself: set `{}` to `basic` if that is meant",
+                    setting.variable("ansible_winrm_transport", "ansible_psrp_auth"),
+                )),
+                retry: false,
+                spent: false,
+            });
+        }
         let credentials = credentials(host, setting, *method)?;
         match Client::connect(endpoint.clone(), credentials, limits.clone()).await {
             Ok(client) => {
-                let inner = Inner { client, shell: Mutex::new(State::New) };
+                let inner = Inner { client, psrp: setting.psrp, shell: Mutex::new(State::New) };
                 return Ok(Connection { inner: Arc::new(inner) });
             }
             Err(error @ (Error::Kerberos { .. } | Error::NotOffered { .. })) => passed_over = Some(error),
-            Err(error) => return Err(of(&error)),
+            Err(error) => return Err(failed(&error)),
         }
     }
-    Err(passed_over
-        .as_ref()
-        .map_or_else(|| TransportError::Local { message: format!("`{host}`: no way to log in is left") }, of))
+    let nothing = || TransportError::Local { message: format!("`{host}`: no way to log in is left") };
+    Err(passed_over.as_ref().map_or_else(nothing, failed))
 }
 
 pub(in crate::transport) fn endpoint(
@@ -72,17 +82,23 @@ pub(in crate::transport) fn endpoint(
     setting: &WinRmSetting,
     warn: Warn<'_>,
 ) -> Result<Endpoint, TransportError> {
-    let WinRmSetting { address, port, .. } = setting;
+    let WinRmSetting { address, port, psrp, .. } = setting;
     let endpoint = match &setting.tls {
         None => Endpoint::http(address, *port),
-        Some(tls) => Endpoint::https(address, *port).with_trust(trust(host, tls, warn)?),
+        Some(tls) => Endpoint::https(address, *port).with_trust(trust(host, tls, setting, warn)?),
     };
-    endpoint.with_path(&setting.path).map_err(|error| of(&error))
+    let endpoint = if setting.seal_always { endpoint.with_sealing() } else { endpoint };
+    endpoint.with_path(&setting.path).map_err(|error| of(&error, *psrp))
 }
 
-fn trust(host: &str, tls: &TlsPolicy, warn: Warn<'_>) -> Result<Trust, TransportError> {
+fn trust(
+    host: &str,
+    tls: &TlsPolicy,
+    setting: &WinRmSetting,
+    warn: Warn<'_>,
+) -> Result<Trust, TransportError> {
     if !tls.pins.is_empty() {
-        return Trust::pins(tls.pins.iter().map(String::as_str)).map_err(|error| of(&error));
+        return Trust::pins(tls.pins.iter().map(String::as_str)).map_err(|error| of(&error, setting.psrp));
     }
     if tls.accept_any {
         warn(&format!(
@@ -90,94 +106,29 @@ fn trust(host: &str, tls: &TlsPolicy, warn: Warn<'_>) -> Result<Trust, Transport
         ));
         return Ok(Trust::Ignore);
     }
-    let extra_pem = tls.ca.as_deref().map(authorities).transpose()?;
+    let extra_pem = tls.ca.as_deref().map(|path| authorities(host, setting, path)).transpose()?;
     Ok(Trust::Authorities { system: extra_pem.is_none(), extra_pem: extra_pem.unwrap_or_default() })
 }
 
-/// The certificates of a file, or of all files of a folder.
-fn authorities(path: &Path) -> Result<Vec<u8>, TransportError> {
-    let failed = |error: io::Error| TransportError::Local {
-        message: format!("cannot read the CA certificates `{}`: {error}", path.display()),
-    };
-    if !path.is_dir() {
-        return read(path).map_err(failed);
-    }
-    let mut names: Vec<_> =
-        std::fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?;
-    names.sort_by_key(std::fs::DirEntry::file_name);
-    let mut all = Vec::new();
-    for entry in names.iter().filter(|entry| entry.path().is_file()) {
-        all.extend(read(&entry.path()).map_err(failed)?);
-        all.push(b'\n');
-    }
-    Ok(all)
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(path)?.len() > PEM {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    std::fs::read(path)
-}
-
-fn credentials(host: &str, setting: &WinRmSetting, method: Method) -> Result<Credentials, TransportError> {
-    let missing = |variable: &str, what: &str| TransportError::Setting {
-        host: host.to_owned(),
-        variable: variable.to_owned(),
-        what: what.to_owned(),
-    };
-    if method == Method::Certificate {
-        let (certificate, key) = setting.certificate.as_ref().ok_or_else(|| {
-            missing("ansible_winrm_cert_pem", "a client certificate is to be used, and none is given")
-        })?;
-        let local = |path: &Path, error: &dyn std::fmt::Display| TransportError::Local {
-            message: format!("cannot read `{}`: {error}", path.display()),
-        };
-        let certificate_pem = read(certificate).map_err(|error| local(certificate, &error))?;
-        let key_pem = read(key).map_err(|error| local(key, &error))?;
-        let key_pem = String::from_utf8(key_pem).map_err(|error| local(key, &error))?;
-        return Ok(Credentials::Certificate { certificate_pem, key_pem: key_pem.into() });
-    }
-    let account = setting.user.as_deref().map(str::parse).transpose();
-    let account =
-        account.map_err(|error: paceline_winrm::AccountError| missing("ansible_user", &error.to_string()))?;
-    if method == Method::Kerberos {
-        let (service, spn_host) = &setting.kerberos_name;
-        let service = match service.as_deref().map(str::to_ascii_uppercase).as_deref() {
-            None | Some("HTTP") => Service::Http,
-            Some("WSMAN") => Service::Wsman,
-            Some("HOST") => Service::Host,
-            Some(other) => {
-                let what =
-                    format!("`{other}` is not a service of WinRM\nhint: `HTTP`, `WSMAN` and `HOST` are");
-                return Err(missing("ansible_winrm_service", &what));
-            }
-        };
-        let password = setting.password.clone();
-        return Ok(Credentials::Kerberos { account, password, service, host: spn_host.clone() });
-    }
-    let account = account
-        .ok_or_else(|| missing("ansible_user", "WinRM needs a user\nhint: set it, or give `-u USER`"))?;
-    let password = setting.password.clone().ok_or_else(|| {
-        missing("ansible_password", "WinRM needs a password\nhint: set it in a vault, or give `-k`")
-    })?;
-    Ok(match method {
-        Method::Basic => Credentials::Basic { account, password, allow_plain: false },
-        _ => Credentials::Ntlm { account, password },
-    })
-}
-
-pub(in crate::transport) fn of(error: &Error) -> TransportError {
-    // The crate does not know by which variables its settings come.
-    let variables = match error {
-        Error::Tls { .. } => {
+/// An error with the variables of the host's own kind of connection, which the crate does not know.
+pub(in crate::transport) fn of(error: &Error, psrp: bool) -> TransportError {
+    let variables = match (error, psrp) {
+        (Error::Tls { .. }, false) => {
             "; the variables are `ansible_winrm_scheme`, `ansible_winrm_ca_trust_path` and `paceline_tls_pin`"
         }
-        Error::NotHttp { .. } => "; the variable is `ansible_winrm_scheme`",
+        (Error::Tls { .. }, true) => {
+            "; the variables are `ansible_psrp_protocol`, `ansible_psrp_ca_cert` and `paceline_tls_pin`"
+        }
+        (Error::NotHttp { .. }, false) => "; the variable is `ansible_winrm_scheme`",
+        (Error::NotHttp { .. }, true) => "; the variable is `ansible_psrp_protocol`",
         _ => "",
     };
-    let hint = error.hint().map(|hint| hint + variables);
-    TransportError::WinRm { message: error.to_string(), hint, retry: error.is_retryable() }
+    TransportError::WinRm {
+        message: error.to_string(),
+        hint: error.hint().map(|hint| hint + variables),
+        retry: error.is_retryable(),
+        spent: error.spends_an_attempt(),
+    }
 }
 
 impl Connection {
@@ -186,7 +137,7 @@ impl Connection {
     pub(in crate::transport) async fn exec(&self, command: &str) -> Result<Process, TransportError> {
         let shell = self.shell().await?;
         let process = shell.run(line(command)).await.map_err(|error| match error {
-            Error::Rejected { .. } => of(&error),
+            Error::Rejected { .. } | Error::LoginLost { .. } => of(&error, self.inner.psrp),
             other => TransportError::Open { reason: with_hint(&other) },
         })?;
         let paceline_winrm::Process { stdin, stdout, stderr, control } = process;
@@ -209,8 +160,13 @@ impl Connection {
             State::Closed => Err(TransportError::Lost { reason: "it was closed".to_owned() }),
             State::New => {
                 let options = ShellOptions::default();
-                let shell =
-                    Arc::new(self.inner.client.open_shell(options).await.map_err(|error| of(&error))?);
+                let shell = Arc::new(
+                    self.inner
+                        .client
+                        .open_shell(options)
+                        .await
+                        .map_err(|error| of(&error, self.inner.psrp))?,
+                );
                 *state = State::Open(Arc::clone(&shell));
                 Ok(shell)
             }

@@ -1,6 +1,8 @@
 //! WinRM: settings from variables, and commands over one WinRS shell per host.
 
 mod connection;
+mod credentials;
+mod files;
 mod names;
 mod setting;
 #[cfg(test)]

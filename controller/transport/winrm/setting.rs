@@ -34,6 +34,11 @@ impl Method {
             .find(|method| method.name() == name)
     }
 
+    /// Whether it agrees on keys that messages can be sealed with.
+    pub(super) fn can_seal(self) -> bool {
+        matches!(self, Self::Ntlm | Self::Kerberos)
+    }
+
     /// As Ansible names it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -57,6 +62,13 @@ pub struct TlsPolicy {
     pub accept_any: bool,
 }
 
+impl TlsPolicy {
+    /// Whether authorities decide, and not pins or nobody.
+    pub(super) fn is_by_authority(&self) -> bool {
+        self.pins.is_empty() && !self.accept_any
+    }
+}
+
 /// Everything that the connection needs to know.
 #[derive(Clone, Debug)]
 pub struct WinRmSetting {
@@ -78,8 +90,10 @@ pub struct WinRmSetting {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Service and host of the Kerberos name, if not `HTTP` and the address.
     pub kerberos_name: (Option<String>, Option<String>),
-    /// Whether messages over https are sealed too.
+    /// Whether messages over https are sealed too; never with methods that have no key for it.
     pub seal_always: bool,
+    /// Whether its variables are those of `psrp`.
+    pub psrp: bool,
     /// Limit for connecting.
     pub connect_timeout: Duration,
     /// How long the host waits for output before it answers that there is none.
@@ -88,6 +102,8 @@ pub struct WinRmSetting {
 
 /// Names of one setting, for `winrm` and for `psrp`.
 struct Names(&'static str, &'static str);
+
+const TRANSPORT: Names = Names("ansible_winrm_transport", "ansible_psrp_auth");
 
 /// Variables that ask for what is not there, with the reason.
 const REFUSED: &[(&str, &str)] = &[
@@ -170,6 +186,14 @@ pub(in crate::transport) fn setting(
             return Err(variables.error(seal, &format!("`{other}` is not `auto`, `always` or `never`")));
         }
     };
+    if seal_always && let Some(method) = methods.iter().find(|method| !method.can_seal()) {
+        let (method, names) = (method.name(), reader.pick(&TRANSPORT));
+        let what = format!(
+            "`{method}` has no key to seal messages with\nhint: set `{names}` to `ntlm` or `kerberos`, or remove this: TLS protects \
+             the messages"
+        );
+        return Err(variables.error(seal, &what));
+    }
     let tls = https.then(|| reader.tls(options)).transpose()?;
     let seconds = |names: &[&str], default: u64| -> Result<Duration, TransportError> {
         Ok(variables.seconds(names)?.unwrap_or(Duration::from_secs(default)))
@@ -199,6 +223,7 @@ pub(in crate::transport) fn setting(
             variables.text(&[reader.pick(&spn_host)])?,
         ),
         seal_always,
+        psrp: reader.psrp,
         connect_timeout: connect,
         operation_timeout: operation,
     })
@@ -263,9 +288,9 @@ impl Reader<'_, '_> {
     }
 
     fn methods(&self, https: bool, user: Option<&str>) -> Result<Vec<Method>, TransportError> {
-        let name = self.pick(&Names("ansible_winrm_transport", "ansible_psrp_auth"));
+        let name = self.pick(&TRANSPORT);
         let given = match self.variables.value(name)? {
-            None => Vec::new(),
+            None => return Ok(self.usual(https, user)),
             Some(serde_json::Value::String(text)) => text
                 .split(',')
                 .map(|word| word.trim().to_lowercase())
@@ -282,13 +307,8 @@ impl Reader<'_, '_> {
             Some(_) => return Err(self.variables.error(name, "it must be a name or a list of names")),
         };
         if given.is_empty() {
-            let named = user.is_some_and(|user| user.contains('@'));
-            return Ok(match (https, named, self.psrp) {
-                (false, true, _) | (true, true, true) => vec![Method::Kerberos, Method::Ntlm],
-                (false, false, _) | (true, false, true) => vec![Method::Ntlm],
-                (true, true, false) => vec![Method::Kerberos, Method::Basic],
-                (true, false, false) => vec![Method::Basic],
-            });
+            let what = "it names no way to log in\nhint: name `ntlm`, `kerberos`, `basic` or `certificate`, or remove it";
+            return Err(self.variables.error(name, what));
         }
         let mut methods = Vec::new();
         for word in given {
@@ -299,6 +319,16 @@ impl Reader<'_, '_> {
             }
         }
         Ok(methods)
+    }
+
+    /// What is done where nothing is said. Basic never follows another method here: a host that makes the first one fail would get the
+    /// password in clear text.
+    fn usual(&self, https: bool, user: Option<&str>) -> Vec<Method> {
+        match (https, user.is_some_and(|user| user.contains('@')), self.psrp) {
+            (_, true, _) => vec![Method::Kerberos, Method::Ntlm],
+            (true, false, false) => vec![Method::Basic],
+            (_, false, _) => vec![Method::Ntlm],
+        }
     }
 
     fn method(&self, name: &str, word: &str, https: bool) -> Result<Vec<Method>, TransportError> {
@@ -312,10 +342,9 @@ impl Reader<'_, '_> {
         };
         match word {
             "basic" | "ssl" => over_https(Method::Basic),
-            "plaintext" if https => Ok(vec![Method::Basic]),
             "plaintext" => {
                 let what = "`plaintext` would send the password and everything else in clear text\nhint: use `ntlm`, \
-                            which seals the messages";
+                            which seals the messages, or `basic` over https";
                 Err(self.variables.error(name, what))
             }
             "certificate" => over_https(Method::Certificate),

@@ -51,6 +51,9 @@ impl std::fmt::Debug for Tickets {
 /// A handshake that is under way.
 pub(crate) struct KerberosHandshake {
     context: Option<GssContext>,
+    /// Whether the library is through with the exchange. The flag of mutual authentication says what was asked for until then, so
+    /// that it proves nothing before ([RFC 2743] 1.2.7).
+    is_complete: bool,
     limit: Duration,
 }
 
@@ -80,13 +83,14 @@ impl KerberosHandshake {
         let (owned, name) = (Arc::clone(&credential), service.clone());
         let step = blocking(limit, move || {
             let mut context = GssContext::new(owned, &name, bindings)?;
-            context.step(&[]).map(|(token, _)| (context, token))
+            context.step(&[]).map(|step| (context, step))
         })
         .await?;
-        let (context, token) = step.map_err(|failure| explain(&failure, credentials, &service))?;
+        let (context, (token, is_complete)) =
+            step.map_err(|failure| explain(&failure, credentials, &service))?;
         // Kept only now: some libraries get tickets when they are first needed.
         *kept = Some((credential, since));
-        Ok((Self { context: Some(context), limit }, token))
+        Ok((Self { context: Some(context), is_complete, limit }, token))
     }
 
     /// Takes the host's token. The host has to prove itself with it.
@@ -99,13 +103,14 @@ impl KerberosHandshake {
         let step = blocking(self.limit, move || context.step(&token).map(|step| (context, step))).await?;
         let (context, (token, is_complete)) =
             step.map_err(|failure| explain(&failure, credentials, "the host's answer"))?;
-        self.context = Some(context);
+        (self.context, self.is_complete) = (Some(context), is_complete);
         Ok((!is_complete).then_some(token))
     }
 
     /// The context, once the host has proved itself.
     pub(crate) fn finish(&mut self) -> Result<Context, Error> {
-        let context = self.context.take().filter(GssContext::is_protected).ok_or_else(unfinished)?;
+        let context = self.context.take().filter(|context| self.is_complete && context.is_protected());
+        let context = context.ok_or_else(unfinished)?;
         Ok(Context::Kerberos(Box::new(context)))
     }
 }

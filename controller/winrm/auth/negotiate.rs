@@ -14,6 +14,7 @@ pub(crate) struct NtlmNegotiation<'a> {
     service: String,
     bindings: Option<Vec<u8>>,
     stage: Stage,
+    has_answered: bool,
 }
 
 enum Stage {
@@ -31,12 +32,15 @@ impl<'a> NtlmNegotiation<'a> {
     ) -> (Self, Vec<u8>) {
         let (handshake, first) = Handshake::start();
         let token = spnego::offer(NTLM, &first);
-        (Self { credentials, service, bindings, stage: Stage::Offered(handshake) }, token)
+        (
+            Self { credentials, service, bindings, stage: Stage::Offered(handshake), has_answered: false },
+            token,
+        )
     }
 
     /// Whether the credentials went out, so that a refusal is about them.
     pub(crate) fn has_answered(&self) -> bool {
-        !matches!(self.stage, Stage::Offered(_))
+        self.has_answered
     }
 
     /// Takes the host's token.
@@ -58,6 +62,7 @@ impl<'a> NtlmNegotiation<'a> {
                 let signature = session.sign(&spnego::mechanisms(NTLM));
                 session.restart_ours();
                 self.stage = Stage::Answered(Box::new(session));
+                self.has_answered = true;
                 Ok(Next::Token(spnego::go_on(&message, &signature)))
             }
             Stage::Answered(mut session) => {

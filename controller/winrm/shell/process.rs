@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Core;
 use super::input::{Chunk, Input, Sink, input};
@@ -20,6 +20,9 @@ use crate::fault::FaultKind;
 /// Waits between attempts while the host is busy with earlier input.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Waits between questions for output to a host that says too early that it has none.
+const QUICK_WAIT: Duration = Duration::from_millis(10);
+const SLOW_WAIT: Duration = Duration::from_secs(1);
 /// How often output is asked for while the host is too busy to look at the question.
 const MOST_REFUSALS: u32 = 3;
 
@@ -151,6 +154,34 @@ pub(super) async fn start(core: Arc<Core>, line: CommandLine) -> Result<Process,
     Ok(Process { stdin, stdout, stderr, control: Control { core, command, exit, tasks } })
 }
 
+/// How fast output is asked for. A host has the question for the operation's timeout when it has no output; one that says at once that
+/// there is none would be asked as fast as it answers.
+struct Pace {
+    operation: Duration,
+    wait: Duration,
+}
+
+impl Pace {
+    fn new(operation: Duration) -> Self {
+        Self { operation, wait: Duration::ZERO }
+    }
+
+    /// Output came.
+    fn reset(&mut self) {
+        self.wait = Duration::ZERO;
+    }
+
+    /// How long to wait after an answer without output that took so long.
+    fn after(&mut self, taken: Duration) -> Duration {
+        if taken >= self.operation / 2 {
+            self.reset();
+        } else {
+            self.wait = (self.wait * 2).clamp(QUICK_WAIT, SLOW_WAIT);
+        }
+        self.wait
+    }
+}
+
 /// Asks for output until the command is done.
 struct Fetch {
     core: Arc<Core>,
@@ -162,13 +193,16 @@ struct Fetch {
 impl Fetch {
     async fn all(&self) -> Result<i32, Error> {
         let mut refusals = 0;
+        let mut pace = Pace::new(self.core.client.limits().operation);
         loop {
             self.output.room().await;
             self.error.room().await;
+            let asked = Instant::now();
             let write = |common: &Common<'_>| envelope::receive(common, &self.core.id, &self.command);
             match self.core.ask(Operation::Receive, write).await {
                 Ok(answer) => {
                     refusals = 0;
+                    let is_empty = answer.pieces.iter().all(|piece| piece.bytes.is_empty());
                     if let Some(code) = self.take(answer)? {
                         // The host keeps a command that ended until it is told ([MS-WSMV] 3.1.4.13). What comes of it
                         // does not matter any more.
@@ -176,8 +210,16 @@ impl Fetch {
                         let _ = timeout(limit, tell(&self.core, &self.command, Signal::Terminate)).await;
                         return Ok(code);
                     }
+                    if is_empty {
+                        sleep(pace.after(asked.elapsed())).await;
+                    } else {
+                        pace.reset();
+                    }
                 }
-                Err(Error::Fault { fault, .. }) if fault.kind() == FaultKind::TimedOut => refusals = 0,
+                Err(Error::Fault { fault, .. }) if fault.kind() == FaultKind::TimedOut => {
+                    refusals = 0;
+                    sleep(pace.after(asked.elapsed())).await;
+                }
                 // Windows refuses so before it looks at a request, so no output went with it.
                 Err(Error::Status { status: 503, .. }) if refusals < MOST_REFUSALS => {
                     refusals += 1;
@@ -279,5 +321,22 @@ impl Feed {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_has_never_anything_is_asked_about_once_a_second() {
+        let mut pace = Pace::new(Duration::from_secs(20));
+        let waits: Vec<_> = (0..200).map(|_| pace.after(Duration::from_millis(1))).collect();
+        assert!(waits.iter().sum::<Duration>() > Duration::from_secs(180), "{waits:?}");
+        assert_eq!(waits.first(), Some(&QUICK_WAIT));
+        assert_eq!(waits.last(), Some(&SLOW_WAIT));
+        // The host waited itself, and output makes it quick again.
+        assert_eq!(pace.after(Duration::from_secs(20)), Duration::ZERO);
+        assert_eq!(pace.after(Duration::from_millis(1)), QUICK_WAIT);
     }
 }

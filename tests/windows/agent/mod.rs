@@ -284,7 +284,7 @@ fn an_audit_reads_what_the_playbook_installed() {
     for secret in ["clear-secret-of-job", "secret-of-the-directory", "p@ss-encryption"] {
         assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{}", ended.stdout);
     }
-    let document: Value = serde_json::from_str(&ended.expect(0).stdout).unwrap();
+    let document: Value = serde_json::from_str(&ended.expect(2).stdout).unwrap();
     let listed = document["certificates"].as_array().unwrap();
     let mut usages: Vec<&str> = listed.iter().map(|one| one["usage"].as_str().unwrap()).collect();
     usages.sort_unstable();
@@ -293,6 +293,8 @@ fn an_audit_reads_what_the_playbook_installed() {
     let mut ids: Vec<&str> = findings.iter().map(|one| one["id"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids.dedup();
-    // The certificate of the site is not one for the name of the agent.
-    assert_eq!(ids, ["agent-idle", "certificate-signatory", "secret-plain-text"]);
+    // The scene's certificate is for no name, and it sets no licence; everything else is as it should be.
+    assert_eq!(ids, ["agent-certificate-name", "secret-plain-text", "settings-odd"]);
+    let odd = findings.iter().find(|one| one["id"] == "settings-odd").unwrap();
+    assert!(odd["message"].as_str().unwrap().contains("`License` is still what"), "{odd}");
 }
