@@ -1,6 +1,7 @@
 //! The one integration-test binary.
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 
+mod audit;
 mod compare;
 mod contract;
 mod crash;

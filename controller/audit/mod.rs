@@ -5,19 +5,33 @@
 //! matrix of connectors, agents and hosts. Everything here is pure: files and hosts are read elsewhere, text comes in;
 //! `configuration/read.rs` alone reads files.
 
+mod catalogue;
+mod check;
 mod configuration;
 mod declared;
+mod drift;
+mod matrix;
+mod movement;
 mod observed;
+mod query;
 mod result;
 pub mod settings;
+mod waivers;
 
+pub use catalogue::{CATALOGUE, Rule, rule};
+pub use check::{CheckOptions, Sources, check, why};
 pub use configuration::{
     Client, Configuration, ConfiguredAgent, ConfiguredConnector, Connection, Job,
     Limits as ConfigurationLimits, Scaffolding, ServerSettings, Task, read as read_configuration,
 };
 pub use declared::{Declared, DeclaredHost};
+pub use drift::{Drift, drift};
+pub use matrix::audit;
+pub use movement::{Change, JobFate, MovedConnection, MovedJob, Movement, movement};
 pub use observed::{
     Installation, Observed, ObservedCertificate, ObservedConnection, ObservedHost, RunState, SecretHash,
     Usage,
 };
-pub use result::{AgentRow, Audit, Certificates, ConnectorRow, JobRow, SystemRow, Waived};
+pub use query::{CouldServe, UnknownName};
+pub use result::{AgentRow, Audit, AuditSources, Certificates, ConnectorRow, JobRow, SystemRow, Waived};
+pub use waivers::{Waiver, Waivers};

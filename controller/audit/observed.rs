@@ -40,6 +40,9 @@ pub struct Installation {
     pub clients: BTreeMap<String, SecretHash>,
     /// `OpenId.DefaultOpenIdClient`.
     pub default_client: Option<String>,
+    /// Where it is said that settings come from a vault as well (Azure Key Vault, CyberArk), which nobody but the agent
+    /// can read: then a setting that is in no file is not missing.
+    pub vault: Option<String>,
     /// `SourcesRootPaths`, and its place.
     pub sources: Option<(Vec<String>, String)>,
     /// `EncryptionCertificate.EncryptFile`, and its place.

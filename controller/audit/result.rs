@@ -4,12 +4,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{CouldServe, Drift};
 use crate::preflight::certificate::Certificate;
 use crate::preflight::{AskedHost, Finding};
 
 /// What an audit found (DESIGN 3.5).
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Audit {
+    /// What it was made from.
+    #[serde(default)]
+    pub sources: AuditSources,
     /// What is wrong, worst first, then by id and place.
     pub findings: Vec<Finding>,
     /// Connectors by identifier.
@@ -28,6 +32,24 @@ pub struct Audit {
     /// Hosts that were asked; none without `--live`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<AskedHost>,
+    /// What changed since the baseline; nothing where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+    /// The answer to `--who-could-serve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub could_serve: Option<Vec<CouldServe>>,
+}
+
+/// What an audit was made from, besides the inventory.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AuditSources {
+    /// Whether the server's configuration was read.
+    pub configuration: bool,
+    /// Whether hosts were asked.
+    pub hosts: bool,
+    /// `--limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 /// A connector.
@@ -105,6 +127,9 @@ pub struct SystemRow {
     pub address: Option<String>,
     /// Connectors that connect to it.
     pub connectors: Vec<String>,
+    /// Agents that serve these connectors.
+    #[serde(default)]
+    pub agents: Vec<String>,
 }
 
 /// A finding that somebody waived.

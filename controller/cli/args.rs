@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::CommandError;
 use super::later::{LaterOfRollout, VaultArgs};
 use crate::playbook;
+use crate::ui::OutputFormat;
 
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -15,6 +17,10 @@ pub enum Output {
     Human,
     /// JSON on standard output and nothing else: events one a line for commands that make a run, one document for all others
     Json,
+    /// The matrix for spreadsheets (`audit`)
+    Csv,
+    /// A page of its own (`audit`)
+    Html,
 }
 
 /// What becomes of a host on which a task failed.
@@ -84,6 +90,30 @@ pub struct Global {
     /// Ignore `ANSIBLE_CONFIG` and `./ansible.cfg`
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_ansible_cfg: bool,
+}
+
+impl Global {
+    /// The format of commands that know people and programs only; the others were refused ([`Global::check`]).
+    pub(super) fn format(&self) -> OutputFormat {
+        match self.output {
+            Output::Json => OutputFormat::Json,
+            Output::Human | Output::Csv | Output::Html => OutputFormat::Human,
+        }
+    }
+
+    /// Refuses formats that a command does not have.
+    pub(super) fn check(&self, has: &[Output]) -> Result<(), CommandError> {
+        let name = match self.output {
+            Output::Human | Output::Json => return Ok(()),
+            Output::Csv => "csv",
+            Output::Html => "html",
+        };
+        if has.contains(&self.output) {
+            return Ok(());
+        }
+        Err(CommandError::user(format!("this command has no `--output {name}`"))
+            .hint("use `human` or `json`"))
+    }
 }
 
 /// Which inventory, and which of its hosts.

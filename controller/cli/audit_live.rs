@@ -12,7 +12,7 @@ use crate::operation::audit::{AuditAnswer, AuditQuestion, HostAudit};
 use crate::preflight::certificate::Policy;
 use crate::preflight::host::{Endpoint, Reached};
 
-/// Asks hosts; `addresses` (`HOST:PORT`) are what each of them is asked to reach, and stand as they are given in
+/// Asks hosts; `addresses` says what each of them is asked to reach (`HOST:PORT`), which stands as it is given in
 /// [`ObservedHost::reached`]. A host that does not answer says so in its place.
 ///
 /// # Errors
@@ -20,30 +20,31 @@ use crate::preflight::host::{Endpoint, Reached};
 pub(super) fn ask(
     asking: &Asking<'_>,
     hosts: &[HostName],
-    addresses: &[String],
+    addresses: &dyn Fn(&HostName) -> Vec<String>,
     policy: &Policy,
     forks: Option<u32>,
 ) -> Result<Observed, CommandError> {
-    let (known, unknown): (Vec<_>, Vec<_>) = addresses
-        .iter()
-        .map(|address| (address, Endpoint::of_system(address)))
-        .partition(|(_, at)| at.is_some());
-    let known: Vec<(String, Endpoint)> =
-        known.into_iter().filter_map(|(address, at)| Some((address.clone(), at?))).collect();
     let (mut asked, mut answers) = (Vec::new(), Vec::new());
     for host in hosts {
-        let question = question(asking, host, known.clone())?;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for address in addresses(host) {
+            match Endpoint::of_system(&address) {
+                Some(at) => known.push((address, at)),
+                None => unknown.push(address),
+            }
+        }
+        let question = question(asking, host, known)?;
         let (operation, answer) = HostAudit::new(question, policy.clone());
         asked.push(asking.host(host, Box::new(operation)));
-        answers.push(answer);
+        answers.push((answer, unknown));
     }
     let mut observed = Observed::default();
-    for (examined, answer) in asking.all(asked, forks)?.into_iter().zip(answers) {
+    for (examined, (answer, unknown)) in asking.all(asked, forks)?.into_iter().zip(answers) {
         let name = examined.name.0.to_string();
         let mut host = answered(examined, &answer);
-        for (address, _) in &unknown {
+        for address in unknown {
             let reason = "it has no port: an address is `HOST:PORT`".to_owned();
-            host.reached.insert((*address).clone(), Reached::Unknown(reason));
+            host.reached.insert(address, Reached::Unknown(reason));
         }
         observed.hosts.insert(name, host);
     }

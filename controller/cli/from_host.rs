@@ -14,6 +14,7 @@ use super::load::{self, Loaded, Reach};
 use super::rollback::{RollbackArgs, carry_out};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
+use crate::executor::event::covered;
 use crate::executor::{AskHost, FoundHost, RestoreHost, find, lease_seconds};
 use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
@@ -248,8 +249,8 @@ fn list_points(
             writeln!(out, "{}:", sanitize_line(name))?;
             for (point, restored) in points {
                 let verb = if restored { "restored already:" } else { "would restore" };
-                let (kind, path) = (sanitize_line(&point.kind), sanitize_line(&point.path));
-                writeln!(out, "  {verb} point {}: {kind} {path}", point.number)?;
+                let what = covered(&point.kind, &point.path);
+                writeln!(out, "  {verb} point {}: {}", point.number, sanitize_line(&what))?;
             }
         }
     }

@@ -20,8 +20,6 @@ pub(super) struct Anything {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Later {
     #[command(hide = true)]
-    Audit(Anything),
-    #[command(hide = true)]
     Vault(Anything),
     #[command(hide = true)]
     Schema(Anything),
@@ -31,10 +29,6 @@ impl Later {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Audit(_) => not_yet(
-                "paceline audit",
-                "`paceline inventory list --output json` shows the variable `agent` of every host",
-            ),
             Self::Vault(_) => not_yet("paceline vault", VAULT),
             Self::Schema(_) => {
                 not_yet("paceline schema", "`paceline apply --syntax-check` checks playbook and inventory")
@@ -128,7 +122,6 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
         for (line, what) in [
-            ("audit -i hosts.yml --live", "paceline audit"),
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
             ("apply p.yml --start-at-task Here", "--start-at-task"),
@@ -152,7 +145,7 @@ mod tests {
             assert!(!help.contains(word), "{help}");
         }
         let help = Cli::command().render_help().to_string();
-        for word in ["audit", "vault", "schema"] {
+        for word in ["vault", "schema"] {
             assert!(!help.contains(word), "{help}");
         }
     }

@@ -3,7 +3,9 @@
 mod apply;
 mod args;
 mod asking;
+mod audit;
 mod audit_live;
+mod audit_sources;
 mod completions;
 mod confirm;
 mod connections;
@@ -19,6 +21,7 @@ mod load;
 mod lookups;
 mod preflight;
 mod preflight_hosts;
+mod preflight_variables;
 mod prune;
 mod recorded;
 mod resume;
@@ -63,6 +66,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Look at requirements and certificates before a rollout; changes nothing
     Preflight(Box<preflight::PreflightArgs>),
+    /// See which agent serves which connector, what is wrong with that, and what changed
+    Audit(Box<audit::AuditArgs>),
     /// Look at hosts, groups and variables
     Inventory(inventory::InventoryCommand),
     /// Review host keys and write them to known_hosts
@@ -110,16 +115,17 @@ fn caught(program: impl FnOnce() -> Result<u8, CommandError>) -> Result<u8, Comm
 
 fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
     let global = &cli.global;
+    global.check(match &cli.command {
+        Command::Audit(_) => &[Output::Csv, Output::Html],
+        _ => &[],
+    })?;
     match cli.command {
         Command::Plan(args) => apply::plan(args, global, environment),
         Command::Apply(args) => apply::apply(args, global, environment),
         Command::Resume(args) => resume::run(args, global, environment),
         Command::Rollback(args) => rollback::run(args, global, environment),
         Command::Runs(args) => {
-            let format = match global.output {
-                Output::Human => crate::ui::OutputFormat::Human,
-                Output::Json => crate::ui::OutputFormat::Json,
-            };
+            let format = global.format();
             if let Some(code) = args.on_hosts(global, environment) {
                 return code;
             }
@@ -127,6 +133,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
                 .map_err(CommandError::failed)
         }
         Command::Preflight(args) => preflight::run(&args, global, environment),
+        Command::Audit(args) => audit::run(&args, global, environment),
         Command::Inventory(args) => inventory::run(args, global, environment),
         Command::Trust(args) => trust::run(args, global, environment),
         Command::Lab(args) => lab::run(args, global, environment),

@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
-use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output};
+use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs};
 use super::terminal::Environment;
 use super::{CommandError, preflight_hosts};
 use crate::preflight::certificate::{LARGEST, Opened, Policy, Source, judge, open};
 use crate::preflight::{self, Severity};
 use crate::report::{self, Findings};
 use crate::secrets::{SecretError, SecretText, read_password_file};
-use crate::ui::OutputFormat;
 
 /// Exit code when a host did not answer.
-const UNANSWERED: u8 = 4;
+pub(super) const UNANSWERED: u8 = 4;
 
 /// Look at requirements and certificates before a rollout; changes nothing
 #[derive(Args, Debug)]
@@ -59,7 +58,7 @@ pub(super) struct PreflightArgs {
 
 /// From which severity on it counts as a failure.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// Errors
     Error,
     /// Errors and warnings
@@ -108,10 +107,7 @@ fn finish(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    let format = match global.output {
-        Output::Human => OutputFormat::Human,
-        Output::Json => OutputFormat::Json,
-    };
+    let format = global.format();
     let mut out = std::io::stdout().lock();
     match report::findings(report, format, environment.color, &mut out).and_then(|()| out.flush()) {
         // Whoever read it has seen enough; the exit code still tells.
@@ -127,15 +123,20 @@ fn finish(
 
 /// What the options and the file say about certificates.
 fn policy(args: &PreflightArgs, environment: &Environment) -> Result<Policy, CommandError> {
-    let mut policy = match &args.policy {
-        Some(path) => preflight::read_policy(path, &path.display().to_string())
-            .map_err(|found| CommandError::diagnostics(&found, environment.error_color))?,
-        None => Policy::default(),
-    };
+    let mut policy = read_policy(args.policy.as_deref(), environment)?;
     policy.strict |= args.strict;
     policy.expires_within = args.expires_within.unwrap_or(policy.expires_within);
     policy.issuers.extend(args.issuers.iter().cloned());
     Ok(policy)
+}
+
+/// Reads the file of `--policy`; without one it is the default.
+pub(super) fn read_policy(path: Option<&Path>, environment: &Environment) -> Result<Policy, CommandError> {
+    let read = |path: &Path| {
+        preflight::read_policy(path, &path.display().to_string())
+            .map_err(|found| CommandError::diagnostics(&found, environment.error_color))
+    };
+    path.map_or_else(|| Ok(Policy::default()), read)
 }
 
 /// The password of the file; an empty file is the empty password.

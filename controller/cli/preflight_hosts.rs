@@ -9,6 +9,7 @@ use super::args::Global;
 use super::asking::Asking;
 use super::load;
 use super::preflight::PreflightArgs;
+use super::preflight_variables::{self, Digests};
 use super::terminal::Environment;
 use crate::executor::{ExamineHost, Examined};
 use crate::inventory::{Agent, HostName};
@@ -35,9 +36,9 @@ pub(super) fn ask(
     }
     let asking = Asking::new(&args.connection, &args.r#become, &args.extra_vars, &loaded, environment)?;
     let mut findings = asking.twice(&hosts);
-    let mut asked = Vec::new();
+    let (mut asked, mut digests) = (Vec::new(), Digests::default());
     for host in &hosts {
-        let (host, found) = asking.preflight(host, policy)?;
+        let (host, found) = asking.preflight(host, policy, &mut digests)?;
         asked.push(host);
         findings.extend(found);
     }
@@ -107,6 +108,7 @@ impl Asking<'_> {
         &self,
         host: &HostName,
         policy: &Policy,
+        digests: &mut Digests,
     ) -> Result<(ExamineHost, Vec<Finding>), CommandError> {
         let wrong = |error: TransportError| CommandError::failed(error);
         let mut findings = Vec::new();
@@ -133,18 +135,26 @@ impl Asking<'_> {
                 .hint("`folder`, `server`, `certificates` and the like belong there"));
             }
         };
-        // The variables of the shipped playbooks say it where `preflight` does not.
-        for (option, variable) in [("folder", "agent_root"), ("server", "server_uri")] {
-            if !options.contains_key(option)
-                && let Some(value) = self.variable(host, variable).map_err(wrong)?
-            {
-                options.insert(option.to_owned(), value);
-            }
+        // The variables of the shipped playbooks say it where `preflight` does not. What they need may not be at hand: then it
+        // is told what nobody looked at.
+        let named = Question { agents: agents.clone(), ..Question::default() };
+        let host_name = named.names().into_iter().next();
+        let known = |name: &str| self.variable(host, name).map_err(|error| error.to_string());
+        let unknown = preflight_variables::add(&mut options, host_name.as_deref(), &known);
+        if !unknown.is_empty() {
+            let names = unknown.join("`, `");
+            let message =
+                format!("`{names}` of `{}` cannot be made, so what they say is not looked at", host.0);
+            let hint = "give the file of secrets with `-e @FILE`";
+            let place = format!("{}:{}", host.0, unknown[0]);
+            findings
+                .push(Finding::new("preflight-variable", Severity::Info, place, message, hint).on(&host.0));
         }
         let mut question = Question::read(&host.0, agents, &options).map_err(|error| {
             CommandError::user(format!("the variable `preflight` of `{}`: {error}", host.0))
         })?;
         question.agents_place = self.agents_place(host);
+        question.look_at_shipped(|path| digests.of(path));
         let operation = Box::new(HostPreflight::new(question, policy.clone(), None));
         Ok((self.host(host, operation), findings))
     }

@@ -17,7 +17,7 @@ use super::recorded::as_recorded;
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, from_host, show};
-use crate::executor::event::EventKind;
+use crate::executor::event::{EventKind, covered};
 use crate::executor::{
     Claimant, Dispatcher, Given, Reached, Restore, RestoreHost, cancellation, lease_seconds, restore,
 };
@@ -268,9 +268,9 @@ fn show_plan(
         if global.output == Output::Human {
             writeln!(out, "{}:", sanitize_line(&host.0))?;
             for point in points {
-                let path = sanitize_line(&point.path);
+                let what = covered(&point.kind, &point.path);
                 let verb = if point.kind == "activation" { "repeat" } else { "restore" };
-                writeln!(out, "  would {verb} point {}: {} {path}", point.number, point.kind)?;
+                writeln!(out, "  would {verb} point {}: {}", point.number, sanitize_line(&what))?;
             }
             for task in irreversible {
                 writeln!(out, "  cannot be undone: {}", sanitize_line(task))?;

@@ -219,13 +219,13 @@ fn listing(request: &Request<'_>, prepared: &Prepared, output: Output) -> Option
             skip: &args.skip_tags,
         };
         match output {
-            Output::Human => text.push_str(&playbook::list(playbook, &listing)),
             Output::Json => documents.push(playbook::list_json(playbook, &listing)),
+            _ => text.push_str(&playbook::list(playbook, &listing)),
         }
     }
     Some(match output {
-        Output::Human => text,
         Output::Json => format!("{}\n", json!({ "playbooks": documents })),
+        _ => text,
     })
 }
 

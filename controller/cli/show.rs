@@ -54,8 +54,8 @@ pub(super) fn reporter(
     let bars = environment.stdout_terminal && stderr.is_terminal() && !environment.dumb_terminal;
     let reporter: Box<dyn ui::Reporter> = match global.output {
         Output::Json => Box::new(Json::new(stdout)),
-        Output::Human if bars => Box::new(Progress::new(options, stdout)),
-        Output::Human => Box::new(Plain::new(options, stdout, stderr)),
+        _ if bars => Box::new(Progress::new(options, stdout)),
+        _ => Box::new(Plain::new(options, stdout, stderr)),
     };
     let (sender, screen) = ui::spawn(reporter)?;
     Ok((Box::new(Forward(Some(sender))), screen))

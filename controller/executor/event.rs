@@ -413,3 +413,31 @@ impl EventKind {
         }
     }
 }
+
+/// What a rollback point covers, as people read it. Points of things of Windows are named with their kind in front, so that it is
+/// not said twice.
+#[must_use]
+pub fn covered(covers: &str, path: &str) -> String {
+    match path.strip_prefix(covers) {
+        Some(rest) if rest.starts_with(' ') => path.to_owned(),
+        _ => format!("{covers} {path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covered;
+
+    #[test]
+    fn what_a_point_covers_is_named_once() {
+        for (covers, path, text) in [
+            ("registry", "registry HKLM:\\SOFTWARE\\App Version", "registry HKLM:\\SOFTWARE\\App Version"),
+            ("pool", "pool Usercube", "pool Usercube"),
+            ("file", "/etc/file", "file /etc/file"),
+            ("activation", "restart pool Usercube", "activation restart pool Usercube"),
+            ("file", "filed.txt", "file filed.txt"),
+        ] {
+            assert_eq!(covered(covers, path), text);
+        }
+    }
+}

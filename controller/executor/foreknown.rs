@@ -140,3 +140,146 @@ impl Foreknown<'_> {
         connection_variable(self.engine, &scope, name, None)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::fs;
+
+    use indexmap::IndexMap;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::executor::{PreparedPlay, Selection, groups_value, prepare};
+    use crate::inventory::{Inventory, InventorySource};
+    use crate::plan::FactStore;
+    use crate::playbook::{self, LoadOptions};
+
+    const HOSTS: &str = r#"
+all:
+  vars: { site: Paris }
+  hosts:
+    a: { agent: { identifier: A, connectors: ["{{ site }}AD"] }, maintenance_group: "{{ site }}" }
+    b: { agent: [{ identifier: B, connectors: ["{{ site }}AD"] }], site: Berlin, ansible_shell_type: powershell }
+    c: { agent: telegraf }
+    d: {}
+"#;
+
+    fn prepared(inventory: &str, playbook: &str) -> (Vec<PreparedPlay>, Diagnostics) {
+        let folder = tempfile::tempdir().unwrap();
+        let (hosts, site) = (folder.path().join("hosts.yml"), folder.path().join("site.yml"));
+        fs::write(&hosts, inventory).unwrap();
+        fs::write(&site, playbook).unwrap();
+        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(hosts)], None);
+        assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
+        let scope = Arc::new(RunScope {
+            groups: Arc::new(groups_value(&inventory)),
+            inventory: Arc::new(inventory),
+            extra: IndexMap::new(),
+            magic: [("ansible_check_mode".to_owned(), Arc::new(json!(true)))].into(),
+            facts: FactStore::default(),
+            folder: folder.path().to_owned(),
+        });
+        let (playbook, diagnostics) = playbook::load(&site, &LoadOptions::default());
+        assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
+        prepare(&[playbook.unwrap()], &scope, &Engine::new(), &Selection::default())
+    }
+
+    fn touched(play: &str) -> String {
+        let (plays, diagnostics) = prepared(HOSTS, &format!("- hosts: all\n  gather_facts: false\n{play}"));
+        assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
+        let mut hosts: Vec<String> = plays[0].touched.iter().map(ToString::to_string).collect();
+        hosts.sort();
+        hosts.join(" ")
+    }
+
+    const COPY: &str = "copy: { content: x, dest: /x }";
+
+    #[rstest]
+    #[case::a_change("{copy}", "a b")]
+    #[case::a_look("stat: { path: /x }", "")]
+    #[case::a_command("command: uptime", "a b")]
+    #[case::a_command_that_looks("command: uptime\n      changed_when: false", "")]
+    #[case::a_change_that_says_it_is_none("{copy}\n      changed_when: false", "a b")]
+    #[case::a_question("uri: { url: 'http://x' }", "")]
+    #[case::an_order("uri: { url: 'http://x', method: POST }", "a b")]
+    #[case::only_checked("{copy}\n      check_mode: true", "")]
+    #[case::for_one_host("{copy}\n      when: inventory_hostname == 'b'", "b")]
+    #[case::by_the_inventory("{copy}\n      when: site == 'Paris'", "a")]
+    #[case::by_a_connection("{copy}\n      when: ansible_shell_type | default('sh') == 'sh'", "a")]
+    #[case::by_a_fact("{copy}\n      when: ansible_os_family | default('x') == 'Debian'", "a b")]
+    #[case::by_facts("{copy}\n      when: ansible_facts.os_family is defined", "a b")]
+    #[case::by_other_hosts("{copy}\n      when: hostvars['a'].x is defined", "a b")]
+    #[case::by_an_item("{copy}\n      loop: [1, 2]\n      when: item | default(1) > 1", "a b")]
+    #[case::in_a_plan_as_in_a_rollout("{copy}\n      when: not ansible_check_mode", "a b")]
+    #[case::not_defined("{copy}\n      when: nothing_like_that", "a b")]
+    #[case::by_a_block("block: [{ {copy} }]\n      when: site == 'Berlin'\n      rescue: [{ debug: }]", "b")]
+    #[case::in_a_rescue("block: [{ debug: }]\n      rescue: [{ {copy} }]", "a b")]
+    fn what_a_task_may_change(#[case] task: &str, #[case] hosts: &str) {
+        let task = task.replace("{copy}", COPY);
+        assert_eq!(touched(&format!("  tasks:\n    - {task}\n")), hosts);
+    }
+
+    #[rstest]
+    #[case::set_before(
+        "    - set_fact: { go: true }\n    - {copy}\n      when: go | default(false)\n",
+        "a b"
+    )]
+    #[case::set_through(
+        "    - stat: { path: /x }\n      register: there\n    - {copy}\n      when: go\n      vars: { go: '{{ there.stat.exists }}' }\n",
+        "a b"
+    )]
+    #[case::gone_before("    - meta: end_host\n      when: site == 'Paris'\n    - {copy}\n", "b")]
+    #[case::gone_perhaps(
+        "    - stat: { path: /x }\n      register: there\n    - meta: end_host\n      when: there.stat.exists\n    - {copy}\n",
+        "a b"
+    )]
+    #[case::gone_afterwards("    - {copy}\n    - meta: end_host\n", "a b")]
+    #[case::told_to_a_handler(
+        "    - stat: { path: /x }\n      register: there\n      changed_when: there.stat.exists\n      notify: Act\n  handlers:\n    - name: Act\n      {copy}\n",
+        "a b"
+    )]
+    #[case::never_told(
+        "    - stat: { path: /x }\n      notify: Act\n  handlers:\n    - name: Act\n      {copy}\n",
+        ""
+    )]
+    fn what_tasks_may_change(#[case] tasks: &str, #[case] hosts: &str) {
+        assert_eq!(touched(&format!("  tasks:\n{}", tasks.replace("{copy}", COPY))), hosts);
+    }
+
+    #[test]
+    fn names_are_rendered_for_each_host() {
+        let (plays, _) =
+            prepared(HOSTS, "- { hosts: all, gather_facts: false, tasks: [{ command: uptime }] }");
+        let hosts = plays[0].waves[0].iter().collect();
+        let stops = plays[0].serving.stops(&hosts, &|_| false);
+        let names: Vec<&str> = stops.iter().map(|stop| stop.connector.as_str()).collect();
+        assert_eq!(names, ["ParisAD", "BerlinAD"]);
+    }
+
+    #[test]
+    fn what_is_not_known_before_the_run_is_said() {
+        let unknown = HOSTS.replace("\"{{ site }}AD\"", "\"{{ later }}\"");
+        let (plays, diagnostics) = prepared(&unknown, "- { hosts: all, gather_facts: false }");
+        assert!(plays[0].serving.is_empty());
+        let said = diagnostics.render(false);
+        assert!(
+            said.contains("it is not known before the run what `a` serves") && said.contains("`later`"),
+            "{said}"
+        );
+        let unknown =
+            HOSTS.replace("maintenance_group: \"{{ site }}\"", "maintenance_group: \"{{ later }}\"");
+        let playbook = "- { hosts: all, gather_facts: false, serial: 1 }";
+        let (_, diagnostics) = prepared(&unknown, playbook);
+        assert!(diagnostics.has_errors());
+        let said = diagnostics.render(false);
+        assert!(said.contains("`maintenance_group` of `a` is not known before the run"), "{said}");
+        // Without waves, or with an order, it does not matter.
+        for play in
+            [playbook.replace("serial: 1", "serial: 1, order: sorted"), playbook.replace(", serial: 1", "")]
+        {
+            assert!(!prepared(&unknown, &play).1.has_errors(), "{play}");
+        }
+    }
+}

@@ -212,7 +212,9 @@ impl Carried {
     /// Adds it to the outcome of the attempt that came to an end.
     pub(super) fn add_to(self, outcome: &mut Outcome) {
         outcome.changed |= self.changed && !outcome.failed;
-        outcome.points.splice(0..0, self.points);
+        // An activation that is repeated reports the point of the attempt before.
+        let known: Vec<u64> = outcome.points.iter().map(|point| point.number).collect();
+        outcome.points.splice(0..0, self.points.into_iter().filter(|point| !known.contains(&point.number)));
     }
 }
 
@@ -504,6 +506,10 @@ impl Pipeline {
         let (rc, duration_ms) = (reply.rc, reply.duration_ms);
         let tail = tail(&reply);
         match flight.operation.next(reply, flight.mode) {
+            Progress::Again(_) if self.stopping => {
+                // Nothing more is sent: the step goes on when the run is resumed, from what the host noted of it.
+                self.flights.remove(index);
+            }
             Progress::Again(program) => {
                 let wanted = program.content && !flight.mode.eager;
                 flight.program = program;

@@ -19,6 +19,7 @@ use crate::plan::{
     self, Breach, Composition, Foresight, HostlessScope, Named, Participants, PlayScope, RunScope, Serving,
 };
 use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
+use crate::shell::Platform;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
 
@@ -175,6 +176,9 @@ impl Preparing<'_> {
         let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
         let compiled = plan::compile(play, gathering, &others, tags);
         self.diagnostics.extend(plan::unguarded(&compiled));
+        if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
+            self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0));
+        }
         let handler_names = play.handlers.iter().map(|handler| {
             let node = handler.name.as_ref()?;
             render(node)
@@ -298,6 +302,37 @@ impl Preparing<'_> {
         let named = vars.iter().chain(vars_files).chain(&self.scope.extra);
         let all = named.chain(roles.map(|(name, node)| (name, node))).chain(inventory);
         all.map(|(name, node)| (name.as_str(), node.as_ref()))
+    }
+
+    /// The first target of which variables that are written out say that it runs Windows, and that say nothing of `become`.
+    fn windows_host<'t>(
+        &self,
+        targets: &'t [HostName],
+        vars: &Named,
+        vars_files: &Named,
+    ) -> Option<&'t HostName> {
+        const DECIDE: [&str; 3] = ["ansible_connection", "ansible_shell_type", "ansible_become"];
+        let roles = self
+            .play
+            .roles
+            .iter()
+            .flat_map(|role| role.defaults.iter().chain(&role.vars).chain(&role.params));
+        let others = vars.iter().chain(vars_files).chain(&self.scope.extra).map(|(name, _)| name.as_str());
+        if others.chain(roles.map(|(name, _)| name.as_str())).any(|name| DECIDE.contains(&name)) {
+            return None;
+        }
+        let literal = |host: &HostName, name: &str| {
+            let text = self.scope.inventory.variable(host, name)?.node.as_str()?;
+            (!text.contains("{{") && !text.contains("{%")).then_some(text)
+        };
+        targets.iter().find(|host| {
+            let connection = literal(host, "ansible_connection");
+            let connected =
+                connection.is_some_and(|name| matches!(name.rsplit('.').next(), Some("winrm" | "psrp")));
+            let shell = literal(host, "ansible_shell_type").and_then(Platform::of_shell_type);
+            self.scope.inventory.variable(host, "ansible_become").is_none()
+                && (connected || shell == Some(Platform::Windows))
+        })
     }
 
     /// `playbook_dir`.

@@ -550,7 +550,7 @@ impl Slot {
                 .and_then(Value::as_str)
                 .map(str::to_owned);
         }
-        matches!(self.task.task.module, "debug" | "assert").then(|| shown(self)).flatten()
+        matches!(self.task.task.module, "debug" | "assert" | "connector_move").then(|| shown(self)).flatten()
     }
 }
 

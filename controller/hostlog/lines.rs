@@ -1,6 +1,6 @@
 //! What the host log says about an event.
 
-use crate::executor::event::{Event, EventKind, Status};
+use crate::executor::event::{Event, EventKind, Status, covered};
 
 /// The line of an event, without its time, and what is written below it, indented. `step_told` says
 /// whether the result of a step of the same task was written.
@@ -18,10 +18,10 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
             format!("step {step} TASK {task}{} [{module}]", of_item(item))
         }
         EventKind::RollbackPoint { point, covers, path, .. } => {
-            format!("step {step} rollback point {point}: {covers} {path}")
+            format!("step {step} rollback point {point}: {}", covered(covers, path))
         }
         EventKind::PointRestored { point, covers, path } => {
-            format!("restored point {point}: {covers} {path}")
+            format!("restored point {point}: {}", covered(covers, path))
         }
         EventKind::GuardArmed { seconds, .. } => format!("guard armed for {seconds} s"),
         EventKind::GuardConfirmed { duration_ms } => {

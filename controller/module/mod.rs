@@ -3,6 +3,7 @@
 mod assert;
 mod certificate_check;
 mod command;
+mod connector_move;
 mod copy;
 mod debug;
 mod fail;

@@ -20,7 +20,22 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("agent", OptionKind::Any),
         OptionSpec::new("folder", OptionKind::Path),
         OptionSpec::new("server", OptionKind::Text),
+        OptionSpec::new("site", OptionKind::Text),
         OptionSpec::new("certificates", OptionKind::List),
+        OptionSpec::new("client", OptionKind::Text),
+        OptionSpec::new("secret", OptionKind::Text),
+        OptionSpec::new("hashed_secret", OptionKind::Text),
+        OptionSpec::new("secret_expires", OptionKind::Text),
+        OptionSpec::new("https_proxy", OptionKind::Text),
+        OptionSpec::new("no_proxy", OptionKind::Text),
+        OptionSpec::new("license", OptionKind::Any),
+        OptionSpec::new("settings", OptionKind::Map),
+        OptionSpec::new("archive", OptionKind::Path),
+        OptionSpec::new("archive_sha256", OptionKind::Text),
+        OptionSpec::new("bundle", OptionKind::Path),
+        OptionSpec::new("bundle_sha256", OptionKind::Text),
+        OptionSpec::new("version", OptionKind::Text),
+        OptionSpec::new("server_version", OptionKind::Text),
         OptionSpec::new("processors", OptionKind::Int),
         OptionSpec::new("memory_gb", OptionKind::Float),
         OptionSpec::new("disk_gb", OptionKind::Float),
@@ -51,8 +66,12 @@ impl Module for PreflightModule {
             .filter(|(name, _)| OPTIONS.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let question = Question::read(context.host, agents, &asked)
+        let mut question = Question::read(context.host, agents, &asked)
             .map_err(|error| ModuleError::new(format!("`preflight`: {error}")))?;
+        question.look_at_shipped(|path| {
+            let content = context.files.find("files", path).and_then(|path| context.files.content(&path));
+            content.map(|content| content.sha256.clone()).map_err(|error| error.message)
+        });
         Ok(Work::Host(Box::new(HostPreflight::new(question, policy(options), fail_on(options)))))
     }
 }

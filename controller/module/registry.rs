@@ -18,6 +18,7 @@ static MODULES: &[&dyn Module] = &[
     &super::assert::Assert,
     &super::certificate_check::CertificateCheckModule,
     &super::command::CommandModule,
+    &super::connector_move::ConnectorMove,
     &super::copy::CopyModule,
     &super::debug::Debug,
     &super::fail::Fail,

@@ -147,6 +147,8 @@ pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<
         validate: options.flag("validate_certs", true),
         content: options.flag("return_content", false),
         proxy: options.flag("use_proxy", true),
+        through: None,
+        harmless: false,
         netrc: options.flag("use_netrc", true),
         files: [path("ca_path"), path("client_cert"), path("client_key")],
         creates: path("creates"),

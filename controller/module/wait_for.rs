@@ -114,6 +114,7 @@ pub(super) fn wait(options: &Options, platform: Platform) -> Result<Work, Module
         timeout: seconds("timeout", 300),
         message: options.text("msg").map(str::to_owned),
         since: None,
+        pausing: (0, false),
     })))
 }
 

@@ -125,7 +125,8 @@ fn in_store(store: &InStore, place: &str, reply: &Reply) -> Opened {
         .filter_map(|(number, _, key)| Some((reply.blob(&format!("certificate.{number}"))?.to_vec(), *key)))
         .collect();
     let mut opened = Opened::store(place, &certificates);
-    opened.ambiguous = store.subject.is_some() && found.len() > 1;
+    let what = if store.subject.is_some() { "subject" } else { "thumbprint" };
+    opened.ambiguous = (found.len() > 1).then_some(what);
     let Some(identity) = &store.identity else { return opened };
     let sid = all("identity").pop().unwrap_or_default();
     let readers = all("reader");
@@ -282,6 +283,10 @@ mod tests {
         let values = [("certificate", certificate.as_str()), ("certificate", &other)];
         let blobs: &[(&str, &[u8])] = &[("certificate.1", &der), ("certificate.2", &der)];
         assert_eq!(judged(&mut by_subject, &values, blobs), ["certificate-ambiguous"]);
+        // A store that group policies fill as well may hold one twice.
+        let twice = [("certificate", certificate.as_str()), ("certificate", &other)];
+        let ids = judged(&mut check(&json!({"thumbprint": thumbprint})), &twice, blobs);
+        assert_eq!(ids.first().map(String::as_str), Some("certificate-ambiguous"));
         let noise: &[(&str, &[u8])] = &[("certificate.1", b"noise")];
         assert_eq!(judged(&mut by_subject, &values[..1], noise), ["certificate-unreadable"]);
     }

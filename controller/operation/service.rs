@@ -128,10 +128,6 @@ impl Operation for Service {
         Progress::Done(Outcome { changed, result, points, ..Outcome::default() })
     }
 
-    fn repeatable(&self) -> bool {
-        !matches!(self.state.as_deref(), Some("restarted" | "reloaded"))
-    }
-
     fn saves_first(&self) -> bool {
         true
     }

@@ -47,6 +47,10 @@ pub struct Uri {
     pub content: bool,
     /// Whether proxies of the environment are used.
     pub proxy: bool,
+    /// The proxy to go through, whatever the environment says: `http://HOST:PORT`. May hold a login.
+    pub through: Option<String>,
+    /// Whether it changes nothing over there, whatever its method.
+    pub harmless: bool,
     /// Whether `~/.netrc` of the host is used.
     pub netrc: bool,
     /// Files of the host: authorities, client certificate, client key.
@@ -108,6 +112,9 @@ impl Uri {
                 put(name, file);
             }
         }
+        if let Some(proxy) = &self.through {
+            put("proxy", proxy);
+        }
         let implied = if self.body.is_empty() { "GET" } else { "POST" };
         if self.method != implied && self.method != "HEAD" {
             put("request", &self.method);
@@ -121,7 +128,9 @@ impl Uri {
             ("anyauth", self.login.is_some() && !self.force_login),
             ("insecure", !self.validate),
             ("netrc-optional", self.netrc && self.login.is_none()),
-            ("noproxy = \"*\"", !self.proxy),
+            ("noproxy = \"*\"", !self.proxy && self.through.is_none()),
+            // What the environment has in `NO_PROXY` does not count either.
+            ("noproxy = \"\"", self.through.is_some()),
         ] {
             if wanted {
                 text.push_str(flag);
@@ -146,7 +155,12 @@ impl Uri {
         put("timeout", &self.timeout.to_string());
         put("max_redirect", &if self.follow { REDIRECTS } else { 0 }.to_string());
         put("check_certificate", on(self.validate));
-        put("use_proxy", on(self.proxy));
+        put("use_proxy", on(self.proxy || self.through.is_some()));
+        if let Some(proxy) = &self.through {
+            put("http_proxy", proxy);
+            put("https_proxy", proxy);
+            put("no_proxy", "");
+        }
         put("netrc", on(self.netrc));
         for (name, value) in &self.headers {
             put("header", &format!("{name}: {value}"));
@@ -168,8 +182,9 @@ impl Uri {
     fn channel(&self, url: &str) -> Result<Program, String> {
         const NEEDS: &str = "the host has neither curl nor GNU wget\nhint: install one of them";
         let address = Address::parse(url).ok_or_else(|| format!("`{url}` is not an http address"))?;
-        if address.secure || self.files.iter().any(Option::is_some) {
-            return Err(format!("https cannot be spoken: {NEEDS}"));
+        if address.secure || self.through.is_some() || self.files.iter().any(Option::is_some) {
+            let what = if address.secure { "https" } else { "a proxy" };
+            return Err(format!("{what} cannot be spoken: {NEEDS}"));
         }
         let mut headers = self.headers.clone();
         if let Some((user, password)) = &self.login {

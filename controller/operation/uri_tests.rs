@@ -70,6 +70,8 @@ fn get(url: String) -> Uri {
         validate: true,
         content: true,
         proxy: false,
+        through: None,
+        harmless: false,
         netrc: false,
         files: [None, None, None],
         creates: None,

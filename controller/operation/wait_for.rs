@@ -1,7 +1,7 @@
 //! Waits until a port, a file or a text in it is as wanted.
 //!
-//! Every probe is a program of its own, so the host's shell is never busy for longer than the pause between
-//! two of them.
+//! Every probe is a program of its own, and a long pause is several of them: the host's shell is never busy for longer than
+//! [`SLICE`], so that a run that is stopped does not wait for it.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use crate::shell::Platform;
 
 /// Bytes of a port's answer that are searched.
 const ANSWER: usize = 1 << 20;
+
+/// Seconds that the host's shell sleeps at most before the controller hears of it.
+const SLICE: u64 = 3;
 
 /// What is waited for.
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ pub struct WaitFor {
     pub message: Option<String>,
     /// When the first look began.
     pub since: Option<Instant>,
+    /// What is left of a pause: its seconds, and whether a slice of it is on its way.
+    pub pausing: (u64, bool),
 }
 
 impl WaitFor {
@@ -68,7 +73,7 @@ impl WaitFor {
         let absent = self.is_absent();
         let search = self.search.is_some() && !absent;
         match &self.subject {
-            Subject::Time => windows::Call::new("wait_time").with("seconds", &self.timeout.to_string()),
+            Subject::Time => windows::Call::new("wait_time").with("seconds", &pause),
             Subject::Path(path) if search => {
                 windows::Call::new("wait_text").with("path", path).with("pause", &pause)
             }
@@ -92,13 +97,28 @@ impl WaitFor {
         }
     }
 
+    /// Looks after a pause, or begins with its first slice.
+    fn look(&mut self, pause: u64) -> Program {
+        if pause <= SLICE {
+            self.pausing = (0, false);
+            return self.probe(pause);
+        }
+        self.pausing = (pause - SLICE, true);
+        let seconds = SLICE.to_string();
+        let text = match self.platform {
+            Platform::Windows => windows::Call::new("wait_time").with("seconds", &seconds).text(),
+            Platform::Posix => call("pl_wait_time", [seconds.as_str()]),
+        };
+        Program { text, ..Program::default() }
+    }
+
     fn probe(&self, pause: u64) -> Program {
         if self.platform == Platform::Windows {
             return Program { text: self.call(pause).text(), ..Program::default() };
         }
         let pause = pause.to_string();
         let text = match &self.subject {
-            Subject::Time => call("pl_wait_time", [self.timeout.to_string().as_str()]),
+            Subject::Time => call("pl_wait_time", [pause.as_str()]),
             Subject::Path(path) if self.search.is_some() && !self.is_absent() => {
                 call("pl_wait_text", [pause.as_str(), path])
             }
@@ -203,7 +223,11 @@ impl Operation for WaitFor {
     }
 
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check { Program::default() } else { self.probe(self.delay) }
+        match self.subject {
+            _ if mode.check => Program::default(),
+            Subject::Time => self.look(self.timeout),
+            _ => self.look(self.delay),
+        }
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
@@ -214,6 +238,14 @@ impl Operation for WaitFor {
         }
         if self.since.is_none() {
             self.since = Instant::now().checked_sub(Duration::from_millis(reply.duration_ms));
+        }
+        if let (left, true) = self.pausing {
+            if reply.status != 0 {
+                let message = said(&reply, "msg")
+                    .unwrap_or_else(|| format!("the host could not wait: status {}", reply.status));
+                return self.failed(message);
+            }
+            return Progress::Again(self.look(left));
         }
         if reply.value("client").is_some()
             && let Some(program) = self.channel(0)
@@ -251,7 +283,7 @@ impl Operation for WaitFor {
             return self.timed_out();
         }
         let again = if channel { self.channel(self.sleep) } else { None };
-        Progress::Again(again.unwrap_or_else(|| self.probe(self.sleep)))
+        Progress::Again(again.unwrap_or_else(|| self.look(self.sleep)))
     }
 }
 
@@ -272,6 +304,7 @@ mod tests {
             timeout: 1,
             message: None,
             since: None,
+            pausing: (0, false),
         }
     }
 
@@ -321,6 +354,42 @@ mod tests {
         {
             assert!(failed);
             assert_eq!(result["msg"], "Timeout when waiting for search string nosuch in /etc/passwd");
+        }
+    }
+
+    #[test]
+    fn a_long_pause_is_taken_in_slices() {
+        for (platform, slice) in
+            [(Platform::Posix, "pl_wait_time '3'"), (Platform::Windows, "wait_time seconds:Mw==")]
+        {
+            let mut time = WaitFor { platform, timeout: 8, ..wait(Subject::Time, "started") };
+            let mut text = time.first(Mode::default()).text;
+            let mut looks = 0;
+            loop {
+                looks += 1;
+                let reply = Reply { duration_ms: 3000, ..Reply::default() };
+                if looks < 3 {
+                    assert_eq!(text.replace('"', "'"), slice);
+                } else {
+                    assert!(text.contains('2') || text.contains("Mg=="), "{text}");
+                }
+                match time.next(reply, Mode::default()) {
+                    Progress::Again(program) => text = program.text,
+                    Progress::Done(outcome) => {
+                        assert!(!outcome.failed);
+                        break;
+                    }
+                }
+            }
+            assert_eq!(looks, 3);
+            // The look at a file comes behind its delay.
+            let mut path = WaitFor { platform, delay: 4, ..wait(Subject::Path("/x".to_owned()), "started") };
+            assert!(path.first(Mode::default()).text.contains("wait_time"));
+            let Progress::Again(program) = path.next(Reply::default(), Mode::default()) else {
+                panic!("over")
+            };
+            assert!(program.text.contains("wait_path"), "{}", program.text);
+            assert!(matches!(path.next(Reply::default(), Mode::default()), Progress::Done(_)));
         }
     }
 

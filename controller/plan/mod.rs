@@ -19,6 +19,7 @@ mod serving;
 mod touched;
 mod variables;
 mod waves;
+mod windows;
 
 pub use compile::{
     CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
@@ -37,3 +38,4 @@ pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,
 };
 pub use waves::{SerialError, waves};
+pub use windows::refused_on_windows;

@@ -43,6 +43,9 @@ pub struct Finding {
     /// The identifier of the connector that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<String>,
+    /// What exactly it is about, such as `job Paris-Daily`: an audit has one finding per id and subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Where: `FILE:LINE`, `FILE` or `HOST:PATH`.
     pub place: String,
     /// What was seen, and what is wanted.
@@ -66,10 +69,18 @@ impl Finding {
             host: None,
             agent: None,
             connector: None,
+            subject: None,
             place: place.into(),
             message: message.into(),
             hint: hint.into(),
         }
+    }
+
+    /// Says what exactly it is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
     }
 
     /// Says which host it is about.

@@ -8,6 +8,7 @@ use super::story::{HostStory, Story};
 use crate::executor::RecapFold;
 use crate::executor::event::{Event, EventKind};
 use crate::journal::{JournalError, RunFolder, RunRecord, read};
+use crate::plan::{Breach, Stop};
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -64,7 +65,10 @@ pub(super) struct Wave {
     pub play: String,
     pub number: usize,
     pub of: usize,
-    pub hosts: Vec<String>,
+    pub hosts: usize,
+    /// Connectors that stop while it works, and what its hosts alone serve.
+    pub stops: Vec<Stop>,
+    pub breaches: Vec<Breach>,
     pub from: i64,
     pub to: i64,
 }
@@ -127,11 +131,12 @@ impl Account {
                     self.marks.push((at, "resumed"));
                 }
             }
-            EventKind::WaveStarted { wave, waves, hosts, .. } => {
+            EventKind::WaveStarted { wave, waves, hosts, stops, breaches } => {
                 self.close_waves();
                 let play = self.story.plays.last().map(|play| play.play.clone()).unwrap_or_default();
-                let (number, of, hosts) = (*wave, *waves, hosts.clone());
-                self.waves.push(Wave { play, number, of, hosts, from: at, to: at });
+                let (number, of, hosts) = (*wave, *waves, hosts.len());
+                let (stops, breaches) = (stops.clone(), breaches.clone());
+                self.waves.push(Wave { play, number, of, hosts, stops, breaches, from: at, to: at });
             }
             EventKind::PlayStarted { .. } | EventKind::RunFinished { .. } => self.close_waves(),
             EventKind::BudgetExceeded { .. } => self.marks.push((at, "failure budget spent")),
@@ -250,7 +255,7 @@ mod tests {
         assert_eq!(account.hosts["web-1"].story.steps[0].points.len(), 1);
         assert_eq!(account.hosts["web-4"].from, None);
         let wave = &account.waves[0];
-        assert_eq!((wave.number, wave.of, wave.hosts.len(), wave.to - account.from), (1, 2, 3, 9_500));
+        assert_eq!((wave.number, wave.of, wave.hosts, wave.to - account.from), (1, 2, 3, 9_500));
         assert_eq!(account.marks.iter().map(|mark| mark.1).collect::<Vec<_>>(), ["failure budget spent"]);
         assert_eq!(account.to - account.from, 9_500);
     }

@@ -24,7 +24,7 @@ pub struct Findings {
 }
 
 /// Columns of a terminal that text has to fit into.
-const COLUMNS: usize = 80;
+pub(super) const COLUMNS: usize = 80;
 
 /// Writes findings.
 pub fn findings(
@@ -46,17 +46,7 @@ pub fn findings(
         writeln!(out)?;
     }
     for finding in &report.findings {
-        let tone = match finding.severity {
-            Severity::Error => Tone::Failed,
-            Severity::Warning => Tone::Warning,
-            Severity::Info => Tone::Faint,
-        };
-        let severity = palette.paint(tone, &finding.severity.to_string());
-        writeln!(out, "{severity}: {} {}", sanitize_line(&finding.place), sanitize_line(&finding.id))?;
-        paragraph(out, "  ", "  ", &sanitize_line(&finding.message))?;
-        if !finding.hint.is_empty() {
-            paragraph(out, "  hint: ", "        ", &sanitize_line(&finding.hint))?;
-        }
+        paragraphs(out, palette, finding, None)?;
     }
     if !report.findings.is_empty() {
         writeln!(out)?;
@@ -65,8 +55,32 @@ pub fn findings(
     Ok(())
 }
 
+/// One finding: a line with severity, place and id, what was seen, why it matters if that is told, and what to do.
+pub(super) fn paragraphs(
+    out: &mut dyn Write,
+    palette: Palette,
+    finding: &Finding,
+    why: Option<&str>,
+) -> std::io::Result<()> {
+    let tone = match finding.severity {
+        Severity::Error => Tone::Failed,
+        Severity::Warning => Tone::Warning,
+        Severity::Info => Tone::Faint,
+    };
+    let severity = palette.paint(tone, &finding.severity.to_string());
+    writeln!(out, "{severity}: {} {}", sanitize_line(&finding.place), sanitize_line(&finding.id))?;
+    paragraph(out, "  ", "  ", &sanitize_line(&finding.message))?;
+    if let Some(why) = why {
+        paragraph(out, "  why: ", "       ", why)?;
+    }
+    if !finding.hint.is_empty() {
+        paragraph(out, "  hint: ", "        ", &sanitize_line(&finding.hint))?;
+    }
+    Ok(())
+}
+
 /// Text in lines that fit; a word that is longer than a line keeps its length.
-fn paragraph(out: &mut dyn Write, first: &str, next: &str, text: &str) -> std::io::Result<()> {
+pub(super) fn paragraph(out: &mut dyn Write, first: &str, next: &str, text: &str) -> std::io::Result<()> {
     let mut line = first.to_owned();
     let mut fresh = true;
     for word in text.split(' ') {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ReportError;
 use super::list::write_json;
 use super::summary::second;
-use crate::executor::event::{Event, EventKind, HostStatus};
+use crate::executor::event::{Event, EventKind, HostStatus, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
 use crate::journal::{JournalError, RunFolder, RunRecord, read, runs, short_id};
 use crate::ui::{OutputFormat, counted};
@@ -314,7 +314,7 @@ fn run_lines(run: &HostRun, out: &mut dyn Write) -> Result<(), ReportError> {
         let line = format!("{:>4}  {}{item} [{}]{way}", change.step, change.task, change.module);
         writeln!(out, "  {}", sanitize_line(&line))?;
         for point in &change.points {
-            let line = format!("point {}: {} {}", point.point, point.covers, point.path);
+            let line = format!("point {}: {}", point.point, covered(&point.covers, &point.path));
             writeln!(out, "          {}", sanitize_line(&line))?;
             if let Some(by) = &point.restored_by {
                 let by = if *by == run.run { "this run".to_owned() } else { short_id(by).to_owned() };

@@ -1,8 +1,11 @@
-//! Text and pages from a journal: the list of runs, the story of a run, its host logs; and tables of findings.
+//! Text and pages from a journal: the list of runs, the story of a run, its host logs; and tables of findings and audits.
 //!
 //! Reads the state folder only; nothing here knows an inventory or a playbook. Pages (`html/`) also show audits.
 
 mod account;
+mod audit;
+mod audit_csv;
+mod audit_query;
 mod error;
 mod findings;
 mod history;
@@ -17,6 +20,9 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use audit::{audit, audit_json};
+pub use audit_csv::audit_csv;
+pub use audit_query::{audit_of_agent, audit_of_connector, could_serve};
 pub use error::ReportError;
 pub use findings::{Findings, findings};
 pub use history::{History, history};

@@ -7,7 +7,7 @@ use super::story::{Counts, HostStory, PlayStory, StepStory, Story};
 use super::summary::second;
 use super::table::table;
 use super::{ReportError, RunResult};
-use crate::executor::event::{HostStatus, Status};
+use crate::executor::event::{HostStatus, Status, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
 use crate::journal::RunFolder;
 use crate::ui::{OutputFormat, Palette, counted, duration, recap_lines};
@@ -171,7 +171,7 @@ fn step_lines(step: &StepStory, out: &mut dyn Write) -> io::Result<()> {
         indented(step.message.as_deref().unwrap_or_default(), 8, out)?;
     }
     for (point, covers, path) in &step.points {
-        writeln!(out, "        point {point}: {}", sanitize_line(&format!("{covers} {path}")))?;
+        writeln!(out, "        point {point}: {}", sanitize_line(&covered(covers, path)))?;
     }
     Ok(())
 }

@@ -1,6 +1,26 @@
 //! Columns of text.
 
-use crate::ui::width;
+use crate::ui::{shorten, width};
+
+/// Shortens cells until a table has at most that many columns of the terminal: the widest column gives way first, and none
+/// below eight.
+pub(super) fn fit(columns: usize, heading: &[&str], rows: &mut [Vec<String>]) {
+    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default();
+    let mut widths: Vec<usize> =
+        heading.iter().enumerate().map(|(column, name)| widest(column).max(width(name))).collect();
+    let gaps = heading.len().saturating_sub(1) * 2;
+    while widths.iter().sum::<usize>() + gaps > columns {
+        match widths.iter_mut().max().filter(|width| **width > 8) {
+            Some(width) => *width -= 1,
+            None => break,
+        }
+    }
+    for row in rows {
+        for (cell, width) in row.iter_mut().zip(&widths) {
+            *cell = shorten(cell, *width).into_owned();
+        }
+    }
+}
 
 /// Rows below a heading, each column as wide as its widest cell; columns whose cells are all numbers stand
 /// to the right. Every line is indented by that many spaces.
@@ -30,6 +50,14 @@ pub(super) fn table(indent: usize, heading: &[&str], rows: &[Vec<String>]) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_widest_columns_give_way() {
+        let mut rows = vec![vec!["short".to_owned(), "a".repeat(60), "b".repeat(60)]];
+        fit(39, &["A", "B", "C"], &mut rows);
+        let widths: Vec<usize> = rows[0].iter().map(|cell| width(cell)).collect();
+        assert_eq!(widths, [5, 15, 15]);
+    }
 
     #[test]
     fn numbers_stand_to_the_right() {

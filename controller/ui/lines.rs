@@ -9,7 +9,7 @@ use super::diff::diff_lines;
 use super::recap::{End, TakenBack, banner, counted, end_lines, recap_lines};
 use super::stops::{arranged, breach, stopping};
 use super::{Options, Palette, Tone};
-use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status};
+use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
 
 /// Names of hosts that a line lists before it only counts.
@@ -101,10 +101,10 @@ impl Lines {
                 lines.push(format!("connected: [{host}] in {duration_ms} ms"));
             }
             EventKind::RollbackPoint { point, covers, path, .. } if verbosity >= 2 => {
-                lines.push(format!("point: [{host}] {point} {covers} {}", sanitize_line(path)));
+                lines.push(format!("point: [{host}] {point} {}", sanitize_line(&covered(covers, path))));
             }
             EventKind::PointRestored { point, covers, path } => {
-                let text = format!("restored: [{host}] {point} {covers} {}", sanitize_line(path));
+                let text = format!("restored: [{host}] {point} {}", sanitize_line(&covered(covers, path)));
                 lines.push(self.palette.paint(Tone::Changed, &text));
             }
             EventKind::GuardArmed { seconds, .. } if verbosity >= 1 => {

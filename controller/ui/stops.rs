@@ -13,15 +13,13 @@ pub(super) fn arranged(groups: &[MaintenanceGroup], moved: &[Moved], columns: us
             Some(name) => sanitize_line(name).into_owned(),
             None => "none".to_owned(),
         };
-        let group = |group: &MaintenanceGroup| {
-            format!("{} ({} in {})", name(group), counted(group.hosts, "host"), counted(group.waves, "wave"))
-        };
+        let group = |group: &MaintenanceGroup| format!("{} ({})", name(group), counted(group.hosts, "host"));
         lines.push(filled("maintenance groups: ", groups.iter().map(group).collect(), columns));
     }
     if !moved.is_empty() {
-        let host = |moved: &Moved| format!("{} {} to {}", sanitize_line(&moved.host), moved.from, moved.to);
+        let host = |moved: &Moved| format!("{} ({} to {})", sanitize_line(&moved.host), moved.from, moved.to);
         lines.push(filled(
-            "others go on serving, so these change waves: ",
+            "change waves, so that others go on serving: ",
             moved.iter().map(host).collect(),
             columns,
         ));
@@ -132,8 +130,8 @@ mod tests {
         assert_eq!(
             arranged(&groups, &moved, 79),
             [
-                "maintenance groups: weekend (5 hosts in 3 waves), none (1 host in 1 wave)",
-                "others go on serving, so these change waves: b 1 to 2, c 2 to 1",
+                "maintenance groups: weekend (5 hosts), none (1 host)",
+                "change waves, so that others go on serving: b (1 to 2), c (2 to 1)",
             ]
         );
     }

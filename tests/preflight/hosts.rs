@@ -13,16 +13,16 @@ use crate::support::sshd::Sshd;
 use crate::support::tree::{difference, tree_with_times};
 
 /// Hosts `h01`, `h02` ... that want no more of the machine than the machine of the tests has.
-struct Fleet {
-    environment: Environment,
+pub(super) struct Fleet {
+    pub(super) environment: Environment,
     _sshd: Sshd,
-    hosts: Hosts,
+    pub(super) hosts: Hosts,
 }
 
-const LITTLE: &str = "processors: 1, memory_gb: 0.1, disk_gb: 0.01, connect_seconds: 2";
+pub(super) const LITTLE: &str = "processors: 1, memory_gb: 0.1, disk_gb: 0.01, connect_seconds: 2";
 
 impl Fleet {
-    fn of(count: usize) -> Self {
+    pub(super) fn of(count: usize) -> Self {
         let (environment, sshd) = (Environment::new(), Sshd::start(count));
         let mut hosts = Hosts::numbered(&environment, &sshd, count);
         hosts.set_all("preflight", &format!("{{ {LITTLE} }}"));
@@ -32,7 +32,7 @@ impl Fleet {
 
     /// Runs it with JSON output; findings that depend on who runs the tests are left out.
     #[track_caller]
-    fn ask(&self, code: i32, arguments: &[&str]) -> Value {
+    pub(super) fn ask(&self, code: i32, arguments: &[&str]) -> Value {
         self.hosts.write(&self.environment);
         let all = [&["preflight", "-i", "inventory.yml", "--output", "json"], arguments].concat();
         let ended = self.environment.run(&all).expect(code);

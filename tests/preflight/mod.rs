@@ -5,4 +5,5 @@ mod formats;
 mod hostile;
 mod hosts;
 mod module;
+mod server;
 mod windows;

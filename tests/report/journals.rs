@@ -51,7 +51,7 @@ impl Run {
         };
         self.at(from, of(json!({"kind": "host_connected", "duration_ms": 80})));
         self.at(from + 5, of(json!({"task": "Settings", "step": 1, "kind": "step_started", "module": "template", "item": item})));
-        self.at(from + 10, of(json!({"task": "Settings", "step": 1, "kind": "rollback_point", "point": 1, "covers": "file", "path": "/etc/agent/settings.json"})));
+        self.at(from + 10, of(json!({"task": "Settings", "step": 1, "kind": "rollback_point", "point": 1, "covers": "file", "path": format!("/srv/{host}/settings.json")})));
         self.at(from + 30, of(json!({"task": "Settings", "step": 1, "kind": "step_finished", "status": "changed", "changed": true, "duration_ms": 25, "item": item, "diff": diff})));
         self.at(
             from + 31,
@@ -105,7 +105,9 @@ pub(super) fn fleet(count: usize, fault: usize) -> Run {
     let hosts: Vec<String> = (0..count).map(|n| format!("srv-{n:04}.corp.example")).collect();
     let mut run = Run::of(&hosts);
     for (wave, part) in hosts.chunks(count.div_ceil(2)).enumerate() {
-        run.at(run.now + 5, json!({"kind": "wave_started", "wave": wave + 1, "waves": 2, "hosts": part}));
+        run.at(run.now + 5, json!({"kind": "wave_started", "wave": wave + 1, "waves": 2, "hosts": part, "stops": [
+            {"connector": "CorpAD", "hosts": part[..1], "others": 0}, {"connector": "Exchange", "hosts": part[..1], "others": 1},
+        ]}));
         for (n, host) in part.iter().enumerate() {
             let fails = (n % fault == 1).then_some("cannot open port 443");
             run.host(host, run.now + 10, "settings.json", DIFF, fails);

@@ -30,9 +30,14 @@ fn shows_a_run_on_a_laptop_and_a_phone_in_light_and_dark() {
         ] {
             assert!(trouble.contains(word), "no `{word}` in {trouble}");
         }
-        assert_eq!((browser.count(".timeline .wave"), browser.count(".timeline .row.host")), (2, 12));
+        assert_eq!((browser.count(".timeline .row.wave"), browser.count(".timeline .row.host")), (2, 12));
         assert_eq!(browser.count(".timeline rect.work[x]"), 12);
-        // One change on twelve hosts, with its difference.
+        let stops = browser.text(".timeline .row.wave .stops");
+        assert!(
+            stops.contains("nobody else serves: CorpAD") && stops.contains("others go on serving: Exchange"),
+            "{stops}"
+        );
+        // One change on twelve hosts, with its difference; that its path has the name of the host makes no other one.
         assert_eq!((browser.count("details.change"), browser.count(".diff")), (1, 1));
         assert_eq!(browser.text(".diff .new").trim_end(), "+new");
         assert_eq!(browser.count("#points tbody tr"), 12);
@@ -100,14 +105,13 @@ fn a_thousand_hosts_are_shown() {
     let mut browser = Browser::start();
     for window in [LAPTOP, PHONE] {
         let took = browser.open(&page.path(), window);
-        assert!(took < 30_000, "{took} ms");
+        assert!(took < 120_000, "{took} ms");
         browser.expect_sound(&page.path());
         assert_eq!((browser.count("details.host"), browser.count(".timeline .row.host")), (1000, 1000));
         assert_eq!(browser.count(".trouble"), 1);
         assert_eq!(browser.count(".diff"), 1);
         assert!(browser.shown(".timeline .row.host") < 200, "those that are well are folded away");
     }
-    eprintln!("{} bytes", html.len());
 }
 
 #[test]
@@ -153,7 +157,7 @@ fn a_real_run_has_a_page() {
     browser.open(&path, LAPTOP);
     browser.expect_sound(&path);
     assert_eq!(browser.text("h1").trim(), "Failed on 1 of 2 hosts");
-    assert_eq!(browser.count(".timeline .wave"), 2);
+    assert_eq!(browser.count(".timeline .row.wave"), 2);
     assert!(browser.text(".trouble").contains("<b>why</b>"));
     assert!(browser.text("#changes .diff").contains("+name = h0"));
     assert!(browser.text("#points").contains("/settings"));

@@ -118,6 +118,17 @@ CASES = [
         ],
     ),  # fmt: skip
     Case(
+        "the files of an agent are found",
+        ("audit",),
+        steps=[
+            Step("audit", {"folder": "{T}", "limit": "10"}, 0, ("state",)),
+            Step("file", {"path": "{T}/Runtime", "state": "directory"}, 0, ("changed",)),
+            put("{T}/Runtime/appsettings.json", b"{}"),
+            put("{T}/Runtime/X-Agent.dll", b"MZ"),
+            Step("audit", {"folder": "{T}", "limit": "10"}, 0, ("state", "program", "version", "unread", "site")),
+        ],
+    ),
+    Case(
         "service",
         ("service",),
         "windows",
@@ -254,6 +265,26 @@ CASES = [
             ensure("iis_config", {"section": "system.webServer/directoryBrowse", "location": "Default Web Site"}, "after.enabled", set__enabled="true"),
             ensure("iis_config", {"section": "system.webServer/directoryBrowse", "location": "Default Web Site"}, set__enabled="True"),
             Step("restore", {"number": "1"}, 0, ("restored",)),
+        ],
+    ),
+    Case(
+        "what is looked at for an agent",
+        ("effective_rights", "event_log"),
+        "windows",
+        [
+            Step("effective_rights", {"path": ["C:\\Program Files", "C:\\none"], "user": "BUILTIN\\Users"}, 0, ("rights",)),
+            Step("effective_rights", {"path": ["C:\\Program Files"], "user": "S-1-5-18"}, 0, ()),
+            Step("event_log", {"log": "Application", "sources": ["No such source"]}, 0, ("event",)),
+            Step("event_log", {"log": "No such log"}, 1, ("event",)),
+        ],
+    ),
+    Case(
+        "worker processes",
+        ("iis_worker",),
+        "iis",
+        [
+            Step("iis_worker", {"pool": "NoSuchPool", "module": "NoSuchModule"}, 0, ("module", "state", "worker")),
+            Step("iis_worker", {"pool": "DefaultAppPool"}, 0, ("module",)),
         ],
     ),
 ]  # fmt: skip

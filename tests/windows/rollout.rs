@@ -209,9 +209,109 @@ fn become_and_guard_are_refused_with_the_reason() {
         "playbook.yml",
         "- hosts: web\n  gather_facts: false\n  tasks:\n    - block:\n        - win_command: paceline-test count done\n      guard: 30\n",
     );
+    let refused = scene.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    for part in [
+        "playbook.yml:6:",
+        "`guard` is not supported on Windows, and `h01` runs Windows",
+        "on_failure: rollback",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    // Where it is written out, both are found before the host is touched, and what may not come to that is left to the run.
+    let become_at = |keywords: &str| {
+        let text = format!(
+            "- hosts: web\n  gather_facts: false\n  tasks:\n    - win_command: paceline-test count done\n      {keywords}\n"
+        );
+        scene.environment.write("playbook.yml", &text);
+    };
+    become_at("become: true");
+    let refused = scene.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    for part in [
+        "playbook.yml:5:15",
+        "`become` is not supported on Windows, and `h01` runs Windows",
+        "win_scheduled_task",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    become_at("become: true\n      when: inventory_hostname == 'h01'");
+    let events = scene.apply(2, &[]);
+    assert!(
+        events.reason("h01").contains("`become` is not supported on Windows"),
+        "{}",
+        events.reason("h01")
+    );
+    scene.environment.write(
+        "playbook.yml",
+        "- hosts: web\n  gather_facts: false\n  tasks:\n    - block:\n        - win_command: paceline-test count done\n          when: inventory_hostname == 'h01'\n      guard: 30\n",
+    );
     let events = scene.apply(2, &[]);
     assert!(events.reason("h01").contains("guard is not supported on Windows"), "{}", events.reason("h01"));
     assert_eq!(scene.model.count("done"), 0);
     let points = events.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
     assert_eq!(points.count(), 0);
+}
+
+/// A restart that was cut off by the end of its session is done again, and what was stopped on its way runs again.
+#[test]
+fn a_restart_that_was_cut_off_is_repeated_with_what_depends_on_it() {
+    let scene = Scene::new(
+        r#"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_service: { name: RpcSs, state: restarted, force_dependent_services: true }
+    - win_service_info: { name: Spooler }
+      register: spooler
+    - assert:
+        that: spooler.services[0].state == 'running'
+"#,
+    );
+    let before = scene.model.control(&["snapshot"], &[]);
+    for changes in 1..=8 {
+        scene.model.control(&["set"], &["dies_after", &changes.to_string()]);
+        let lost = scene.apply(4, &[]);
+        assert_eq!(lost.of("h01").unreachable, 1, "{changes}");
+        assert_ne!(scene.model.control(&["snapshot"], &[]), before, "{changes}: nothing was stopped");
+        let resumed = scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!((resumed.of("h01").changed, resumed.of("h01").ok), (1, 3), "{changes}");
+        let points = resumed.0.iter().filter(|event| matches!(event.kind, EventKind::RollbackPoint { .. }));
+        assert!(points.count() <= 1, "{changes}: one restart has one point");
+        assert_eq!(scene.model.control(&["snapshot"], &[]), before, "{changes}");
+    }
+}
+
+/// A wait is taken in slices, so that Ctrl-C does not have to wait for its end; the run goes on with it afterwards.
+#[test]
+fn a_long_wait_ends_with_the_first_ctrl_c_and_is_gone_on_with() {
+    let scene = Scene::new(
+        r"
+- hosts: web
+  gather_facts: false
+  tasks:
+    - win_command: paceline-test count before
+    - win_wait_for: { WAIT }
+    - win_command: paceline-test count behind
+",
+    );
+    let playbook = scene.environment.read("playbook.yml");
+    for (runs, wait) in ["timeout: 9", "path: 'C:\\there.txt', timeout: 100"].iter().enumerate() {
+        scene.environment.write("playbook.yml", &playbook.replace("WAIT", wait));
+        let mut run = scene.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        run.until("the command", |_| scene.model.count("before") == runs as u64 + 1);
+        std::thread::sleep(Duration::from_millis(1500));
+        let since = Instant::now();
+        run.signal(rustix::process::Signal::INT);
+        run.end().expect(99);
+        assert!(since.elapsed() < Duration::from_secs(5), "{wait}: {:?}", since.elapsed());
+        assert_eq!(scene.model.count("behind"), runs as u64);
+        scene.quiet();
+        if wait.starts_with("path") {
+            scene.model.control(&["write"], &["C:\\there.txt"]);
+        }
+        scene.environment.events(0, &["resume", "latest"]);
+        assert_eq!(
+            (scene.model.count("before"), scene.model.count("behind")),
+            (runs as u64 + 1, runs as u64 + 1)
+        );
+    }
 }

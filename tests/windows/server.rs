@@ -183,3 +183,28 @@ fn a_restart_is_waited_for_and_the_run_goes_on() {
     assert_eq!((scene.model.count("before"), scene.model.count("behind")), (1, 1));
     assert_eq!(scene.model.control(&["get"], &["settings", "boots"]).trim(), "1");
 }
+
+/// A key that is removed with what is below it comes back with the rules that it and others had of their own.
+#[test]
+fn a_removed_key_comes_back_with_its_access_rules() {
+    there_and_back(
+        r"
+    - win_regedit: { path: 'HKLM:\SOFTWARE\Example', state: absent, delete_key: true }
+",
+        0,
+        |scene| {
+            let put = |path: &str, record: &str| {
+                scene.model.control(&["put"], &["registry", &path.to_uppercase(), record]);
+            };
+            put(
+                r"HKLM:\SOFTWARE\Example",
+                r#"{"n": "HKLM:\\SOFTWARE\\Example", "v": {"a": ["a", "dword", ["7"]]}, "sddl": "O:SYD:PAI(D;;0x3;;;BG)(A;CI;0xf003f;;;SY)(A;CI;0x20019;;;BU)"}"#,
+            );
+            put(r"HKLM:\SOFTWARE\Example\Plain", r#"{"n": "HKLM:\\SOFTWARE\\Example\\Plain", "v": {}}"#);
+            put(
+                r"HKLM:\SOFTWARE\Example\Plain\Own",
+                r#"{"n": "HKLM:\\SOFTWARE\\Example\\Plain\\Own", "v": {}, "sddl": "O:BAD:AI(A;;0xf003f;;;NS)"}"#,
+            );
+        },
+    );
+}

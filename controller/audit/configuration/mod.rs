@@ -13,6 +13,8 @@ mod assemble;
 mod drafts;
 mod elements;
 mod encoding;
+#[cfg(test)]
+mod hostile;
 mod model;
 mod read;
 mod scaffolding;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::assemble::assemble;
-use super::drafts::Notes;
 use super::elements::Definitions;
 use super::read::read_text;
 use super::{Configuration, ServerSettings, settings};
@@ -221,6 +220,86 @@ fn what_is_wrong_is_shown_in_its_place() {
             "<Connector Agent=\"Paris\" />\n<Connector Identifier=\"AD\" agent=\"Paris\" IsDeactivated=\"True\" />\n<Connection identifier=\"X\" Connector=\"AD\" />\n\
              <Job Identifier=\"J\" CronTimeZone=\"Paris\"><Step /></Job>\n<OpenIdClient Identifier=\"Job\" HashedSecret=\"abc\" ExpirationDate=\"31.12.2027\" />\n<agent Identifier=\"A\" />"
         ),
-        @""
+        @r#"
+    error: this `Connector` has no `Identifier`
+     --> a.xml:2:2
+      |
+    1 | <ConfigurationFile xmlns="urn:schemas-usercube-com:configuration">
+    2 | <Connector Agent="Paris" />
+      |  ^^^^^^^^^
+
+    warning: `Connector` has no `agent`
+     --> a.xml:3:28
+      |
+    2 | <Connector Agent="Paris" />
+    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
+      |                            ^^^^^
+    hint: did you mean `Agent`?
+
+    error: `IsDeactivated` is `true` or `false`, and this is `True`
+     --> a.xml:3:57
+      |
+    2 | <Connector Agent="Paris" />
+    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
+      |                                                         ^^^^
+    hint: write `true`
+
+    warning: `Connection` has no `identifier`
+     --> a.xml:4:13
+      |
+    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
+    4 | <Connection identifier="X" Connector="AD" />
+      |             ^^^^^^^^^^
+    hint: did you mean `Identifier`?
+
+    error: this `Connection` has no `Identifier`
+     --> a.xml:4:2
+      |
+    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
+    4 | <Connection identifier="X" Connector="AD" />
+      |  ^^^^^^^^^^
+    hint: write `Identifier`, not `identifier`: names are told apart by case
+
+    error: `CronTimeZone` does not know `Paris`
+     --> a.xml:5:35
+      |
+    4 | <Connection identifier="X" Connector="AD" />
+    5 | <Job Identifier="J" CronTimeZone="Paris"><Step /></Job>
+      |                                   ^^^^^
+    hint: write one of `UTC`, `ServerTime`, or its number from 0 on
+
+    error: this `Step` has no `Identifier`
+     --> a.xml:5:43
+      |
+    4 | <Connection identifier="X" Connector="AD" />
+    5 | <Job Identifier="J" CronTimeZone="Paris"><Step /></Job>
+      |                                           ^^^^
+
+    warning: `HashedSecret` is the base64 of 32 bytes, and this is not, so that no secret fits
+     --> a.xml:6:32
+      |
+    5 | <Job Identifier="J" CronTimeZone="Paris"><Step /></Job>
+    6 | <OpenIdClient Identifier="Job" HashedSecret="abc" ExpirationDate="31.12.2027" />
+      |                                ^^^^^^^^^^^^
+    hint: make it with `Usercube-New-OpenIDSecret`, or as base64 of the SHA-256 of the secret
+
+    error: `ExpirationDate` is a date, and this is `31.12.2027`
+     --> a.xml:6:67
+      |
+    5 | <Job Identifier="J" CronTimeZone="Paris"><Step /></Job>
+    6 | <OpenIdClient Identifier="Job" HashedSecret="abc" ExpirationDate="31.12.2027" />
+      |                                                                   ^^^^^^^^^^
+    hint: write it as `2027-12-31` or `2027-12-31T23:59:59Z`
+
+    warning: the configuration has no `agent`
+     --> a.xml:7:2
+      |
+    6 | <OpenIdClient Identifier="Job" HashedSecret="abc" ExpirationDate="31.12.2027" />
+    7 | <agent Identifier="A" />
+      |  ^^^^^
+    hint: did you mean `Agent`? names are told apart by case
+
+    6 errors, 4 warnings
+    "#
     );
 }

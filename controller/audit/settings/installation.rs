@@ -18,20 +18,13 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
     let stdout_log = stdout_log(&mut loaded);
     let (connections, clients) = (connections(&mut loaded), clients(&loaded));
     let default_client = either(&loaded, "DefaultOpenIdClient").map(|(text, _)| text);
-    if let Some(client) = default_client.as_ref().filter(|client| !clients.contains_key(*client)) {
-        let path = ["OpenId", "DefaultOpenIdClient"];
-        let place = loaded.tree.leaf(&path).map(|leaf| loaded.sources[leaf.source].place.clone());
-        let what = format!(
-            "`OpenId.DefaultOpenIdClient` is `{client}`, and there is no such client in `OpenId.OpenIdClients`"
-        );
-        loaded.told.odd(place.unwrap_or_else(|| files.host.clone()), what);
-    }
     let file = connection_file(files, &loaded.tree);
     let known = files.files.iter().any(|known| known.path.eq_ignore_ascii_case(&file));
     let elsewhere = (!known && loaded.tree.text(&["WorkFolderPath"]).is_some()).then_some(file);
     let application_uri = plain(&loaded, &["ApplicationUri"]);
     let (agent, sources) = (either(&loaded, "AgentIdentifier"), sources(&loaded));
     let version = version(files, &mut loaded);
+    let vault = vault(&loaded).map(|source| loaded.sources[source].place.clone());
     let installation = Installation {
         folder: files.folder.clone(),
         agent,
@@ -45,9 +38,26 @@ pub(super) fn of(files: &HostFiles, mut loaded: Loaded) -> AgentSettings {
         plain_secrets: loaded.told.plain,
         oddities: loaded.told.oddities,
         version,
+        vault,
         ..Installation::default()
     };
     AgentSettings { installation, certificates, elsewhere }
+}
+
+/// The source of a setting that says that others are where nobody but the agent can read them: in Azure Key Vault, in
+/// CyberArk without a file that lists them, or an identifier that is encrypted.
+fn vault(loaded: &Loaded) -> Option<usize> {
+    let listed = loaded.sources.iter().any(|source| source.layer == Layer::CyberArk);
+    let used = loaded.tree.leaf(&["CyberArk", "UseCyberArkSetting"]);
+    let used = used.filter(|leaf| !listed && truth(&leaf.text) == Some(true));
+    let mut found = used.map(|leaf| leaf.source);
+    loaded.tree.each(&mut Vec::new(), &mut |path, leaf| {
+        let identifier = path.last().is_some_and(|key| key.eq_ignore_ascii_case("AgentIdentifier"));
+        if leaf.text.contains(".vault.azure.net") || identifier && secret::is_encrypted(&leaf.text) {
+            found = found.or(Some(leaf.source));
+        }
+    });
+    found
 }
 
 /// A text and its place; nothing for one that only the host can read.

@@ -12,5 +12,5 @@ mod style;
 mod tests;
 
 pub use edit::JsonEdit;
-pub(crate) use read::read;
+pub(crate) use read::{read, tree};
 pub use settings::{Setting, Settings};

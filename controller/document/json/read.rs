@@ -21,6 +21,14 @@ pub(crate) fn read(
     Ok(())
 }
 
+/// Reads a document as a tree of values.
+///
+/// # Errors
+/// The bytes are too many, not UTF-8, or not what .NET reads as settings. The problem holds no value of the document.
+pub(crate) fn tree(bytes: &[u8]) -> Result<Value, Problem> {
+    Ok(parse(crate::document::text_of(bytes)?)?.root.value())
+}
+
 fn walk(node: Node, path: &mut Vec<String>, take: &mut dyn FnMut(&[&str], Option<Zeroizing<String>>)) {
     let mut hand = |path: &[String], value| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -122,7 +122,7 @@ fn is_registry(path: &str) -> bool {
 
 /// The access mask of rights by their names, as .NET's rules have it: a rule that allows something also
 /// allows to wait for it.
-fn mask(rights: &str, path: &str, allow: bool) -> Result<u32, ModuleError> {
+pub(super) fn mask(rights: &str, path: &str, allow: bool) -> Result<u32, ModuleError> {
     let registry = is_registry(path);
     let table = if registry { REGISTRY } else { FILE };
     let mut mask = 0;

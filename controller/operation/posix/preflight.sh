@@ -27,6 +27,7 @@ pf_machine() {
   fi
   pl_b addresses "$pl_d/pf_addresses" || :
   pf_leftovers "$1"
+  pf_settings "$1"
   shift
   command -v getent >/dev/null 2>&1 || return 0
   pf_count=0
@@ -60,6 +61,19 @@ pf_leftovers() {
     "$1"/Runtime/appsettings.Production.json "$1"/Runtime/appsettings.*.Production.json; do
     if [ -e "$pf_part" ] || [ -L "$pf_part" ]; then pf_say leftover "$pf_part"; fi
   done
+}
+
+# FOLDER: the settings files of the agent, `settings NUMBER PATH` and the bytes `settings.NUMBER`, if they are not too large.
+pf_settings() {
+  pf_count=0
+  for pf_part in appsettings.json appsettings.agent.json web.config; do
+    pf_count=$((pf_count + 1)) pf_at=$1/Runtime/$pf_part
+    [ -f "$pf_at" ] || continue
+    pf_say settings "$pf_count $pf_at"
+    pf_size=$(stat -L -c %s -- "$pf_at" 2>/dev/null)
+    if [ -r "$pf_at" ] && [ "${pf_size:-1048577}" -le 1048576 ]; then pl_b "settings.$pf_count" "$pf_at"; fi
+  done
+  return 0
 }
 
 # pf_reach LIMIT HOST PORT HOST PORT...: tries them all at once, each for LIMIT seconds; 0 is a connection that was made.

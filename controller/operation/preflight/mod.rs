@@ -4,6 +4,7 @@
 
 mod posix;
 mod reach;
+mod server;
 mod windows;
 
 use jiff::Timestamp;
@@ -11,10 +12,11 @@ use secrecy::ExposeSecret;
 
 use super::answer::{decode, failure};
 use super::certificate::{found, look, opened};
+use super::uri::Uri;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply};
 use crate::preflight::Severity;
 use crate::preflight::certificate::{Certificate, Opened, Policy, judge};
-use crate::preflight::host::{self, Facts, Question};
+use crate::preflight::host::{self, Facts, Question, Reached, SettingsFile, route};
 use crate::shell::Platform;
 pub(super) use reach::{Reach, Reaching};
 
@@ -35,8 +37,17 @@ pub struct HostPreflight {
 enum Stage {
     Machine,
     Reach(Reach),
+    /// The server's document, and then a token.
+    Server(Box<Uri>, Request),
     /// Number of the certificate.
     Certificate(usize),
+}
+
+/// What the server is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    Discovery,
+    Token,
 }
 
 impl HostPreflight {
@@ -58,12 +69,52 @@ impl HostPreflight {
     /// What comes behind the machine: what the host has to reach.
     fn reach(&mut self, mode: Mode) -> Progress {
         let limit = self.question.requirements.connect;
-        let Some(reach) = Reach::new(self.question.endpoints(), limit) else {
-            return self.certificate(0, mode);
+        let endpoints = self.question.endpoints(&route(&self.question, &self.facts));
+        let Some(reach) = Reach::new(endpoints, limit) else {
+            return self.ask_server(Request::Discovery, mode);
         };
         let program = reach.first(mode);
         self.stage = Stage::Reach(reach);
         Progress::Again(program)
+    }
+
+    /// Has the host ask the server, unless there is no way to it.
+    fn ask_server(&mut self, request: Request, mode: Mode) -> Progress {
+        let uri = match request {
+            Request::Discovery => server::discovery(&self.question, &self.facts, mode.platform),
+            Request::Token => server::token(&self.question, &self.facts, mode.platform),
+        };
+        let reachable = !matches!(self.facts.reached.first(), Some(Reached::No(_)));
+        let Some(mut uri) = uri.filter(|_| reachable) else { return self.certificate(0, mode) };
+        let program = uri.first(looking(mode));
+        self.stage = Stage::Server(Box::new(uri), request);
+        Progress::Again(program)
+    }
+
+    /// Takes what came of a request.
+    fn asked(&mut self, mut uri: Box<Uri>, request: Request, reply: Reply, mode: Mode) -> Progress {
+        let took = reply.duration_ms;
+        let outcome = match uri.next(reply, looking(mode)) {
+            Progress::Again(program) => {
+                self.stage = Stage::Server(uri, request);
+                return Progress::Again(program);
+            }
+            Progress::Done(outcome) => outcome,
+        };
+        let asked = server::asked(&self.question, &self.facts, &outcome);
+        match request {
+            Request::Discovery => {
+                self.facts.server.clock = server::clock(&outcome, took, Timestamp::now());
+                let good = matches!(asked, host::Asked::Answered { status: 200, json: Some(_) });
+                self.facts.server.discovery = Some(asked);
+                // What is no identity server does not get the secret.
+                if good { self.ask_server(Request::Token, mode) } else { self.certificate(0, mode) }
+            }
+            Request::Token => {
+                self.facts.server.token = Some(asked);
+                self.certificate(0, mode)
+            }
+        }
     }
 
     fn certificate(&mut self, number: usize, mode: Mode) -> Progress {
@@ -87,7 +138,10 @@ impl HostPreflight {
         for (opened, certificate) in self.opened.drain(..).zip(&self.question.certificates) {
             let policy = Policy { private_key: certificate.private_key, ..self.policy.clone() };
             let judged = judge(vec![opened], &policy, Timestamp::now());
-            findings.extend(judged.findings.into_iter().map(|finding| finding.on(&self.question.host)));
+            let name = certificate.name.as_deref();
+            let named = judged.certificates.iter().filter_map(|one| one.not_for(name?)).collect::<Vec<_>>();
+            let found = judged.findings.into_iter().chain(named);
+            findings.extend(found.map(|finding| finding.on(&self.question.host)));
             certificates.extend(judged.certificates);
         }
         let (failed, mut result) = found(&findings, self.fail_on);
@@ -113,6 +167,8 @@ impl Operation for HostPreflight {
                     Platform::Posix => posix::facts(&self.question, &reply, now),
                     Platform::Windows => windows::facts(&self.question, &reply, now),
                 };
+                self.facts.now = Some(now);
+                self.facts.settings = settings(&reply);
                 self.reach(mode)
             }
             Stage::Reach(mut reach) => match reach.next(&reply) {
@@ -122,10 +178,11 @@ impl Operation for HostPreflight {
                 }
                 Reaching::Done(reached) => {
                     self.facts.reached = reached;
-                    self.certificate(0, mode)
+                    self.ask_server(Request::Discovery, mode)
                 }
                 Reaching::Failed(outcome) => Progress::Done(outcome),
             },
+            Stage::Server(uri, request) => self.asked(uri, request, reply, mode),
             Stage::Certificate(number) => {
                 let certificate = &self.question.certificates[number];
                 let password = certificate.password.as_ref().map(|password| password.expose_secret());
@@ -139,6 +196,22 @@ impl Operation for HostPreflight {
     fn judged_here(&self) -> bool {
         true
     }
+}
+
+/// A request that only looks is made in check mode, too.
+fn looking(mode: Mode) -> Mode {
+    Mode { check: false, ..mode }
+}
+
+/// The settings files that were reported: `settings` with number and path, and the bytes `settings.NUMBER`.
+fn settings(reply: &Reply) -> Vec<SettingsFile> {
+    let file = |line: String| {
+        let (number, path) = line.split_once(' ')?;
+        let name = host::FILES.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let content = reply.blob(&format!("settings.{number}")).map(|bytes| host::Hidden(bytes.to_vec()));
+        Some(SettingsFile { name: (*name).to_owned(), path: path.to_owned(), content })
+    };
+    all(reply, "settings").into_iter().take(host::FILES.len()).filter_map(file).collect()
 }
 
 /// How far a clock is ahead that showed `theirs` at the beginning of an answer which came at `now`, and how exactly that is
@@ -167,7 +240,6 @@ mod tests {
     use super::posix::{addresses, disk, facts as machine};
     use super::*;
     use crate::inventory::Agent;
-    use crate::preflight::host::Reached;
 
     fn ask(shell: &'static str, agent: &Value, options: &Value) -> (Outcome, Facts) {
         let agents = Agent::read(agent).unwrap();
@@ -229,8 +301,12 @@ mod tests {
             assert!(matches!(&facts.reached[3], Reached::No(_)), "{shell}");
             let mut ids = ids(&outcome);
             ids.retain(|id| !id.starts_with("requirement"));
-            assert_eq!(ids, ["managed-system-unreachable", "managed-system-unreachable"]);
-            assert_eq!(outcome.result["findings"].as_array().unwrap().last().unwrap()["connector"], "Odd");
+            // What listens there is no identity server.
+            assert_eq!(ids, ["managed-system-unreachable", "managed-system-unreachable", "server-discovery"]);
+            assert_eq!(
+                outcome.result["findings"].as_array().unwrap().iter().nth_back(1).unwrap()["connector"],
+                "Odd"
+            );
         }
         // Without a program that connects, the connection is asked; this stand-in refuses.
         let (_, facts) = ask("busybox", &agent, &options);

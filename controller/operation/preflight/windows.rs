@@ -1,9 +1,10 @@
 //! The questions to Windows hosts, and how their answers are read: see `windows/preflight.ps1`.
 
 use super::super::Reply;
+use super::super::answer::decode;
 use super::super::windows::Call;
 use super::{ahead, all};
-use crate::preflight::host::{Endpoint, Facts, Question};
+use crate::preflight::host::{Binding, Endpoint, Facts, Hidden, Question, Site};
 
 /// Asks for the machine.
 pub(super) fn machine(question: &Question) -> String {
@@ -55,14 +56,44 @@ pub(super) fn facts(question: &Question, reply: &Reply, now: i64) -> Facts {
         listening,
         addresses: (!addresses.is_empty()).then_some(addresses),
         names: known.collect(),
-        reached: Vec::new(),
         leftovers: all(reply, "leftover"),
         windows: reply.value("windows").and_then(version),
         powershell: reply.value("powershell").and_then(version),
         reboot_pending: reply.value("fact.reboot_pending").map(|pending| pending == "True"),
         environment: all(reply, "environment"),
         jobs: all(reply, "job"),
+        lock: reply.text("lock"),
+        sites: reply.value("iis").map(|_| sites(reply)),
+        https_proxy: Hidden(reply.text("https_proxy")),
+        no_proxy: Hidden(reply.text("no_proxy")),
+        ..Facts::default()
     }
+}
+
+/// Sites of IIS: `site` with number and name, and with the number in front `site_path`, `site_binding`, `site_part` and
+/// `site_file`.
+fn sites(reply: &Reply) -> Vec<Site> {
+    let split = |line: String| {
+        let (number, rest) = line.split_once(' ')?;
+        Some((number.to_owned(), rest.to_owned()))
+    };
+    let named = |name: &str| -> Vec<(String, String)> {
+        let of_name = reply.values.iter().filter(|(key, _)| key == name);
+        of_name.take(1000).filter_map(|(_, text)| split(decode(text))).collect()
+    };
+    let (paths, bindings) = (named("site_path"), named("site_binding"));
+    let (parts, files) = (named("site_part"), named("site_file"));
+    let of = |all: &[(String, String)], number: &str| -> Vec<String> {
+        all.iter().filter(|(of, _)| of == number).map(|(_, rest)| rest.clone()).collect()
+    };
+    let site = |(number, name): (String, String)| Site {
+        name,
+        path: of(&paths, &number).pop().unwrap_or_default(),
+        bindings: of(&bindings, &number).iter().filter_map(|row| Binding::read(row)).collect(),
+        parts: of(&parts, &number),
+        files: of(&files, &number),
+    };
+    named("site").into_iter().map(site).collect()
 }
 
 /// The numbers of a version; nothing for what has others in it.
@@ -81,6 +112,7 @@ mod tests {
     use crate::inventory::Agent;
     use crate::preflight::Severity;
     use crate::preflight::certificate::Policy;
+    use crate::preflight::host::Route;
     use crate::shell::Platform;
 
     const ON_WINDOWS: Mode = Mode { check: false, diff: false, eager: false, platform: Platform::Windows };
@@ -145,7 +177,7 @@ mod tests {
         let question = question(json!({"folder": "D:\\Agent"}));
         assert_eq!(machine(&question), "preflight_machine folder:RDpcQWdlbnQ= names:YS5leGFtcGxl");
         assert_eq!(
-            reach(&question.endpoints(), 5),
+            reach(&question.endpoints(&Route::Direct), 5),
             "preflight_reach limit:NQ== hosts:ZGMxLmV4YW1wbGU= ports:NjM2"
         );
     }

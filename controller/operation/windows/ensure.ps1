@@ -8,7 +8,8 @@
 #   pw_expand_K NAME VALUES          optional: what a value of a list that is asked for stands for
 #   pw_secrets_K KEY                 optional: secrets that Windows tells an administrator, by name
 #   pw_secret_is_K KEY NAME VALUE    optional: whether a secret has this value
-#   pw_activate_K KEY ACTION         optional: restarts it, recycles it
+#   pw_activate_K KEY ACTION         optional: restarts it, recycles it; $script:pw_along is stopped and started with it
+#   pw_along_K KEY                   optional: the names of what runs now and is stopped and started with it
 #   pw_list_K                        optional: the keys of all things of the kind
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
 
@@ -256,7 +257,17 @@ function pw_probe($a) {
     return 0
 }
 
-# kind key.* action check: restarts, recycles, resets it. A rollback repeats that when everything is back.
+# Names of what is stopped and started with the thing that is activated.
+$script:pw_along = [string[]]@()
+
+# KIND KEY: these names, as things run now.
+function pw_activated_along($kind, $key) {
+    if (-not (pw_has "pw_along_$kind")) { return , [string[]]@() }
+    return , [string[]]@(& "pw_along_$kind" $key)
+}
+
+# kind key.* action check: restarts, recycles, resets it. A rollback repeats that when everything is back. A step that was
+# cut off within it may be sent again.
 function pw_activate($a) {
     $kind = pl_arg $a 'kind'
     $action = pl_arg $a 'action'
@@ -269,7 +280,20 @@ function pw_activate($a) {
     }
     [void](pl_v 'changed' '1')
     if (pl_flag $a 'check') { return 0 }
-    [void](pw_point_activation $kind $key $action)
+    $script:pw_along = pw_activated_along $kind $key
+    $cut = pw_activation_cut $kind $key $action
+    if ($cut -eq 0) {
+        [void](pw_point_activation $kind $key $action $script:pw_along)
+    } else {
+        # What an attempt that was cut off has stopped already does not run now, and has to run again all the same.
+        $read = pw_manifest (pw_point_path $cut '')
+        $all = [Collections.Generic.List[string]]::new($script:pw_along)
+        foreach ($name in $read.attr['along']) {
+            if (-not $all.Contains($name)) { $all.Add($name) }
+        }
+        $script:pw_along = $all.ToArray()
+        [void](pl_v 'point' "$cut activation $($read.text)")
+    }
     [void](& "pw_activate_$kind" $key $action)
     pw_tell 'after' (& "pw_read_$kind" $key)
     return 0

@@ -35,7 +35,8 @@ pub struct Ensure {
     pub options: Vec<(&'static str, Vec<String>)>,
     /// Bytes that go along (a certificate).
     pub payload: Option<Payload>,
-    /// Calls that follow in the same step when it is as it should be (a restart).
+    /// Calls that follow in the same step when it is as it should be (a restart). They may be repeated when the step was cut
+    /// off: another restart ends in the same state, and the host notes what it stopped on the way (`pw_activate`).
     pub then: Vec<Call>,
     /// Makes the result.
     pub describe: Box<Describe>,
@@ -200,10 +201,6 @@ impl Operation for Ensure {
 
     fn saves_first(&self) -> bool {
         true
-    }
-
-    fn repeatable(&self) -> bool {
-        self.then.is_empty()
     }
 
     fn kept(&mut self) -> Option<Program> {

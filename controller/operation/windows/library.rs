@@ -32,6 +32,7 @@ const PARTS: &[&str] = &[
     include_str!("package.ps1"),
     include_str!("reboot.ps1"),
     include_str!("preflight.ps1"),
+    include_str!("verify.ps1"),
     include_str!("audit.ps1"),
 ];
 /// What keeps a claim alive in a shell of its own.

@@ -195,13 +195,29 @@ function pw_point_after($number, $state) {
     }
 }
 
-# KIND KEY ACTION: a restart, a recycle: a rollback repeats it when everything is back. Returns the number.
-function pw_point_activation($kind, $key, $action) {
+# KIND KEY ACTION ALONG: a restart, a recycle: a rollback repeats it when everything is back. ALONG are the names of what
+# is stopped with it and has to run again. Returns the number.
+function pw_point_activation($kind, $key, $action, $along) {
     $lines = [Collections.Generic.List[string]]::new()
     $lines.Add('key kind ' + (pw_pack $kind))
     $lines.Add('key action ' + (pw_pack $action))
+    $lines.Add('key step ' + (pw_pack $plr.noted))
+    $lines.Add('attr along ' + (pw_pack $along))
     foreach ($name in $key.Keys) { $lines.Add("of $name " + (pw_pack $key[$name])) }
     return pw_point 'activation' ($action + ' ' + (pw_point_text $kind $key)) $lines
+}
+
+# KIND KEY ACTION: the number of the point of an attempt of the step in hand that was cut off within its activation, or 0.
+# It is the newest one: one run at a time works on a host, and the step is the first that goes on.
+function pw_activation_cut($kind, $key, $action) {
+    if ($plr.noted -ceq '' -or -not [IO.Directory]::Exists($script:pw_at.folder)) { return 0 }
+    pw_points_ours
+    $number = pw_points_last
+    if ($number -eq 0) { return 0 }
+    $read = pw_manifest (pw_point_path $number '')
+    if ($null -eq $read -or $read.kind -cne 'activation') { return 0 }
+    if ($read.text -cne ($action + ' ' + (pw_point_text $kind $key)) -or $read.key['step'] -cne $plr.noted) { return 0 }
+    return $number
 }
 
 # PATH: a manifest or NUMBER.after taken apart: `word` has the lines of one word, `key`, `of` and `attr` are

@@ -7,7 +7,8 @@ function pw_preflight_machine($a) {
     [void](pl_v 'now' ([long]([DateTime]::UtcNow - $epoch).TotalSeconds).ToString())
     [void](pl_v 'processors' ([Environment]::ProcessorCount).ToString())
     [void](pl_v 'powershell' $PSVersionTable.PSVersion.ToString())
-    foreach ($part in 'system', 'memory', 'restart', 'disk', 'ports', 'addresses', 'leftovers', 'environment', 'jobs', 'names') {
+    foreach ($part in 'system', 'memory', 'restart', 'disk', 'ports', 'addresses', 'leftovers', 'environment', 'jobs',
+        'proxy', 'settings', 'sites', 'names') {
         try { [void](& ('pw_preflight_' + $part) $a) }
         catch { [void](pl_v 'missing' ($part + ' ' + (pw_reason $_))) }
     }
@@ -69,7 +70,13 @@ function pw_preflight_leftovers($a) {
 # Every setting can be a variable, its path joined by two underscores; variables win over files. Names only: values may be
 # secrets.
 function pw_preflight_environment($a) {
-    foreach ($name in [Environment]::GetEnvironmentVariables('Machine').Keys) {
+    $variables = [Environment]::GetEnvironmentVariables('Machine')
+    foreach ($name in $variables.Keys) {
+        # Another environment has settings files of its own.
+        if ($name -eq 'ASPNETCORE_ENVIRONMENT' -and $variables[$name] -ne 'Production') {
+            [void](pl_v 'environment' ([string]$name))
+            continue
+        }
         $parts = ([string]$name).Split([string[]]@('__'), [StringSplitOptions]::None)
         if ((pw_preflight_sections) -contains $parts[0]) { [void](pl_v 'environment' ([string]$name)) }
     }
@@ -78,14 +85,77 @@ function pw_preflight_environment($a) {
 # Names of settings, and of their sections.
 function pw_preflight_sections {
     return , @('ApplicationUri', 'OpenId', 'IdentityServer', 'EncryptionCertificate', 'License', 'Cors', 'Scheduler',
-        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths')
+        'Connections', 'Databases', 'PasswordResetSettings', 'TempFolderPath', 'WorkFolderPath', 'SourcesRootPaths',
+        'Authentication', 'CyberArk', 'TaskAgentConfiguration', 'Serilog')
 }
 
-# Jobs run as children of the agent: programs of the product that are neither agent nor server.
+# Jobs run as children of the agent: programs of the product that are neither agent nor server. The scheduler has a lock.
 function pw_preflight_jobs($a) {
+    $lock = [IO.Path]::Combine((pl_arg $a 'folder'), 'Temp', 'scheduler.lock')
+    if ([IO.File]::Exists($lock)) { [void](pl_v 'lock' $lock) }
     foreach ($process in [Diagnostics.Process]::GetProcesses()) {
         $name = $process.ProcessName
         if ($name -match '^(Usercube|identitymanager)-' -and $name -notmatch '-(Agent|Server)$') { [void](pl_v 'job' $name) }
+    }
+}
+
+# What the agent inherits from the machine; its own `web.config` may say something else.
+function pw_preflight_proxy($a) {
+    foreach ($name in 'HTTPS_PROXY', 'NO_PROXY') {
+        $value = [Environment]::GetEnvironmentVariable($name, 'Machine')
+        if ($null -ne $value) { [void](pl_v ($name.ToLowerInvariant()) $value) }
+    }
+}
+
+# The settings files of the agent: `settings NUMBER PATH`, and the bytes `settings.NUMBER` of what can be read and has no
+# more than 1 MiB.
+function pw_preflight_settings($a) {
+    $runtime = [IO.Path]::Combine((pl_arg $a 'folder'), 'Runtime')
+    $number = 0
+    foreach ($name in 'appsettings.json', 'appsettings.agent.json', 'web.config') {
+        $number = $number + 1
+        $path = [IO.Path]::Combine($runtime, $name)
+        if (-not [IO.File]::Exists($path)) { continue }
+        [void](pl_v 'settings' "$number $path")
+        try {
+            $stream = [IO.FileStream]::new($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]'ReadWrite,Delete', 65536)
+            try { $bytes = pw_read_whole $stream 1048576 $path } finally { $stream.Dispose() }
+            [void](pl_b ("settings.$number") $bytes)
+        } catch { [void](pl_v 'missing' ('settings ' + (pw_reason $_))) }
+    }
+}
+
+# Where IIS is there, `iis` and its sites: `site NUMBER NAME`, and of each `site_path`, `site_binding` (as a list of bindings
+# has them), `site_part` for what lies below its root, and `site_file`, all with the number in front.
+function pw_preflight_sites($a) {
+    if (-not (pw_sys_iis_there)) { return }
+    $sites = (pw_sys_iis).Sites
+    [void](pl_v 'iis' '1')
+    $number = 0
+    foreach ($site in $sites) {
+        $number = $number + 1
+        [void](pl_v 'site' ("$number " + $site.Name))
+        foreach ($row in (pw_iis_binding_rows $site)) { [void](pl_v 'site_binding' "$number $row") }
+        foreach ($row in (pw_iis_application_rows $site)) { [void](pl_v 'site_part' ("$number " + $row.Split('|')[0])) }
+        $root = $site.Applications['/']
+        if ($null -eq $root) { continue }
+        $folder = $root.VirtualDirectories['/']
+        if ($null -eq $folder) { continue }
+        $path = [Environment]::ExpandEnvironmentVariables([string]$folder.PhysicalPath)
+        [void](pl_v 'site_path' "$number $path")
+        if ($path -match '\\inetpub\\wwwroot\\?$') { pw_preflight_default $number $path }
+    }
+}
+
+# A few files in the folder of the default site that IIS did not put there.
+function pw_preflight_default($number, $path) {
+    if (-not [IO.Directory]::Exists($path)) { return }
+    $found = 0
+    foreach ($file in [IO.Directory]::EnumerateFiles($path, '*', [IO.SearchOption]::AllDirectories)) {
+        if (@('iisstart.htm', 'iisstart.png') -contains [IO.Path]::GetFileName($file)) { continue }
+        [void](pl_v 'site_file' "$number $file")
+        $found = $found + 1
+        if ($found -ge 3) { return }
     }
 }
 

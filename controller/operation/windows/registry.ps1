@@ -112,14 +112,66 @@ function pw_unhex([string]$text) {
 }
 
 # Kind `registry_key`. Attribute `tree`: one element for each value and key below, `PATH`, `NAME`, `TYPE` and the data
-# packed by pw_pack, so that a removed key can be made again with all that was in it.
+# packed by pw_pack, so that a removed key can be made again with all that was in it. Attribute `security`: one element for
+# each key that has access rules of its own, `PATH`, `protected`, the owner and the rules as the kind `acl` writes them.
 function pw_read_registry_key($key) {
-    $open = pw_registry_open (pw_registry_path $key.path) $false
+    $path = pw_registry_path $key.path
+    $open = pw_registry_open $path $false
     if ($null -eq $open) { return $null }
     $tree = [Collections.Generic.List[string]]::new()
     try { pw_registry_walk $open '' $tree } finally { $open.Dispose() }
+    $security = [Collections.Generic.List[string]]::new()
+    pw_registry_rules $path '' $security
+    foreach ($element in $tree) {
+        $fields = pw_unpack $element
+        if ($fields.Length -eq 1) { pw_registry_rules $path $fields[0] $security }
+    }
     $tree.Sort([StringComparer]::Ordinal)
-    return [ordered]@{ tree = [string[]]$tree.ToArray() }
+    $security.Sort([StringComparer]::Ordinal)
+    $state = [ordered]@{}
+    $state['tree'] = [string[]]$tree.ToArray()
+    $state['security'] = [string[]]$security.ToArray()
+    return $state
+}
+
+# PATH BELOW SECURITY: adds the rules of a key, if it has its own.
+function pw_registry_rules([string]$path, [string]$below, $security) {
+    $state = pw_read_acl @{ path = $path + $below }
+    if ($null -eq $state) { return }
+    if ($state['rules'].Length -eq 0 -and $state['protected'][0] -cne 'true') { return }
+    $security.Add((pw_pack (@($below, $state['protected'][0], $state['owner'][0]) + @($state['rules']))))
+}
+
+# The owner is brought back where that may be done, and is not what a restore fails for.
+function pw_clean_registry_key($name, $values) {
+    foreach ($value in $values) {
+        if ($name -cne 'security') {
+            $value
+        } else {
+            $fields = pw_unpack $value
+            $fields[2] = ''
+            pw_pack $fields
+        }
+    }
+}
+
+# PATH SECURITY: gives keys their rules, the deepest first: a key may keep out whoever gives it to it.
+function pw_registry_secure([string]$path, $security) {
+    $deepest = [Collections.Generic.List[string]]::new()
+    foreach ($element in $security) { $deepest.Insert(0, $element) }
+    foreach ($element in $deepest) {
+        $fields = pw_unpack $element
+        $rules = [string[]]@()
+        if ($fields.Length -gt 3) { $rules = [string[]]$fields[3..($fields.Length - 1)] }
+        $at = $path + $fields[0]
+        try {
+            $now = (pw_read_acl @{ path = $at })['owner'][0]
+            if ($now -cne $fields[2]) { pw_sys_acl_set $at $null $false ([Security.Principal.SecurityIdentifier]::new($fields[2])) }
+        } catch {
+            [void](pl_v 'warning' ("the owner of ``{0}`` stays another one: {1}" -f $at, (pw_reason $_)))
+        }
+        pw_sys_acl_set $at (pw_acl_list $rules) ($fields[1] -ceq 'true') $null
+    }
 }
 
 function pw_registry_walk($open, [string]$below, $tree) {
@@ -148,6 +200,7 @@ function pw_write_registry_key($key, $state, $before) {
         if ($null -eq $state) { $hive.DeleteSubKeyTree($rest, $false); return }
         $open = $hive.CreateSubKey($rest)
         try { if ($state.Contains('tree')) { pw_registry_plant $open @($state['tree']) } } finally { $open.Dispose() }
+        if ($state.Contains('security')) { pw_registry_secure $path @($state['security']) }
     }
     finally { $hive.Dispose() }
 }

@@ -160,6 +160,7 @@ function pw_undo_activation($number, $read, $force) {
     $now = & "pw_read_$kind" $read.of
     if ($null -ne $now -and $now.Contains('state')) {
         if (@('running', 'started') -ccontains $now['state'][0]) {
+            $script:pw_along = pw_activated_along $kind $read.of
             [void](& "pw_activate_$kind" $read.of $read.key['action'])
         }
     }

@@ -282,15 +282,17 @@ function pw_service_gone($name) {
     }
 }
 
-function pw_activate_service($key, $action) {
-    $service = pw_sys_service $key['name']
-    $again = [Collections.Generic.List[string]]::new()
-    foreach ($other in $service.DependentServices) {
-        if ((pw_service_state $other) -ceq 'running') { $again.Add($other.ServiceName) }
+# KEY: the services that depend on it and run.
+function pw_along_service($key) {
+    foreach ($other in (pw_sys_service $key['name']).DependentServices) {
+        if ((pw_service_state $other) -ceq 'running') { $other.ServiceName }
     }
+}
+
+function pw_activate_service($key, $action) {
     pw_service_bring $key['name'] 'stopped'
     pw_service_bring $key['name'] 'running'
-    foreach ($name in $again) { pw_service_bring $name 'running' }
+    foreach ($name in $script:pw_along) { pw_service_bring $name 'running' }
 }
 
 function pw_list_service {

@@ -25,11 +25,12 @@ pub(in crate::operation) fn program(uri: &Uri) -> Program {
         .with("timeout", &uri.timeout.to_string())
         .flag("no_redirect", !uri.follow)
         .flag("no_check", !uri.validate)
-        .flag("no_proxy", !uri.proxy)
+        .flag("no_proxy", !uri.proxy && uri.through.is_none())
+        .maybe("proxy", uri.through.as_deref())
         .maybe("certificate", uri.files[1].as_deref())
         .maybe("creates", uri.creates.as_deref())
         .maybe("removes", uri.removes.as_deref())
-        .flag("changes", !matches!(uri.method.as_str(), "GET" | "HEAD" | "OPTIONS"))
+        .flag("changes", !uri.harmless && !matches!(uri.method.as_str(), "GET" | "HEAD" | "OPTIONS"))
         .with("limit", &READ.to_string());
     let payload = (!uri.body.is_empty()).then(|| Payload::Bytes(uri.body.clone().into()));
     Program { text: call.text(), payload, ..Program::default() }

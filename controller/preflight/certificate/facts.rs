@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::time::ASN1Time;
 
+use super::super::{Finding, Severity};
 use super::error::OpenError;
 use super::key::PublicPart;
 use super::name;
@@ -102,6 +103,20 @@ impl Certificate {
         })
     }
 
+    /// The host names that it is for: the DNS names of its subject's alternative names, without which browsers take
+    /// no certificate (RFC 9110, 4.3.4). None where its bytes are not at hand.
+    #[must_use]
+    pub fn host_names(&self) -> Option<Vec<String>> {
+        let (_, parsed) = X509Certificate::from_der(&self.details.der).ok()?;
+        let names = parsed.subject_alternative_name().ok()?;
+        let names = names.iter().flat_map(|extension| &extension.value.general_names);
+        let dns = names.filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        });
+        Some(dns.collect())
+    }
+
     /// Whether another certificate's key made this one's signature.
     pub(super) fn signed_by(&self, signer: &Self) -> Signed {
         let Ok((_, one)) = X509Certificate::from_der(&self.details.der) else { return Signed::Unknown };
@@ -118,6 +133,36 @@ impl Certificate {
             Err(x509_parser::error::X509Error::SignatureVerificationError) => Signed::Forged,
             Err(_) => Signed::Unknown,
         }
+    }
+}
+
+impl Certificate {
+    /// Whether browsers take it for a host of this name (RFC 6125, 6.4: a `*` stands for one whole label, the first).
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let named = |name: &String| match name.to_ascii_lowercase().strip_prefix("*.") {
+            Some(domain) => {
+                host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == domain)
+            }
+            None => name.eq_ignore_ascii_case(&host),
+        };
+        self.host_names().is_some_and(|names| names.iter().any(named))
+    }
+
+    /// What is wrong where it has to be for a host of this name.
+    #[must_use]
+    pub fn not_for(&self, host: &str) -> Option<Finding> {
+        if self.chain || self.is_for(host) {
+            return None;
+        }
+        Some(Finding::new(
+            "agent-name-not-in-certificate",
+            Severity::Warning,
+            &*self.place,
+            format!("`{}` is not a certificate for `{host}`", self.subject),
+            "have it issued with that name in its subject alternative name: browsers look nowhere else",
+        ))
     }
 }
 

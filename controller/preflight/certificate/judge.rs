@@ -31,13 +31,17 @@ pub fn judge(files: Vec<Opened>, policy: &Policy, now: Timestamp) -> Judged {
             let hint = problem.error.hint();
             Finding::new("certificate-unreadable", Severity::Error, &*problem.place, message, hint)
         }));
-        if opened.ambiguous {
+        if let Some(what) = opened.ambiguous {
+            let hint = match what {
+                "subject" => "name the certificate by its thumbprint",
+                _ => "leave one of them in the store",
+            };
             judged.findings.push(Finding::new(
                 "certificate-ambiguous",
                 Severity::Info,
                 &*opened.place,
-                "several certificates have this subject, and the product takes any of them",
-                "name the certificate by its thumbprint",
+                format!("several certificates have this {what}, and the product takes any of them"),
+                hint,
             ));
         }
         for certificate in &opened.certificates {

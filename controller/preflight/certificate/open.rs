@@ -46,8 +46,8 @@ pub struct Opened {
     pub problems: Vec<Problem>,
     /// Private keys that somebody who has to read them cannot: thumbprint of the certificate, and the reason.
     pub denied: Vec<(String, String)>,
-    /// Whether it was asked for one certificate by a name that several have.
-    pub ambiguous: bool,
+    /// By what it was asked for one certificate where several have it: `subject` or `thumbprint`.
+    pub ambiguous: Option<&'static str>,
 }
 
 /// A part of a file that could not be read.

@@ -7,24 +7,25 @@ use super::Question;
 use crate::inventory::{HostName, Inventory};
 
 /// The identifier of the agent that is part of the server.
-const INTEGRATED: &str = "Local";
+pub(crate) const INTEGRATED: &str = "Local";
 
 /// What is wrong with the agents of one host.
 pub(super) fn of_host(question: &Question) -> Vec<Finding> {
-    let reserved = question.agents.iter().filter(|agent| agent.identifier == INTEGRATED);
-    reserved
-        .map(|agent| {
-            Finding::new(
-                "agent-name-reserved",
-                Severity::Error,
-                &*question.agents_place,
-                format!("`{}` claims the agent `{INTEGRATED}`, which is part of the server", question.host),
-                "give the agent an identifier of its own",
-            )
-            .on(&question.host)
-            .of_agent(&agent.identifier)
-        })
-        .collect()
+    let claimed = question.agents.iter().any(|agent| agent.identifier == INTEGRATED);
+    claimed.then(|| reserved(&question.host, &question.agents_place)).into_iter().collect()
+}
+
+/// A host that claims the agent which is part of the server.
+pub(crate) fn reserved(host: &str, place: &str) -> Finding {
+    Finding::new(
+        "agent-name-reserved",
+        Severity::Error,
+        place,
+        format!("`{host}` claims the agent `{INTEGRATED}`, which is part of the server"),
+        "give the agent an identifier of its own",
+    )
+    .on(host)
+    .of_agent(INTEGRATED)
 }
 
 /// An agent as the inventory assigns it.

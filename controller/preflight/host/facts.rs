@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::question::Hidden;
+use super::server::ServerAnswers;
+use super::settings::SettingsFile;
+use super::web::Site;
+
 /// Facts of a machine that preflight judges.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
@@ -35,6 +40,20 @@ pub struct Facts {
     pub environment: Vec<String>,
     /// Jobs of the agent that are at work, by the names of their programs.
     pub jobs: Vec<String>,
+    /// The lock of the agent's scheduler, where there is one.
+    pub lock: Option<String>,
+    /// When it answered, by our clock, in seconds since 1970.
+    pub now: Option<i64>,
+    /// Sites of IIS, where IIS is there.
+    pub sites: Option<Vec<Site>>,
+    /// Settings files that are there.
+    pub settings: Vec<SettingsFile>,
+    /// `HTTPS_PROXY` of the machine.
+    pub https_proxy: Hidden<Option<String>>,
+    /// `NO_PROXY` of the machine.
+    pub no_proxy: Hidden<Option<String>>,
+    /// What the server answered.
+    pub server: ServerAnswers,
 }
 
 /// Whether an address could be reached.

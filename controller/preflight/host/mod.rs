@@ -5,22 +5,39 @@
 //! the same checks judge POSIX and Windows hosts. What a host could not tell is not judged.
 
 mod agents;
+mod certificates;
+mod client;
 mod facts;
 mod files;
+mod license;
 mod machine;
 mod network;
 mod platform;
+mod proxy;
 mod question;
+mod server;
+mod settings;
+mod shipped;
 #[cfg(test)]
 mod tests;
+mod web;
 
 pub use agents::AssignedAgents;
-pub(crate) use agents::place_of;
+pub(crate) use agents::{INTEGRATED, place_of, reserved};
+pub use certificates::{CertificateAt, HostCertificate, InStore};
+pub use client::Client;
 pub use facts::{Facts, Reached};
-pub(crate) use question::OPTIONS;
-pub use question::{
-    CertificateAt, Endpoint, HostCertificate, InStore, Question, QuestionError, Requirements, Role,
-};
+pub(crate) use network::odd_uri;
+pub(crate) use proxy::login as proxy_login;
+pub use proxy::{Route, route};
+pub use question::{Endpoint, Hidden, Question, QuestionError, Requirements, Role};
+pub(crate) use question::{OPTIONS, of_address, of_uri};
+pub use server::{Asked, ServerAnswers};
+pub(crate) use server::{DISCOVERY, TOKEN};
+pub(crate) use settings::FILES;
+pub use settings::SettingsFile;
+pub use shipped::Shipped;
+pub use web::{Binding, Site};
 
 use super::Finding;
 
@@ -39,9 +56,22 @@ const CHECKS: &[Check] = &[
     files::leftovers,
     platform::environment,
     platform::jobs,
+    settings::planned,
+    settings::on_host,
+    license::license,
+    shipped::digests,
+    shipped::version,
+    client::secret,
+    client::expiration,
     network::names,
     network::ports,
+    web::sites,
+    web::default_site,
+    proxy::variables,
     network::reachable,
+    server::discovery,
+    server::token,
+    server::clock,
 ];
 
 /// Judges what a host answered.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::{Finding, Severity};
 use super::question::{of_address, of_uri};
-use super::{Facts, Question, Reached, Role};
+use super::{Facts, Question, Reached, Role, proxy, web};
 
 /// The name by which browsers call the agent: in lower case, known, and the host's own.
 pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Finding>) {
@@ -14,23 +14,10 @@ pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Findi
             let finding = Finding::new(id, severity, &*question.agents_place, message, hint);
             findings.push(finding.on(&question.host).of_agent(&agent.identifier));
         };
-        let Some((name, _)) = of_uri(uri) else {
-            add(
-                "agent-uri",
-                Severity::Error,
-                format!("`{uri}` is no address of an agent"),
-                "write `https://NAME`, with a port if it is not 443",
-            );
-            continue;
-        };
-        if name.chars().any(char::is_uppercase) {
-            add(
-                "agent-uri",
-                Severity::Error,
-                format!("the name in `{uri}` is not in lower case"),
-                "write it in lower case: browsers send it so, and the product compares it letter by letter",
-            );
+        if let Some((message, hint)) = odd_uri(uri) {
+            add("agent-uri", Severity::Error, message, hint);
         }
+        let Some((name, _)) = of_uri(uri) else { continue };
         let Some(found) = facts.names.get(&name) else { continue };
         if found.is_empty() {
             add(
@@ -61,13 +48,28 @@ pub(super) fn names(question: &Question, facts: &Facts, findings: &mut Vec<Findi
     }
 }
 
+/// What is wrong with the address at which browsers find an agent, and what to do about it.
+pub(crate) fn odd_uri(uri: &str) -> Option<(String, &'static str)> {
+    match of_uri(uri) {
+        None => Some((
+            format!("`{uri}` is no address of an agent"),
+            "write `https://NAME`, with a port if it is not 443",
+        )),
+        Some((name, _)) if name.chars().any(char::is_uppercase) => Some((
+            format!("the name in `{uri}` is not in lower case"),
+            "write it in lower case: browsers send it so, and the product compares it letter by letter",
+        )),
+        Some(_) => None,
+    }
+}
+
 /// The port that the agent is going to listen on.
 pub(super) fn ports(question: &Question, facts: &Facts, findings: &mut Vec<Finding>) {
     let Some(listening) = &facts.listening else { return };
     let mut told = Vec::new();
     for agent in &question.agents {
         let Some((_, port)) = agent.uri.as_deref().and_then(of_uri) else { continue };
-        if listening.contains(&port) && !told.contains(&port) {
+        if listening.contains(&port) && !told.contains(&port) && !web::has_port(facts, port) {
             told.push(port);
             findings.push(
                 Finding::new(
@@ -87,7 +89,7 @@ pub(super) fn ports(question: &Question, facts: &Facts, findings: &mut Vec<Findi
 /// The server, and every managed system that the host's agents serve.
 pub(super) fn reachable(question: &Question, facts: &Facts, findings: &mut Vec<Finding>) {
     addresses(question, findings);
-    for (endpoint, reached) in question.endpoints().iter().zip(&facts.reached) {
+    for (endpoint, reached) in question.endpoints(&proxy::route(question, facts)).iter().zip(&facts.reached) {
         let (severity, reason) = match reached {
             Reached::Yes => continue,
             Reached::No(reason) => (Severity::Error, format!("cannot reach {endpoint}: {reason}")),
@@ -103,6 +105,14 @@ pub(super) fn reachable(question: &Question, facts: &Facts, findings: &mut Vec<F
                 format!("{host}:{endpoint}"),
                 format!("`{host}` {reason}"),
                 "open the way from the agent's host to the server, or correct `server`; behind a proxy the agent needs `HTTPS_PROXY`",
+            )
+            .on(host),
+            Role::Proxy => Finding::new(
+                "proxy-unreachable",
+                severity,
+                format!("{host}:{endpoint}"),
+                format!("`{host}` {reason}, the proxy in front of the server"),
+                "open the way from the agent's host to the proxy, or correct `https_proxy`",
             )
             .on(host),
             Role::ManagedSystem { agent, connector, name } => Finding::new(
@@ -127,7 +137,12 @@ fn addresses(question: &Question, findings: &mut Vec<Finding>) {
             findings
                 .push(Finding::new("server-uri", Severity::Error, &*place, message, hint).on(&question.host));
         };
-        if of_uri(server).is_none() {
+        if server.contains(['<', '>']) {
+            add(
+                format!("the address of the server `{server}` has a `<...>` of the documentation in it"),
+                "put the name of the server in its place",
+            );
+        } else if of_uri(server).is_none() {
             add(format!("`{server}` is no address of a server"), "write `https://NAME`");
         } else if server.ends_with('/') {
             add(

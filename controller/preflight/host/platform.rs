@@ -64,5 +64,10 @@ pub(super) fn jobs(question: &Question, facts: &Facts, findings: &mut Vec<Findin
         let message = format!("jobs are at work on `{}`: {}", question.host, facts.jobs.join(", "));
         let hint = "wait for their end: stopping the pool cuts them off";
         findings.push(finding(question, "jobs-running", Severity::Warning, "jobs", message, hint));
+    } else if let Some(lock) = &facts.lock {
+        let message = format!("the scheduler on `{}` has its lock `{lock}`", question.host);
+        let hint =
+            "the agent is at work, or ended without taking it away; then no job starts for half an hour";
+        findings.push(finding(question, "scheduler-lock", Severity::Info, lock, message, hint));
     }
 }

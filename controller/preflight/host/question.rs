@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
+use super::certificates::{HostCertificate, certificates};
+use super::client::Client;
+use super::proxy::Route;
+use super::shipped::Shipped;
 use crate::inventory::Agent;
 
 /// What a host is asked.
@@ -20,92 +23,37 @@ pub struct Question {
     pub folder: Option<String>,
     /// The address of the server, as the agent's settings have it.
     pub server: Option<String>,
+    /// The name of the agent's site in IIS.
+    pub site: Option<String>,
     /// Certificates on the host.
     pub certificates: Vec<HostCertificate>,
+    /// The client by which the agent is known to the server.
+    pub client: Client,
+    /// The proxy that the agent is going to have, as `HTTPS_PROXY`.
+    pub https_proxy: Hidden<Option<String>>,
+    /// What it asks without the proxy, as `NO_PROXY`.
+    pub no_proxy: Hidden<Option<String>>,
+    /// The license that is going to be written.
+    pub license: Hidden<Option<String>>,
+    /// Settings that are going to be written: file names, and what they are to hold.
+    pub settings: Hidden<Map<String, Value>>,
+    /// Files of the controller that go to the host.
+    pub shipped: Vec<Shipped>,
+    /// The version of the agent that is going to be installed.
+    pub version: Option<String>,
+    /// The version of the server.
+    pub server_version: Option<String>,
     /// What is wanted of the machine.
     pub requirements: Requirements,
 }
 
-/// A certificate on a host.
-#[derive(Debug)]
-pub struct HostCertificate {
-    /// Where it is.
-    pub at: CertificateAt,
-    /// Opens it.
-    pub password: Option<SecretString>,
-    /// Whether its private key has to be there.
-    pub private_key: bool,
-}
+/// A value that may hold a secret: `Debug` does not show it.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Hidden<T>(pub T);
 
-/// Where a certificate is on a host.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CertificateAt {
-    /// In a file.
-    File(String),
-    /// In a store of Windows.
-    Store(InStore),
-}
-
-/// A certificate in a store of Windows.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct InStore {
-    /// `LocalMachine` or `CurrentUser`.
-    pub location: String,
-    /// `My`, `Root` ...
-    pub store: String,
-    /// Its thumbprint, in capitals without blanks.
-    pub thumbprint: Option<String>,
-    /// Its subject as Windows writes it, where no thumbprint is given.
-    pub subject: Option<String>,
-    /// Who has to be able to read its private key: the identity of the pool.
-    pub identity: Option<String>,
-}
-
-impl InStore {
-    /// Reads the options that name a certificate in a store: `thumbprint` or `subject`, `store_location`, `store_name`,
-    /// `identity`; nothing if neither of the first two is there.
-    ///
-    /// # Errors
-    /// Both are there, or one of them makes no sense.
-    pub fn read(options: &Map<String, Value>) -> Result<Option<Self>, QuestionError> {
-        let get = |name: &str| options.get(name).filter(|value| !value.is_null());
-        let one = |name: &str| get(name).map(|value| text(name, value)).transpose();
-        let (thumbprint, subject) = (one("thumbprint")?, one("subject")?);
-        let thumbprint = thumbprint.map(|given| {
-            let digits: String = given.chars().filter(char::is_ascii_hexdigit).collect();
-            let odd = given.chars().any(|c| c.is_ascii() && !c.is_ascii_hexdigit() && c != ':' && c != ' ');
-            match digits.len() {
-                40 if !odd => Ok(digits.to_ascii_uppercase()),
-                _ => Err(QuestionError("`thumbprint` is 40 hexadecimal digits (SHA-1)".to_owned())),
-            }
-        });
-        let thumbprint = thumbprint.transpose()?;
-        if thumbprint.is_some() && subject.is_some() {
-            return Err(QuestionError("`thumbprint` and `subject` exclude each other".to_owned()));
-        }
-        if thumbprint.is_none() && subject.is_none() {
-            return Ok(None);
-        }
-        let location = one("store_location")?.unwrap_or_else(|| "LocalMachine".to_owned());
-        if !["LocalMachine", "CurrentUser"].contains(&location.as_str()) {
-            return Err(QuestionError("`store_location` is `LocalMachine` or `CurrentUser`".to_owned()));
-        }
-        let store = one("store_name")?.unwrap_or_else(|| "My".to_owned());
-        Ok(Some(Self { location, store, thumbprint, subject, identity: one("identity")? }))
-    }
-}
-
-impl CertificateAt {
-    /// Where it is, as findings call it behind the name of the host.
-    #[must_use]
-    pub fn place(&self) -> String {
-        match self {
-            Self::File(path) => path.clone(),
-            Self::Store(InStore { location, store, thumbprint, subject, .. }) => {
-                let name = thumbprint.as_deref().or(subject.as_deref()).unwrap_or_default();
-                format!("{location}\\{store}\\{name}")
-            }
-        }
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
     }
 }
 
@@ -150,6 +98,8 @@ pub struct Endpoint {
 pub enum Role {
     /// The server.
     Server,
+    /// The proxy in front of the server.
+    Proxy,
     /// A system that the agent serves a connector for.
     ManagedSystem {
         /// The agent.
@@ -186,11 +136,32 @@ impl fmt::Display for Endpoint {
 #[error("{0}")]
 pub struct QuestionError(String);
 
+impl QuestionError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 /// The options of a question: of the variable `preflight` and of the module alike.
-pub(crate) const OPTIONS: [&str; 8] = [
+pub(crate) const OPTIONS: [&str; 23] = [
     "folder",
     "server",
+    "site",
     "certificates",
+    "client",
+    "secret",
+    "hashed_secret",
+    "secret_expires",
+    "https_proxy",
+    "no_proxy",
+    "license",
+    "settings",
+    "archive",
+    "archive_sha256",
+    "bundle",
+    "bundle_sha256",
+    "version",
+    "server_version",
     "processors",
     "memory_gb",
     "disk_gb",
@@ -206,12 +177,28 @@ impl Question {
     pub fn read(host: &str, agents: Vec<Agent>, options: &Map<String, Value>) -> Result<Self, QuestionError> {
         let mut question =
             Self { host: host.to_owned(), agents, agents_place: format!("{host}:agent"), ..Self::default() };
-        for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
+        // Variables that are not set are often empty texts.
+        let given = |value: &Value| !value.is_null() && value.as_str() != Some("");
+        for (name, value) in options.iter().filter(|(_, value)| given(value)) {
             let requirements = &mut question.requirements;
             match name.as_str() {
                 "folder" => question.folder = Some(text(name, value)?),
                 "server" => question.server = Some(text(name, value)?),
                 "certificates" => question.certificates = certificates(value)?,
+                "site" => question.site = Some(text(name, value)?),
+                "client" => question.client.identifier = Some(text(name, value)?),
+                "secret" => question.client.secret = Some(text(name, value)?.into()),
+                "hashed_secret" => question.client.hashed = Some(text(name, value)?),
+                "secret_expires" => question.client.expires = Some(text(name, value)?),
+                "https_proxy" => question.https_proxy = Hidden(Some(text(name, value)?)),
+                "no_proxy" => question.no_proxy = Hidden(Some(text(name, value)?)),
+                "license" => question.license = Hidden(Some(license(value)?)),
+                "settings" => question.settings = Hidden(settings(value)?),
+                "archive" => question.ship("archive", options)?,
+                "bundle" => question.ship("bundle", options)?,
+                "archive_sha256" | "bundle_sha256" => drop(text(name, value)?),
+                "version" => question.version = Some(version(name, value)?),
+                "server_version" => question.server_version = Some(version(name, value)?),
                 "processors" => requirements.processors = number(name, value, 1.0)?,
                 "memory_gb" => requirements.memory = number(name, value, GIGA as f64)?,
                 "disk_gb" => requirements.disk = number(name, value, GIGA as f64)?,
@@ -226,12 +213,17 @@ impl Question {
         Ok(question)
     }
 
-    /// Everything that the host has to reach, each once.
+    /// Everything that the host has to reach, each once; of a proxy and what is behind it the proxy.
     #[must_use]
-    pub fn endpoints(&self) -> Vec<Endpoint> {
+    pub fn endpoints(&self, route: &Route) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
         if let Some((host, port)) = self.server.as_deref().and_then(of_uri) {
-            endpoints.push(Endpoint { host, port, role: Role::Server });
+            endpoints.push(match route {
+                Route::Direct => Endpoint { host, port, role: Role::Server },
+                Route::Proxy { host, port } => {
+                    Endpoint { host: host.clone(), port: *port, role: Role::Proxy }
+                }
+            });
         }
         for agent in &self.agents {
             for connector in &agent.connectors {
@@ -248,6 +240,20 @@ impl Question {
         endpoints
     }
 
+    /// The name of the server, if its address is one.
+    #[must_use]
+    pub fn server_name(&self) -> Option<String> {
+        self.server.as_deref().and_then(of_uri).map(|(host, _)| host)
+    }
+
+    /// Adds a file of the controller, with the digest that its option names.
+    fn ship(&mut self, option: &'static str, options: &Map<String, Value>) -> Result<(), QuestionError> {
+        let path = text(option, options.get(option).unwrap_or(&Value::Null))?;
+        let wanted = options.get(&format!("{option}_sha256")).and_then(Value::as_str).map(str::to_owned);
+        self.shipped.push(Shipped { option, path, wanted, found: None });
+        Ok(())
+    }
+
     /// The host names of the agents' addresses, each once.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -262,7 +268,7 @@ impl Question {
 }
 
 /// Host and port of `https://HOST:PORT/...`.
-pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
+pub(crate) fn of_uri(uri: &str) -> Option<(String, u16)> {
     let (scheme, rest) = uri.split_once("://")?;
     let default = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
@@ -284,7 +290,7 @@ pub(super) fn of_uri(uri: &str) -> Option<(String, u16)> {
 }
 
 /// Host and port of `HOST:PORT` or `[ADDRESS]:PORT`.
-pub(super) fn of_address(address: &str) -> Option<(String, u16)> {
+pub(crate) fn of_address(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.trim().rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
         Some(host) => host.strip_suffix(']')?,
@@ -301,7 +307,28 @@ fn is_host(host: &str) -> bool {
     !host.is_empty() && host.len() <= 255 && !host.starts_with('-') && host.chars().all(harmless)
 }
 
-fn text(name: &str, value: &Value) -> Result<String, QuestionError> {
+/// A license is a text; where YAML or JSON made a mapping of it, it is written as one again.
+fn license(value: &Value) -> Result<String, QuestionError> {
+    match value {
+        Value::Object(_) => Ok(value.to_string()),
+        value => text("license", value),
+    }
+}
+
+fn settings(value: &Value) -> Result<Map<String, Value>, QuestionError> {
+    let shape = || QuestionError::new("`settings` is a mapping of file names and what the files are to hold");
+    value.as_object().cloned().ok_or_else(shape)
+}
+
+/// A version may be a number for YAML.
+fn version(name: &str, value: &Value) -> Result<String, QuestionError> {
+    match value {
+        Value::Number(number) => Ok(number.to_string()),
+        value => text(name, value),
+    }
+}
+
+pub(super) fn text(name: &str, value: &Value) -> Result<String, QuestionError> {
     match value {
         Value::String(text) if !text.is_empty() && !text.contains('\0') => Ok(text.clone()),
         _ => Err(QuestionError(format!("`{name}` is text"))),
@@ -319,43 +346,4 @@ fn number(name: &str, value: &Value, unit: f64) -> Result<u64, QuestionError> {
         Some(number) => Ok((number * unit) as u64),
         None => Err(QuestionError(format!("`{name}` is a number from 0 to 1000000"))),
     }
-}
-
-/// What an entry of `certificates` may have.
-const OF_CERTIFICATE: [&str; 8] =
-    ["path", "password", "private_key", "thumbprint", "subject", "store_name", "store_location", "identity"];
-
-fn certificates(value: &Value) -> Result<Vec<HostCertificate>, QuestionError> {
-    let shape = || {
-        let known = OF_CERTIFICATE.join("`, `");
-        QuestionError(format!("`certificates` is a list of paths, or of mappings with `{known}`"))
-    };
-    let one = |item: &Value| match item {
-        Value::String(_) => {
-            let at = CertificateAt::File(text("certificates", item)?);
-            Ok(HostCertificate { at, password: None, private_key: true })
-        }
-        Value::Object(entries) => {
-            if entries.keys().any(|key| !OF_CERTIFICATE.contains(&key.as_str())) {
-                return Err(shape());
-            }
-            let password = match entries.get("password") {
-                None | Some(Value::Null) => None,
-                Some(Value::String(password)) => Some(SecretString::from(password.as_str())),
-                Some(_) => return Err(shape()),
-            };
-            let private_key = match entries.get("private_key") {
-                None | Some(Value::Null) => true,
-                Some(value) => value.as_bool().ok_or_else(shape)?,
-            };
-            let at = match (entries.get("path"), InStore::read(entries)?) {
-                (Some(path), None) => CertificateAt::File(text("path", path)?),
-                (None, Some(store)) => CertificateAt::Store(store),
-                _ => return Err(shape()),
-            };
-            Ok(HostCertificate { at, password, private_key })
-        }
-        _ => Err(shape()),
-    };
-    value.as_array().ok_or_else(shape)?.iter().map(one).collect()
 }

@@ -104,6 +104,10 @@ fn each_fact_is_judged_alone() {
             "warning environment-override web-1:ApplicationUri",
         ),
         (Facts { jobs: vec!["X-Invoke-Job".to_owned()], ..good() }, "warning jobs-running web-1:jobs"),
+        (
+            Facts { lock: Some("/t/scheduler.lock".to_owned()), ..good() },
+            "info scheduler-lock web-1:/t/scheduler.lock",
+        ),
     ] {
         assert_eq!(found(&question(), &facts), [expected]);
     }
@@ -138,6 +142,33 @@ fn the_inventory_is_judged_too() {
 }
 
 #[test]
+fn a_proxy_takes_the_place_of_the_server() {
+    let options = json!({"server": "https://identity.example", "https_proxy": "proxy.example:3128"});
+    let mut behind = Question::read("web-1", Vec::new(), options.as_object().unwrap()).unwrap();
+    behind.agents_place = "hosts.yml:7".to_owned();
+    let endpoints = behind.endpoints(&route(&behind, &Facts::default()));
+    assert_eq!(endpoints[0].to_string(), "proxy.example:3128");
+    let facts = Facts { reached: vec![Reached::No("refused".to_owned())], ..Facts::default() };
+    assert_eq!(found(&behind, &facts), ["error proxy-unreachable web-1:proxy.example:3128"]);
+    // What the host's own settings and its machine say counts where no option does.
+    let web = r#"<c><environmentVariable name="https_proxy" value="http://web.example:1"/></c>"#;
+    let settings = SettingsFile {
+        name: "web.config".to_owned(),
+        path: "/r/web.config".to_owned(),
+        content: Some(Hidden(web.as_bytes().to_vec())),
+    };
+    let machine = Hidden(Some("machine.example:2".to_owned()));
+    let mut facts = Facts { settings: vec![settings], https_proxy: machine, ..Facts::default() };
+    let asked = question();
+    let proxy = |host: &str, port| Route::Proxy { host: host.to_owned(), port };
+    assert_eq!(route(&asked, &facts), proxy("web.example", 1));
+    facts.settings.clear();
+    assert_eq!(route(&asked, &facts), proxy("machine.example", 2));
+    facts.no_proxy = Hidden(Some(".example".to_owned()));
+    assert_eq!(route(&asked, &facts), Route::Direct);
+}
+
+#[test]
 fn one_agent_runs_on_one_host() {
     let host = |name: &str, agents: &[&str], line: u8| {
         let agents = agents.iter().map(|agent| (*agent).to_owned()).collect();
@@ -167,12 +198,15 @@ fn options_say_what_they_should_or_are_refused() {
     assert_eq!(question.requirements.disk, 10_000_000_000);
     assert_eq!(question.requirements.connect, 60);
     assert!(!question.certificates[1].private_key && question.certificates[0].private_key);
-    assert!(!format!("{question:?}").contains("secret"));
+    assert!(!format!("{question:?}").contains("\"secret\""));
     for (options, said) in [
         (json!({"ram": 4}), "there is no `ram`"),
         (json!({"memory_gb": "much"}), "`memory_gb` is a number"),
         (json!({"memory_gb": -1}), "`memory_gb` is a number"),
         (json!({"folder": ["/a"]}), "`folder` is text"),
+        (json!({"secret": 5}), "`secret` is text"),
+        (json!({"settings": ["a"]}), "`settings` is a mapping"),
+        (json!({"license": ["a"]}), "`license` is text"),
         (json!({"certificates": "/a"}), "a list of paths"),
         (json!({"certificates": [{"file": "/a"}]}), "a list of paths"),
     ] {

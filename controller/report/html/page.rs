@@ -98,9 +98,37 @@ pub(super) fn some(count: usize, one: &str) -> String {
     crate::ui::counted(count, one)
 }
 
+/// A message in pieces: names stand between backticks, as in all messages, and are set apart on a page.
+pub(super) fn prose(text: &str) -> Vec<(bool, &str)> {
+    if text.matches('`').count() % 2 == 1 {
+        return vec![(false, text)];
+    }
+    let pieces = text.split('`').enumerate().map(|(at, piece)| (at % 2 == 1, piece));
+    pieces.filter(|(_, piece)| !piece.is_empty()).collect()
+}
+
 /// Writes a page.
 pub(super) fn write(page: &impl Template, out: &mut dyn std::io::Write) -> std::io::Result<()> {
     let mut buffered = std::io::BufWriter::with_capacity(64 * 1024, out);
     Template::write_into(page, &mut buffered)?;
     std::io::Write::flush(&mut buffered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_between_backticks_are_set_apart() {
+        assert_eq!(prose("`a` is not `b`."), [(true, "a"), (false, " is not "), (true, "b"), (false, ".")]);
+        assert_eq!(prose("it`s"), [(false, "it`s")]);
+        assert!(prose("").is_empty());
+    }
+
+    #[test]
+    fn one_more_is_shown_instead_of_counted() {
+        let names: Vec<String> = (0..6).map(|n| n.to_string()).collect();
+        assert_eq!((Few::of(&names[..5]).first.len(), Few::of(&names[..5]).rest.len()), (5, 0));
+        assert_eq!((Few::of(&names).first.len(), Few::of(&names).rest.len()), (4, 2));
+    }
 }

@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-WAIT = 60.0
+# Long, since tests run beside each other on small machines.
+WAIT = 180.0
 FLAGS = [
     "--headless=new",
     "--remote-debugging-pipe",
@@ -81,6 +82,8 @@ class Browser:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        # Without a window nothing has the focus, and keys go nowhere.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def end(self) -> None:
         """Ends the browser with everything that it started."""

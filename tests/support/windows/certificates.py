@@ -12,6 +12,7 @@ exportable, and for a CSP key csp.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,12 @@ def find(host: "Host", location: str, store: str, thumbprint: str) -> dict[str, 
     return host.store.get("certificates", place(location, store, thumbprint))
 
 
+@functools.lru_cache(maxsize=64)
 def load(content: bytes, password: str | None) -> tuple[Any, bool, list[Any]]:
-    """Certificate, whether its key came along, and the rest of the chain."""
+    """Certificate, whether its key came along, and the rest of the chain.
+
+    Fifty hosts open the same file; to derive its key and to check it anew holds up all of them.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import pkcs12
 

@@ -9,6 +9,10 @@ put SECTION KEY JSON           puts a record
 set SETTING JSON               a setting or a fault switch
 read PATH                      the content of a file
 write PATH                     puts a file from standard input
+web                            installs the web server as it is delivered
+variable NAME VALUE            a variable of the machine's environment
+certificate STORE PASSWORD     puts a PFX from standard input into a store of the machine; prints its thumbprint
+key-reader THUMBPRINT SID      lets an account read the private key of a certificate of `My`
 http URL                       what the host's sites answer: status, sub-status
 reboot                         restarts the host
 """
@@ -111,6 +115,32 @@ def _http(host: Host, words: list[str], content: bytes) -> list[Any]:
     return [found.status, found.sub, found.thumbprint] if isinstance(found, site.Answered) else [0, 0, str(found)]
 
 
+def _web(host: Host, words: list[str], content: bytes) -> None:
+    from . import iis
+
+    iis.role_installed(host)
+
+
+def _variable(host: Host, words: list[str], content: bytes) -> None:
+    from . import environment, registry
+
+    registry.put_value(host, environment.LEVELS["machine"], words[0], "String", [words[1]])
+
+
+def _certificate(host: Host, words: list[str], content: bytes) -> str:
+    from . import certificates
+
+    return certificates.add(host, "LocalMachine", words[0], content, words[1], False)
+
+
+def _key_reader(host: Host, words: list[str], content: bytes) -> None:
+    from . import acl, certificates
+
+    record = certificates.find(host, "LocalMachine", "My", words[0])
+    path = certificates.key_path(record or {})
+    host.files.set_security(path, acl.parse(f"O:BAD:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;{words[1]})"))
+
+
 COMMANDS: dict[str, Callable[[Host, list[str], bytes], Any]] = {
     "events": _events,
     "get": lambda host, words, _: host.store.get(words[0], words[1]),
@@ -118,6 +148,10 @@ COMMANDS: dict[str, Callable[[Host, list[str], bytes], Any]] = {
     "set": lambda host, words, _: host.store.put("settings", words[0], json.loads(words[1])),
     "read": lambda host, words, _: host.files.read_text(words[0]),
     "write": _write,
+    "web": _web,
+    "variable": _variable,
+    "certificate": _certificate,
+    "key-reader": _key_reader,
     "http": _http,
     "reboot": lambda host, words, _: host.reboot(),
 }
@@ -128,7 +162,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(__doc__ or "")
         return 2
     command, folder, *words = arguments
-    said = act(folder, command, words, sys.stdin.buffer.read() if command == "write" else b"")
+    said = act(folder, command, words, sys.stdin.buffer.read() if command in ("write", "certificate") else b"")
     if command == "events":
         for event in said:
             sys.stdout.write(json.dumps(event) + "\n")

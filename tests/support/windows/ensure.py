@@ -55,7 +55,11 @@ class Kind:
         """Whether a secret that Windows tells nobody has this value."""
         return False
 
-    def activate(self, session: "Session", key: Key, action: str) -> None:
+    def along(self, session: "Session", key: Key) -> list[str]:
+        """What runs now and is stopped and started with it."""
+        return []
+
+    def activate(self, session: "Session", key: Key, action: str, along: list[str]) -> None:
         raise Failure(f"things of kind `{self.name}` cannot be told to `{action}`")
 
     def list(self, session: "Session") -> list[Key]:
@@ -255,11 +259,31 @@ def activate(session: "Session", a: Arguments) -> int:
     session.v("changed", "1")
     if not a.flag("check"):
         text = f"{action} {one.text(key)}"
-        session.points.save("activation", text, {"kind_of": one.name, "action": action, "key": key})
-        one.activate(session, key, action)
+        along = one.along(session, key)
+        step = session.ledger.name if session.ledger else ""
+        cut = _cut_off(session, text, step)
+        if cut is None:
+            point = {"kind_of": one.name, "action": action, "key": key, "step": step, "along": along}
+            session.points.save("activation", text, point)
+        else:
+            number, point = cut
+            along += [name for name in point["along"] if name not in along]
+            session.v("point", f"{number} activation {text}")
+        one.activate(session, key, action, along)
         session.host.event("activate", kind=one.name, key=key, action=action)
         tell(session, "after", one.read(session, key))
     return 0
+
+
+def _cut_off(session: "Session", text: str, step: str) -> tuple[int, dict[str, Any]] | None:
+    """The newest point, if an attempt of this step was cut off within this activation."""
+    numbers = session.points.numbers()
+    if not step or not numbers:
+        return None
+    point = session.points.read(numbers[-1])
+    if (point["kind"], point["text"], point.get("step")) != ("activation", text, step):
+        return None
+    return numbers[-1], point
 
 
 # Restoring
@@ -340,7 +364,7 @@ def restore_activation(session: "Session", point: dict[str, Any]) -> None:
     session.call = Arguments("restore", {})
     now = one.read(session, point["key"])
     if now is not None and now.get("state", [""])[0] in ("running", "started"):
-        one.activate(session, point["key"], point["action"])
+        one.activate(session, point["key"], point["action"], one.along(session, point["key"]))
     session.points.activated.add(point["text"])
 
 

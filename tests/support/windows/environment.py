@@ -48,6 +48,13 @@ def variables(host: "Host") -> dict[str, tuple[str, str]]:
     return {name: (shown, _expand(value, found)) for name, (shown, value) in found.items()}
 
 
+def machine(host: "Host") -> list[tuple[str, str]]:
+    """Variables of the machine, with their values."""
+    key = registry.find(host, LEVELS["machine"])
+    listed = (key or {"v": {}})["v"].values()
+    return [(name, expand(host, data[0]) if data else "") for name, _, data in listed]
+
+
 def _expand(text: str, known: dict[str, tuple[str, str]]) -> str:
     def one(match: "re.Match[str]") -> str:
         found = known.get(match.group(1).lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_kinds,
     aclcalls,
+    auditcalls,
     beside,
     certificates,
     commandcalls,
@@ -21,10 +22,12 @@ from . import (
     services,
     tasks,
     unzipcalls,
+    verifycalls,
     webcalls,
 )
 
 LOADED = (
-    account_kinds, aclcalls, beside, certificates, commandcalls, environment, facts, features, firewall, iis_kinds,
-    packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, webcalls,
+    account_kinds, aclcalls, auditcalls, beside, certificates, commandcalls, environment, facts, features, firewall,
+    iis_kinds, packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, verifycalls,
+    webcalls,
 )  # fmt: skip

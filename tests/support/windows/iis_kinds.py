@@ -101,7 +101,7 @@ class Pool(IisKind):
         if "state" in state:
             iis.set_pool_state(name, state["state"][0])
 
-    def activate(self, session: "Session", key: Key, action: str) -> None:
+    def activate(self, session: "Session", key: Key, action: str, along: list[str]) -> None:
         iis = session.host.iis
         if action == "recycle":
             pool = iis.pool(key["name"])
@@ -327,7 +327,7 @@ class Site(IisKind):
         elif before is None:
             iis.start_site(name, True)
 
-    def activate(self, session: "Session", key: Key, action: str) -> None:
+    def activate(self, session: "Session", key: Key, action: str, along: list[str]) -> None:
         if action in ("restart", "stop"):
             session.host.iis.stop_site(key["name"])
         if action in ("restart", "start"):

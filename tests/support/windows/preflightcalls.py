@@ -6,6 +6,9 @@ is 0x20089 (learn.microsoft.com/dotnet/api/system.security.accesscontrol.filesys
 
 Settings of a host: `names` (name to addresses; a name that is not there has the host's own addresses), `unreachable`
 (`HOST:PORT`, nothing answers) and `refused` (`HOST:PORT`, the connection is refused); `jobs` (programs at work).
+
+Sites: `Site.Bindings`, `Site.Applications` (learn.microsoft.com/dotnet/api/microsoft.web.administration); what IIS puts into
+its default folder is `iisstart.htm` and `iisstart.png`.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ READ = 0x20089
 SECTIONS = {
     "applicationuri", "openid", "identityserver", "encryptioncertificate", "license", "cors", "scheduler", "connections",
     "databases", "passwordresetsettings", "tempfolderpath", "workfolderpath", "sourcesrootpaths",
+    "authentication", "cyberark", "taskagentconfiguration", "serilog",
 }  # fmt: skip
 
 
@@ -49,15 +53,72 @@ def machine(session: "Session", a: Arguments) -> int:
         session.v("address", address)
     for path in _leftovers(session, folder):
         session.v("leftover", path)
-    for name, _ in environment.variables(host).values():
+    for name, value in environment.variables(host).values():
         if name.split("__")[0].lower() in SECTIONS:
             session.v("environment", name)
+        elif name.lower() == "aspnetcore_environment" and value.lower() != "production":
+            session.v("environment", name)
+        elif name.lower() in ("https_proxy", "no_proxy"):
+            session.v(name.lower(), value)
+    if host.files.is_file(f"{folder}\\Temp\\scheduler.lock"):
+        session.v("lock", f"{folder}\\Temp\\scheduler.lock")
     for job in host.setting("jobs", []):
         session.v("job", job)
+    _settings(session, folder)
+    _sites(session)
     known = host.setting("names", {})
     for number, name in enumerate(a.list("names"), 1):
         session.v("name", " ".join([str(number), *known.get(name, host.setting("addresses", []))]))
     return 0
+
+
+def _settings(session: "Session", folder: str) -> None:
+    files = session.host.files
+    for number, name in enumerate(("appsettings.json", "appsettings.agent.json", "web.config"), 1):
+        path = f"{folder}\\Runtime\\{name}"
+        if not files.is_file(path):
+            continue
+        session.v("settings", f"{number} {path}")
+        content = files.read(path)
+        if len(content) <= 1 << 20:
+            session.b(f"settings.{number}", content)
+
+
+def _sites(session: "Session") -> None:
+    host = session.host
+    if not host.iis.there:
+        return
+    session.v("iis", "1")
+    for number, (_, site) in enumerate(host.store.items("sites"), 1):
+        session.v("site", f"{number} {site['name']}")
+        for one in site["bindings"]:
+            row = [one["protocol"], f"{one['ip']}:{one['port']}:{one['host']}", one["sslFlags"], one["hash"], one["store"]]
+            session.v("site_binding", f"{number} {'|'.join(str(word) for word in row)}")
+        for app in site["apps"].values():
+            for folder in app["vdirs"]:
+                if (app["path"], folder) != ("/", "/"):
+                    session.v("site_part", f"{number} {app['path']}")
+        path = host.iis.app_folder(site["apps"]["/"])
+        if path is None:
+            continue
+        session.v("site_path", f"{number} {path}")
+        if path.lower().rstrip("\\").endswith("\\inetpub\\wwwroot"):
+            for file in _strangers(session, path)[:3]:
+                session.v("site_file", f"{number} {file}")
+
+
+def _strangers(session: "Session", folder: str) -> list[str]:
+    """Files below a folder that IIS did not put there."""
+    found: list[str] = []
+    if not session.host.files.is_folder(folder):
+        return found
+    for record in session.host.files.children(folder):
+        path = str(record["n"])
+        if record["d"]:
+            found += _strangers(session, path)
+        elif path.rpartition("\\")[2].lower() not in ("iisstart.htm", "iisstart.png"):
+            found.append(path)
+    return found
 
 
 def _leftovers(session: "Session", folder: str) -> list[str]:

@@ -6,7 +6,7 @@ a key name has at most 255 characters, a value name 16,383; names keep their cas
 `HKLM\SYSTEM\CurrentControlSet\Hardware Profiles\Current`. `RegistryKey.DeleteSubKeyTree`, `CreateSubKey` and `SetValue`:
 learn.microsoft.com/dotnet/api/microsoft.win32.registrykey.
 
-A record per key: n its path, v its values by lower-case name: name, type, data.
+A record per key: n its path, v its values by lower-case name: name, type, data; sddl where its access list is its own.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import ensure
+from . import acl, ensure
 from .calls import Arguments, Failure, Invalid, elements, function
+from .calls import element as decoded
 from .ensure import Key, Kind, State, kind
 
 if TYPE_CHECKING:
@@ -175,7 +176,30 @@ class RegistryKey(Kind):
             if at:
                 tree.append(elements([at]))
             tree += [elements([at, name, type_, *data]) for name, type_, data in one["v"].values()]
-        return {"tree": sorted(tree)}
+        return {"tree": sorted(tree), "security": sorted(self._security(session, path))}
+
+    @staticmethod
+    def _security(session: "Session", path: str) -> list[str]:
+        from .aclcalls import rule_text
+
+        found, top = [], place(session.host, path)
+        for one in below(session.host, path):
+            if "sddl" not in one:
+                continue
+            its = acl.parse(one["sddl"])
+            rules = sorted(rule_text(ace) for ace in its.aces or [] if not ace.inherited)
+            protected = "true" if its.protected else "false"
+            found.append(elements([one["n"][len(top) :], protected, its.owner or "", *rules]))
+        return found
+
+    def clean(self, name: str, values: list[str]) -> list[str]:
+        if name != "security":
+            return values
+        cleaned = []
+        for value in values:
+            fields = [decoded(part) for part in value.split(",")]
+            cleaned.append(elements([*fields[:2], "", *fields[3:]]))
+        return cleaned
 
     def write(self, session: "Session", key: Key, state: State | None, before: State | None) -> None:
         host, path = session.host, path_of(key["path"])
@@ -186,13 +210,22 @@ class RegistryKey(Kind):
             return
         make(host, path)
         for element in state.get("tree", []):
-            from .calls import element as decoded
-
             fields = [decoded(part) for part in element.split(",")]
             at = path + fields[0]
             make(host, at)
             if len(fields) > 2:
                 put_value(host, at, fields[1], fields[2], fields[3:])
+        self._secure(host, path, state.get("security", []))
+
+    @staticmethod
+    def _secure(host: "Host", path: str, security: list[str]) -> None:
+        from .aclcalls import rule_ace
+
+        for element in reversed(security):
+            at, protected, owner, *rules = [decoded(part) for part in element.split(",")]
+            made = acl.Descriptor(owner, None, protected == "true", acl.canonical_order(map(rule_ace, rules)))
+            real = place(host, path + at).upper()
+            host.store.put("registry", real, host.store.get("registry", real) | {"sddl": made.sddl()})
 
 
 def ensure_as(session: "Session", a: Arguments, name: str, key: Key, sets: State, want: str = "present") -> int:

@@ -228,13 +228,15 @@ class Service(Kind):
         else:
             raise Failure(f"`{wanted}` is no state of a service")
 
-    def activate(self, session: "Session", key: Key, action: str) -> None:
+    def along(self, session: "Session", key: Key) -> list[str]:
+        found = dependents(session.host, key["name"])
+        return [other for other in found if need(session.host, other)["state"] == "running"]
+
+    def activate(self, session: "Session", key: Key, action: str, along: list[str]) -> None:
         if action == "restart":
-            running = dependents(session.host, key["name"])
-            again = [other for other in running if need(session.host, other)["state"] == "running"]
             stop(session.host, key["name"])
             start(session.host, key["name"])
-            for other in again:
+            for other in along:
                 start(session.host, other)
         elif action == "start":
             start(session.host, key["name"])

@@ -129,7 +129,7 @@ class Task(Kind):
             if now[name][0] and not re.fullmatch(r"P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?", now[name][0]):
                 raise Failure("The task XML contains a value which is incorrectly formatted or out of range.")
 
-    def activate(self, session: "Session", key: Key, action: str) -> None:
+    def activate(self, session: "Session", key: Key, action: str, along: list[str]) -> None:
         session.host.event("task_" + action, name=key["name"])
 
     def list(self, session: "Session") -> list[Key]:

@@ -15,6 +15,7 @@ mod service;
 mod task;
 mod user;
 mod values;
+mod verify;
 
 #[cfg(test)]
 mod testing;
@@ -45,4 +46,7 @@ pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &service::ServiceInfo,
     &task::ScheduledTask,
     &user::User,
+    &verify::EffectiveRights,
+    &verify::EventLog,
+    &verify::IisWorker,
 ];

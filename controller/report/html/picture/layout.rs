@@ -18,13 +18,17 @@ const ROW: f64 = 40.0;
 const BOX: f64 = 32.0;
 const LANE_GAP: f64 = 12.0;
 const COLUMN_GAP: f64 = 64.0;
+const WIDEST_GAP: f64 = 130.0;
+/// What a page has room for.
+const PAGE: f64 = 1_212.0;
 const TOP: f64 = 34.0;
 const EDGE: f64 = 4.0;
 const LETTER: f64 = 6.9;
 /// What a box needs besides its label: mark and margins.
 const AROUND: f64 = 46.0;
 const NARROWEST: f64 = 132.0;
-const WIDEST: f64 = 226.0;
+/// Four of them and the gaps are as wide as the page.
+const WIDEST: f64 = 255.0;
 
 /// A picture to draw.
 #[derive(Clone, Debug)]
@@ -102,25 +106,30 @@ pub(in super::super) struct Line {
 pub(super) fn lay_out(graph: &Graph) -> Picture {
     let mut y = vec![0.0; graph.nodes.len()];
     let bottom = lanes(graph, &mut y).max(systems(graph, &mut y));
-    let (mut x, mut widths, mut headings) = (1.0, [0.0; 4], Vec::new());
-    let mut left = [0.0; 4];
-    for column in Column::ALL {
+    let widths = Column::ALL.map(|column| {
         let nodes = graph.nodes.iter().filter(|node| node.column == column);
-        let total: usize = nodes.clone().map(|node| node.count).sum();
-        let widest = nodes.map(room).fold(NARROWEST, f64::max);
-        (left[column.index()], widths[column.index()]) = (x, widest);
+        nodes.map(room).fold(NARROWEST, f64::max)
+    });
+    let gap = ((PAGE - widths.iter().sum::<f64>()) / 3.0).clamp(COLUMN_GAP, WIDEST_GAP);
+    let (mut x, mut left, mut headings) = (1.0, [0.0; 4], Vec::new());
+    for column in Column::ALL {
+        let total: usize =
+            graph.nodes.iter().filter(|node| node.column == column).map(|node| node.count).sum();
+        left[column.index()] = x;
         headings.push((super::super::page::some(total, column.noun()), round(x)));
-        x += widest + COLUMN_GAP;
+        x += widths[column.index()] + gap;
     }
     let at = |index: usize| {
         let node = &graph.nodes[index];
         (left[node.column.index()], y[index], widths[node.column.index()])
     };
-    let boxes =
+    let mut boxes: Vec<Drawn> =
         graph.nodes.iter().enumerate().map(|(number, node)| drawn(number, node, at(number))).collect();
+    // The order of a keyboard and of a screen reader.
+    boxes.sort_by_key(|one| (one.x, one.y));
     let lines = graph.edges.iter().map(|(&(from, to), &tie)| line(from, to, tie, at(from), at(to))).collect();
     Picture {
-        width: round(x - COLUMN_GAP + 1.0).unsigned_abs(),
+        width: round(x - gap + 1.0).unsigned_abs(),
         height: round(bottom + EDGE).unsigned_abs(),
         headings,
         boxes,

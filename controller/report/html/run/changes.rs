@@ -1,16 +1,23 @@
 //! Changes by task: the same change on many hosts is shown once.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::super::page::Few;
 use crate::executor::event::Status;
 use crate::report::account::Account;
+use crate::report::story::StepStory;
 
 /// Lines of one diff, and bytes of all of them.
 const LINES: usize = 300;
 const BYTES: usize = 2 << 20;
 /// Different changes of a task, and tasks.
 const OF_TASK: usize = 50;
+/// Changes of a task that are in view.
+const FIRST: usize = 4;
 const TASKS: usize = 1_000;
 
 /// A task that changed something.
@@ -19,6 +26,8 @@ pub(super) struct Changed<'a> {
     pub hosts: usize,
     pub irreversible: usize,
     pub changes: Vec<Change<'a>>,
+    /// Changes that are folded away.
+    pub more: Vec<Change<'a>>,
     pub left_out: usize,
 }
 
@@ -40,58 +49,64 @@ pub(super) struct DiffLine<'a> {
     pub text: &'a str,
 }
 
-type Key<'a> = (Option<&'a str>, &'a str, &'a [(u64, String, String)], Option<&'a str>);
+/// What makes two changes alike. The host's own name in a path or a text makes no difference.
+#[derive(Eq, Hash, PartialEq)]
+struct Key<'a> {
+    item: Option<&'a str>,
+    module: &'a str,
+    covers: Vec<(&'a str, Cow<'a, str>)>,
+    diff: Cow<'a, str>,
+}
+
+impl<'a> Key<'a> {
+    fn new(step: &'a StepStory, host: &str) -> Self {
+        let plain = |text: &'a str| match !host.is_empty() && text.contains(host) {
+            true => Cow::Owned(text.replace(host, "\0")),
+            false => Cow::Borrowed(text),
+        };
+        Self {
+            item: step.item.as_deref(),
+            module: &step.module,
+            covers: step.points.iter().map(|(_, covers, path)| (covers.as_str(), plain(path))).collect(),
+            diff: plain(step.diff.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// A change as it was on the first host, with all hosts.
+type Alike<'a> = (&'a StepStory, Vec<String>);
 
 /// Returns the tasks, and how many of them are left out.
 pub(super) fn changes(account: &Account) -> (Vec<Changed<'_>>, usize) {
-    let mut tasks: IndexMap<&str, IndexMap<Key<'_>, Vec<String>>> = IndexMap::new();
+    let mut tasks: IndexMap<&str, IndexMap<Key<'_>, Alike<'_>>> = IndexMap::new();
     for (name, host) in &account.hosts {
         for step in
             host.story.steps.iter().filter(|step| step.changed || step.status == Some(Status::Changed))
         {
-            let key =
-                (step.item.as_deref(), step.module.as_str(), step.points.as_slice(), step.diff.as_deref());
-            tasks.entry(&step.task).or_default().entry(key).or_default().push(name.clone());
+            let of_task = tasks.entry(&step.task).or_default();
+            of_task.entry(Key::new(step, name)).or_insert_with(|| (step, Vec::new())).1.push(name.clone());
         }
     }
     let left_out = tasks.len().saturating_sub(TASKS);
     let mut bytes = BYTES;
     let changed = tasks.into_iter().take(TASKS).map(|(task, all)| {
-        let names: std::collections::HashSet<&String> = all.values().flatten().collect();
+        let names: HashSet<&String> = all.values().flat_map(|(_, hosts)| hosts).collect();
+        let hosts = names.len();
         let irreversible =
             account.hosts.values().filter(|host| host.irreversible.iter().any(|one| one == task)).count();
-        Changed {
-            task,
-            hosts: names.len(),
-            irreversible,
-            left_out: all.len().saturating_sub(OF_TASK),
-            changes: merged(all)
-                .into_iter()
-                .take(OF_TASK)
-                .map(|(key, hosts)| change(key, &hosts, &mut bytes))
-                .collect(),
-        }
+        let mut all: Vec<Alike<'_>> = all.into_values().collect();
+        all.sort_by_key(|(_, hosts)| Reverse(hosts.len()));
+        let left_out = all.len().saturating_sub(OF_TASK);
+        let mut views: Vec<Change<'_>> =
+            all.into_iter().take(OF_TASK).map(|(step, hosts)| change(step, &hosts, &mut bytes)).collect();
+        let more = views.split_off(views.len().min(FIRST));
+        Changed { task, hosts, irreversible, changes: views, more, left_out }
     });
     (changed.collect(), left_out)
 }
 
-/// Numbers of points differ from host to host although the change is the same: what they cover counts.
-fn merged<'a>(all: IndexMap<Key<'a>, Vec<String>>) -> Vec<(Key<'a>, Vec<String>)> {
-    let mut same: IndexMap<(Option<&str>, &str, Vec<(&str, &str)>, Option<&str>), (Key<'a>, Vec<String>)> =
-        IndexMap::new();
-    for (key, hosts) in all {
-        let covers = key.2.iter().map(|(_, covers, path)| (covers.as_str(), path.as_str())).collect();
-        let entry = same.entry((key.0, key.1, covers, key.3)).or_insert_with(|| (key, Vec::new()));
-        entry.1.extend(hosts);
-    }
-    let mut all: Vec<_> = same.into_values().collect();
-    all.sort_by_key(|(_, hosts)| std::cmp::Reverse(hosts.len()));
-    all
-}
-
-fn change<'a>(key: Key<'a>, hosts: &[String], bytes: &mut usize) -> Change<'a> {
-    let (item, module, points, diff) = key;
-    let all: Vec<&str> = diff.unwrap_or_default().lines().collect();
+fn change<'a>(step: &'a StepStory, hosts: &[String], bytes: &mut usize) -> Change<'a> {
+    let all: Vec<&str> = step.diff.as_deref().unwrap_or_default().lines().collect();
     let mut lines = Vec::new();
     for text in all.iter().take(LINES) {
         let Some(left) = bytes.checked_sub(text.len()) else { break };
@@ -99,9 +114,9 @@ fn change<'a>(key: Key<'a>, hosts: &[String], bytes: &mut usize) -> Change<'a> {
         lines.push(DiffLine { class: class(text), text });
     }
     Change {
-        item,
-        module,
-        covers: points.iter().map(|(_, covers, path)| format!("{covers} {path}")).collect(),
+        item: step.item.as_deref(),
+        module: &step.module,
+        covers: step.points.iter().map(|(_, covers, path)| format!("{covers} {path}")).collect(),
         count: hosts.len(),
         hosts: Few::of(hosts),
         more: all.len() - lines.len(),

@@ -32,8 +32,9 @@ impl Asked {
         let summary = &account.story.summary;
         let worst = match summary.result {
             RunResult::Ok => "ok",
-            RunResult::Running | RunResult::RolledBack | RunResult::Cancelled => "warning",
-            RunResult::Interrupted => "warning",
+            RunResult::Running | RunResult::RolledBack | RunResult::Cancelled | RunResult::Interrupted => {
+                "warning"
+            }
             RunResult::Failed | RunResult::Unreachable | RunResult::Error => "error",
         };
         Self {
@@ -95,7 +96,7 @@ fn about(account: &Account) -> Vec<(&'static str, String)> {
         about.push(("Hosts at once", account.forks.to_string()));
     }
     if record.incarnation > 1 {
-        about.push(("Started", format!("{} times", record.incarnation)));
+        about.push(("Times started", record.incarnation.to_string()));
     }
     if !story.version.is_empty() {
         about.push(("Version", story.version.clone()));

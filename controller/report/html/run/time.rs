@@ -1,7 +1,7 @@
 //! Waves and hosts on a time line, as bars whose places are percentages of the run's time.
 
-use crate::report::account::{Account, Doing, HostAccount, Span};
-use crate::report::html::page::some;
+use crate::report::account::{Account, Doing, HostAccount, Span, Wave};
+use crate::report::html::page::{Few, some};
 use crate::report::html::run::hosts::{Ended, ended};
 use crate::ui::duration;
 
@@ -32,6 +32,9 @@ pub(super) struct WaveRow<'a> {
     pub hosts: String,
     pub bar: Bar,
     pub took: String,
+    /// Connectors that stop meanwhile: whether anybody else serves them, and which.
+    pub stops: Vec<(&'static str, Few)>,
+    pub breaches: Vec<String>,
 }
 
 /// A host.
@@ -122,11 +125,32 @@ fn waves<'a>(account: &'a Account, scale: &Scale) -> Vec<WaveRow<'a>> {
                 "All hosts".to_owned()
             },
             play: &wave.play,
-            hosts: some(wave.hosts.len(), "host"),
+            hosts: some(wave.hosts, "host"),
             bar: scale.bar("wave", wave.from, wave.to),
             took: duration(wave.to.abs_diff(wave.from)),
+            stops: stops(wave, account.story.summary.check),
+            breaches: wave
+                .breaches
+                .iter()
+                .take(20)
+                .map(|breach| format!("all {} that {}", some(breach.hosts.len(), "host"), breach.what()))
+                .collect(),
         })
         .collect()
+}
+
+/// What nobody else serves comes first.
+fn stops(wave: &Wave, check: bool) -> Vec<(&'static str, Few)> {
+    let words = match check {
+        false => ["stops, nobody else serves", "stops here, others go on serving"],
+        true => ["would stop, nobody else serves", "would stop here, others go on serving"],
+    };
+    let parts = words.into_iter().zip([true, false]).map(|(words, alone)| {
+        let stops = wave.stops.iter().filter(|stop| (stop.others == 0) == alone);
+        let names: Vec<String> = stops.map(|stop| stop.connector.clone()).collect();
+        (words, Few::of(&names))
+    });
+    parts.filter(|(_, names)| !names.first.is_empty()).collect()
 }
 
 fn host_row<'a>(name: &'a str, host: &'a HostAccount, scale: &Scale) -> HostRow<'a> {
@@ -176,7 +200,7 @@ fn merged(spans: &[Span], near: i64) -> Vec<Span> {
     for span in spans {
         match merged.last_mut() {
             Some(last) if last.what == span.what && span.from <= last.to + near => {
-                last.to = last.to.max(span.to)
+                last.to = last.to.max(span.to);
             }
             _ => merged.push(*span),
         }

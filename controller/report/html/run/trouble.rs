@@ -40,7 +40,8 @@ pub(super) fn troubles(account: &Account) -> Vec<Trouble<'_>> {
         groups.entry((&failure.task, &failure.message, failure.place.as_deref())).or_default().push(at);
     }
     let hint = |host: &str| {
-        let end = account.story.ends.iter().find(|end| end.host == host)?;
+        let end =
+            account.story.ends.iter().find(|end| end.host == host && end.status == HostStatus::Failed)?;
         end.hint.as_deref()
     };
     groups

@@ -134,6 +134,35 @@ class Agent(KindCase):
         self.assertEqual(after, before)
         self.assertFalse(control.act(self.folder, "get", ["files", ROOT.upper()]))
 
+    def test_an_audit_reads_files_site_and_pool(self) -> None:
+        session = self.connect()
+        asked = {"folder": ROOT, "limit": "1000000", "pool": "Usercube", "site": "Nowhere"}
+        self.assertEqual(session.run("audit", **asked).all("state"), ["absent"])
+        self.installed(session)
+        self.assertDone(session.ensure("pool", {"name": "Usercube"}, **{"set.state": "stopped"}))
+        control.act(self.folder, "write", [f"{ROOT}\\Runtime\\Usercube-Agent.dll"], b"MZ FileVersion=6.2.1.0")
+        self.assertDone(put(session, f"{ROOT}\\Work\\appsettings.connection.json", b"{}"))
+        variable = {"name": "OpenId__AgentIdentifier", "level": "machine"}
+        self.assertDone(session.ensure("environment", variable, **{"set.value": "Other"}))
+        before = self.snapshot()
+        reply = self.assertDone(session.run("audit", **asked))
+        self.assertEqual(before, self.snapshot())
+        found = [text.rpartition("\\")[2] for text in reply.all("file")]
+        wanted = ["appsettings.agent.json", "appsettings.connection.json", "appsettings.json", "web.config"]
+        self.assertEqual(sorted(found), wanted)
+        self.assertEqual((reply.all("program"), reply.all("version")), (["1 Usercube-Agent.dll"], ["1 6.2.1.0"]))
+        self.assertEqual(reply.all("variable"), ["1 OpenId__AgentIdentifier"])
+        self.assertEqual((reply.all("site"), reply.all("site_state")), (["UsercubeContoso"], ["started"]))
+        self.assertEqual((reply.all("pool"), reply.all("pool_state")), (["Usercube"], ["stopped"]))
+        self.assertEqual(reply.all("identity"), ["IIS AppPool\\Usercube"])
+        self.assertTrue(reply.all("binding")[0].startswith("https|*:443:agent1.example|1|"))
+        small = session.run("audit", **(asked | {"limit": "1"}))
+        self.assertEqual(len(small.all("unread")), 4)
+        self.assertDone(session.ensure("site", {"name": "UsercubeContoso"}, "absent"))
+        gone = session.run("audit", **asked)
+        self.assertEqual((gone.all("site"), gone.all("site_state")), (["Nowhere"], ["missing"]))
+        self.assertEqual(gone.all("pool_state"), ["stopped"])
+
     def test_the_bundle_before_iis_is_a_trap(self) -> None:
         session = self.connect()
         self.assertEqual(self.bundle(session, "/install"), 0)

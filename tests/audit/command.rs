@@ -1,0 +1,207 @@
+//! The command: what it prints, what it refuses, how it ends.
+
+use serde_json::Value;
+
+use crate::support::environment::Environment;
+
+const HOSTS: &str = "identity_agents:
+  hosts:
+    par-ad-01.example:
+      agent:
+        identifier: ParisAD
+        uri: https://idm-par-ad.example
+        connectors:
+          - { identifier: CorpAD, managed_system: { name: corp.example, kind: active-directory, address: 'dc1.corp.example:636' } }
+          - HRExports
+      maintenance_group: weekend
+    lyo-ad-01.example:
+      agent: { identifier: \"{{ site }}AD\", uri: https://idm-lyo-ad.example, connectors: [PlantAD] }
+      site: Lyon
+    db-01.example:
+      agent: telegraf
+";
+
+const CONFIGURATION: &str = "<?xml version=\"1.0\"?>
+<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\">
+  <Agent Identifier=\"ParisAD\" DisplayName_L1=\"Paris\" URI=\"https://idm-par-ad.example\"/>
+  <Agent Identifier=\"LyonAD\" DisplayName_L1=\"Lyon\" URI=\"https://idm-lyo-ad.example\"/>
+  <Connector Identifier=\"CorpAD\" DisplayName_L1=\"x\" Agent=\"LyonAD\"/>
+  <Connector Identifier=\"HRExports\" DisplayName_L1=\"x\" Agent=\"ParisAD\"/>
+  <Connector Identifier=\"PlantAD\" DisplayName_L1=\"x\" Agent=\"LyonAD\"/>
+  <Job Identifier=\"HR-Fast\" DisplayName_L1=\"x\" Agent=\"ParisAD\" CronTabExpression=\"*/15 * * * *\">
+    <PrepareSynchronizationTask Identifier=\"HR-Prepare\" Agent=\"ParisAD\" Connector=\"HRExports\" DisplayName_L1=\"x\"/>
+  </Job>
+</ConfigurationFile>
+";
+
+fn environment() -> Environment {
+    let environment = Environment::new();
+    environment.write("hosts.yml", HOSTS);
+    environment.write("conf/all.xml", CONFIGURATION);
+    environment
+}
+
+#[track_caller]
+fn json(environment: &Environment, code: i32, more: &[&str]) -> Value {
+    let all = [&["audit", "-i", "hosts.yml", "--output", "json"], more].concat();
+    serde_json::from_str(&environment.run(&all).expect(code).stdout).unwrap()
+}
+
+fn ids(document: &Value) -> Vec<&str> {
+    document["findings"].as_array().unwrap().iter().map(|found| found["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_inventory_alone_is_judged_alone() {
+    let environment = environment();
+    let document = json(&environment, 0, &[]);
+    assert_eq!(ids(&document), ["agent-variable"]);
+    assert_eq!(document["findings"][0]["host"], "db-01.example");
+    // A template in `agent` is rendered.
+    let agents: Vec<_> =
+        document["agents"].as_array().unwrap().iter().map(|row| &row["identifier"]).collect();
+    assert_eq!(agents, ["LyonAD", "ParisAD"]);
+    assert_eq!(document["connectors"][0]["identifier"], "CorpAD");
+    assert_eq!(document["connectors"][0]["agent"], "ParisAD");
+    assert_eq!(document["connectors"][0]["hosts"], serde_json::json!(["par-ad-01.example"]));
+    let people = environment.run(&["audit", "-i", "hosts.yml"]).expect(0).stdout;
+    assert!(people.lines().all(|line| line.chars().count() < 80), "{people}");
+    assert!(people.contains("why: ") && people.ends_with("3 connectors, 2 agents, 1 note\n"), "{people}");
+    environment.run(&["audit", "-i", "hosts.yml", "--fail-on", "info"]).expect(2);
+}
+
+#[test]
+fn a_configuration_decides_and_differences_are_errors() {
+    let environment = environment();
+    let document = json(&environment, 2, &["--config", "conf"]);
+    assert_eq!(ids(&document), ["connector-agent-mismatch", "agent-variable"]);
+    let finding = &document["findings"][0];
+    assert_eq!((&finding["connector"], &finding["agent"]), (&"CorpAD".into(), &"LyonAD".into()));
+    assert_eq!(finding["place"], "conf/all.xml:5");
+    assert_eq!(document["connectors"][0]["agent"], "LyonAD");
+    assert_eq!(document["connectors"][0]["declared"], serde_json::json!(["ParisAD"]));
+    assert_eq!(document["connectors"][1]["jobs"][0]["schedule"], "*/15 * * * *");
+    // What `--limit` leaves out is neither shown nor judged, and still known.
+    let paris = json(&environment, 0, &["--config", "conf", "-l", "db-01.example"]);
+    assert_eq!((ids(&paris), &paris["connectors"]), (vec!["agent-variable"], &serde_json::json!([])));
+    environment.write("conf/broken.xml", "<ConfigurationFile");
+    let ended = environment.run(&["audit", "-i", "hosts.yml", "--config", "conf"]).expect(1);
+    assert!(ended.stderr.contains("broken.xml:1:"), "{}", ended.stderr);
+}
+
+#[test]
+fn questions_are_answered_and_unknown_names_are_refused() {
+    let environment = environment();
+    let ask = |code: i32, more: &[&str]| {
+        let all = [&["audit", "-i", "hosts.yml", "--config", "conf"], more].concat();
+        environment.run(&all).expect(code)
+    };
+    let text = ask(2, &["--connector", "CorpAD"]).stdout;
+    assert!(text.starts_with("`CorpAD` is served by `LyonAD` on `lyo-ad-01.example`\n"), "{text}");
+    assert!(
+        text.contains("the inventory gives it to `ParisAD`") && !text.contains("agent-variable"),
+        "{text}"
+    );
+    let text = ask(0, &["--agent", "ParisAD"]).stdout;
+    assert!(
+        text.contains("when `par-ad-01.example` stops, `ParisAD` stops, and with it 1 connector, 1 job"),
+        "{text}"
+    );
+    let document = json(&environment, 2, &["--config", "conf", "--agent", "LyonAD"]);
+    let connectors: Vec<_> =
+        document["connectors"].as_array().unwrap().iter().map(|row| &row["identifier"]).collect();
+    assert_eq!(connectors, ["CorpAD", "PlantAD"]);
+    assert_eq!(document["managed_systems"][0]["agents"], serde_json::json!(["LyonAD"]));
+    let error = ask(1, &["--connector", "CropAD"]).stderr;
+    assert!(
+        error.contains("there is no connector `CropAD`") && error.contains("did you mean `CorpAD`?"),
+        "{error}"
+    );
+    assert!(ask(1, &["--agent", "Rome"]).stderr.contains("there is no agent `Rome`"));
+    ask(1, &["--connector", "CorpAD", "--agent", "ParisAD"]);
+    ask(1, &["--who-could-serve", "CorpAD"]);
+}
+
+#[test]
+fn waivers_accept_for_a_time() {
+    let environment = environment();
+    environment.write(
+        "waivers.yml",
+        "severity: { agent-variable: warning }\nwaive:\n  - { id: connector-agent-mismatch, connector: CorpAD, reason: moves on Sunday, until: 2999-12-31 }\n  - { id: agent-idle, agent: Rome, reason: gone, until: 2020-01-01 }\n",
+    );
+    let arguments = ["--config", "conf", "--waivers", "waivers.yml"];
+    let document = json(&environment, 0, &arguments);
+    assert_eq!(ids(&document), ["agent-variable", "waiver-expired"]);
+    assert_eq!(document["findings"][1]["place"], "waivers.yml:4");
+    assert_eq!(document["waived"][0]["reason"], "moves on Sunday");
+    environment.write("waivers.yml", "waive:\n  - { id: agent-idel, reason: x, until: 2999-12-31 }\n");
+    let all = [&["audit", "-i", "hosts.yml"], arguments.as_slice()].concat();
+    let error = environment.run(&all).expect(1).stderr;
+    assert!(error.contains("waivers.yml:2:") && error.contains("did you mean `agent-idle`?"), "{error}");
+}
+
+#[test]
+fn drift_is_told_and_can_fail() {
+    let environment = environment();
+    let ask = |code: i32, more: &[&str]| {
+        let all = [&["audit", "-i", "hosts.yml", "--config", "conf"], more].concat();
+        environment.run(&all).expect(code)
+    };
+    ask(2, &["--save", "audit.json"]);
+    let saved = environment.read("audit.json");
+    assert_eq!(
+        saved,
+        environment
+            .run(&["audit", "-i", "hosts.yml", "--config", "conf", "--output", "json"])
+            .expect(2)
+            .stdout
+    );
+    let text = ask(2, &["--baseline", "audit.json"]).stdout;
+    assert!(text.contains("nothing changed since the baseline"), "{text}");
+    environment.write(
+        "conf/all.xml",
+        &CONFIGURATION.replace(
+            "\"CorpAD\" DisplayName_L1=\"x\" Agent=\"LyonAD\"",
+            "\"CorpAD\" DisplayName_L1=\"x\" Agent=\"ParisAD\"",
+        ),
+    );
+    ask(0, &["--baseline", "audit.json"]);
+    let document =
+        json(&environment, 2, &["--config", "conf", "--baseline", "audit.json", "--fail-on-drift"]);
+    let changes: Vec<_> =
+        document["drift"].as_array().unwrap().iter().map(|one| one["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["connector-moved", "finding-gone"]);
+    assert_eq!(document["drift"][0]["message"], "the connector `CorpAD` moved from `LyonAD` to `ParisAD`");
+    // A baseline of other sources, or none at all, is no baseline.
+    let error = environment.run(&["audit", "-i", "hosts.yml", "--baseline", "audit.json"]).expect(1).stderr;
+    assert!(error.contains("another `--config`"), "{error}");
+    let error = ask(1, &["--baseline", "hosts.yml"]).stderr;
+    assert!(error.contains("`hosts.yml` is no result of an audit"), "{error}");
+    let error = ask(1, &["--save", "no/folder/audit.json"]).stderr;
+    assert!(error.contains("cannot save `no/folder/audit.json`"), "{error}");
+}
+
+#[test]
+fn spreadsheets_and_pages_have_forms_of_their_own() {
+    let environment = environment();
+    let csv = environment.run(&["audit", "-i", "hosts.yml", "--output", "csv"]).expect(0).stdout;
+    let lines: Vec<&str> = csv.split("\r\n").collect();
+    assert_eq!(lines[1], "CorpAD,ParisAD,par-ad-01.example,ParisAD,corp.example,,,,no,");
+    let page = environment.run(&["audit", "-i", "hosts.yml", "--output", "html"]).expect(0).stdout;
+    assert!(page.starts_with("<!doctype html>") && page.contains("CorpAD"));
+    let error =
+        environment.run(&["inventory", "list", "-i", "hosts.yml", "--output", "csv"]).expect(1).stderr;
+    assert!(error.contains("no `--output csv`"), "{error}");
+}
+
+#[test]
+fn a_host_that_does_not_answer_decides_how_it_ends() {
+    let environment = environment();
+    let document = json(
+        &environment,
+        4,
+        &["--live", "-T", "1", "-l", "par-ad-01.example", "-e", "ansible_host=127.0.9.7 ansible_port=1"],
+    );
+    assert_eq!(ids(&document), ["host-unreachable"]);
+    assert_eq!(document["hosts"][0], serde_json::json!({"host": "par-ad-01.example", "answered": false}));
+}
