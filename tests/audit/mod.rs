@@ -5,5 +5,5 @@ mod configuration;
 mod fault;
 mod fleet;
 mod live;
-mod planted;
 mod movement;
+mod planted;
