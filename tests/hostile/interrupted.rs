@@ -89,8 +89,7 @@ fn once_ends_the_run_whenever_it_comes() {
     let base = "paceline_base={{ playbook_dir }}/base/{{ inventory_hostname }}";
     let mut cancelled = 0;
     for number in 1..=16 {
-        let mut run =
-            environment.start(&["apply", "-i", "a,b,c,d,e,f,", "playbook.yml", "--yes", "-e", base]);
+        let run = environment.start(&["apply", "-i", "a,b,c,d,e,f,", "playbook.yml", "--yes", "-e", base]);
         std::thread::sleep(std::time::Duration::from_millis(40 * number));
         run.signal(Signal::INT);
         let ended = run.end();
