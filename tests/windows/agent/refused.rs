@@ -19,7 +19,7 @@ fn what_is_missing_is_named_before_anything_is_changed() {
         let playbook = playbook_path(playbook);
         let all = ["apply", "-i", "inventory.yml", &playbook, "-e", &variables, "--output", "json"];
         let ended = scene.environment.run(&all);
-        assert_ne!(ended.code, Some(0), "{wanted}");
+        assert_ne!(ended.code, 0, "{wanted}");
         assert!(ended.stdout.contains(wanted), "{wanted}: {}", ended.stdout);
         assert!(!ended.stdout.contains("hidden because"), "{}", ended.stdout);
         assert!(!ended.stdout.contains("clear-secret-of-job"), "{}", ended.stdout);
