@@ -245,6 +245,7 @@ fn the_old_agent_keeps_its_connections_until_the_new_one_works() {
     scene.write_inventory(|number| if number == 3 { ends(number, false) } else { ends(number, true) });
     scene.apply(3, "move-connector.yml", &more);
     assert_eq!(differences(&before, &scene.states()), "");
+    assert!(scene.settings(1, "appsettings.agent.json")["Connections"]["AD"].is_object());
 
     // The new host is not among those of the run.
     let alone = scene.apply(3, "move-connector.yml", &[&more[..], &["-l", FIRST]].concat());
