@@ -138,7 +138,16 @@ impl ItemResult {
         if skipped {
             value.entry("skipped").or_insert(json!(true));
         }
-        Self { value, changed, failed, skipped, irreversible: false, unplanned: false, tail: Vec::new(), of_step }
+        Self {
+            value,
+            changed,
+            failed,
+            skipped,
+            irreversible: false,
+            unplanned: false,
+            tail: Vec::new(),
+            of_step,
+        }
     }
 
     /// Makes the result of an operation.

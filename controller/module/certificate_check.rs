@@ -63,7 +63,8 @@ pub(super) fn thumbprints(list: &Value) -> Result<(), String> {
 
 /// A limit of `issuers`: an empty name is nobody's.
 pub(super) fn issuers(list: &Value) -> Result<(), String> {
-    let empty = list.as_array().is_some_and(|list| list.iter().any(|one| super::to_text(one).trim().is_empty()));
+    let empty =
+        list.as_array().is_some_and(|list| list.iter().any(|one| super::to_text(one).trim().is_empty()));
     if empty { Err("the name of an issuer is empty".to_owned()) } else { Ok(()) }
 }
 

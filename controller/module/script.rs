@@ -1,6 +1,5 @@
 //! `script`: sends a local file and runs it.
 
-
 use super::command::with_common_options;
 use super::windows;
 use super::words::{no_nul, split};

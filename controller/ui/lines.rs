@@ -1,7 +1,7 @@
 //! Events as lines of text: what is the same with and without bars.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 

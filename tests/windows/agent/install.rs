@@ -98,7 +98,8 @@ fn a_plan_says_what_it_cannot_plan_yet() {
     let playbook = playbook_path("install-agent.yml");
     let plan = ["plan", "-i", "inventory.yml", &playbook];
     let said = scene.environment.run(&plan).expect(0).stdout;
-    let line = said.lines().find(|line| line.contains("could not be planned")).unwrap_or_else(|| panic!("{said}"));
+    let line =
+        said.lines().find(|line| line.contains("could not be planned")).unwrap_or_else(|| panic!("{said}"));
     let count: usize = line.split(' ').nth(1).unwrap().parse().unwrap();
     assert!(count > 10 && line.contains("`apply` may change more than this"), "{line}");
     let planned = scene.environment.events(0, &plan).of(FIRST).changed;
@@ -106,6 +107,7 @@ fn a_plan_says_what_it_cannot_plan_yet() {
     assert!(planned < applied && planned + count as u64 >= applied, "{planned} and {count}, {applied}");
     // Where all is there, the plan is whole.
     let whole = scene.environment.events(0, &plan);
-    let waiting = whole.0.iter().filter(|event| matches!(event.kind, EventKind::TaskFinished { unplanned: true, .. }));
+    let waiting =
+        whole.0.iter().filter(|event| matches!(event.kind, EventKind::TaskFinished { unplanned: true, .. }));
     assert_eq!(waiting.filter_map(|event| event.task.clone()).collect::<Vec<_>>(), [""; 0]);
 }

@@ -8,11 +8,27 @@ fn what_is_missing_is_named_before_anything_is_changed() {
     let scene = Scene::with_variables(1, |_| json!({"maintenance_group": "weekend"}));
     let before = scene.states();
     for (playbook, variables, wanted) in [
-        ("install-agent.yml", json!({"agent_secrets": {}}), "`agent_secrets` has no secret of the client `Job`"),
-        ("install-agent.yml", json!({"agent_client": "Jop"}), "no secret of the client `Jop` (`agent_client`)"),
+        (
+            "install-agent.yml",
+            json!({"agent_secrets": {}}),
+            "`agent_secrets` has no secret of the client `Job`",
+        ),
+        (
+            "install-agent.yml",
+            json!({"agent_client": "Jop"}),
+            "no secret of the client `Jop` (`agent_client`)",
+        ),
         ("rotate-secret.yml", json!({"agent_secrets": {}}), "give the file of secrets with `-e @FILE`"),
-        ("install-agent.yml", json!({"agent_encryption_certificate": {}}), "`agent_encryption_certificate` and"),
-        ("install-agent.yml", json!({"window": "nope"}), "has the maintenance group `nope`; there are `weekend`"),
+        (
+            "install-agent.yml",
+            json!({"agent_encryption_certificate": {}}),
+            "`agent_encryption_certificate` and",
+        ),
+        (
+            "install-agent.yml",
+            json!({"window": "nope"}),
+            "has the maintenance group `nope`; there are `weekend`",
+        ),
     ] {
         // Some of these end as failures that were taken back, and nothing was to take back.
         let variables = variables.to_string();
@@ -40,6 +56,11 @@ fn a_task_with_a_secret_says_how_it_ended() {
     refused("verify-agent.yml", 2, &job, "the job `NoSuchJob` ended with 1");
     scene.answer_tokens(400);
     let unchecked = ["-e", "agent_check_host=false"];
-    refused("verify-agent.yml", 2, &unchecked, "gives the client `Job` no token for its secret: it answered 400");
+    refused(
+        "verify-agent.yml",
+        2,
+        &unchecked,
+        "gives the client `Job` no token for its secret: it answered 400",
+    );
     refused("rotate-secret.yml", 3, &unchecked, "so the agent keeps what it has: it answered 400");
 }
