@@ -126,6 +126,10 @@ fn policy(args: &PreflightArgs, environment: &Environment) -> Result<Policy, Com
     let mut policy = read_policy(args.policy.as_deref(), environment)?;
     policy.strict |= args.strict;
     policy.expires_within = args.expires_within.unwrap_or(policy.expires_within);
+    if args.issuers.iter().any(|issuer| issuer.trim().is_empty()) {
+        return Err(CommandError::user("`--issuer` is empty, which is the name of nobody")
+            .hint("give a name, a common name or a thumbprint, or leave the option out for everybody"));
+    }
     policy.issuers.extend(args.issuers.iter().cloned());
     Ok(policy)
 }
@@ -151,7 +155,14 @@ fn password(path: Option<&Path>) -> Result<Option<SecretText>, CommandError> {
 fn open_file(path: &Path, password: Option<&str>) -> Opened {
     let place = path.display().to_string();
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(16 << 10));
-    let read = File::open(path).and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
+    // A pipe that nobody writes to would be waited for without an end.
+    let regular = std::fs::metadata(path).and_then(|there| match there.is_file() {
+        true => Ok(()),
+        false => Err(std::io::Error::other("it is no regular file")),
+    });
+    let read = regular
+        .and_then(|()| File::open(path))
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => open(&bytes, Source::file(&place), password),
         Err(error) => Opened::unreadable(&place, error.to_string()),

@@ -75,7 +75,8 @@ fn add(report: &mut Findings, examined: Examined) {
             let id = if no.refused { "requirement-privilege" } else { "host-unreachable" };
             let (said, hint) = no.message.split_once("\nhint: ").unwrap_or((&no.message, ""));
             let hint = no.hint.as_deref().unwrap_or(hint);
-            let message = format!("`{name}` did not answer: {said}");
+            let how = if no.refused { "cannot be looked at" } else { "did not answer" };
+            let message = format!("`{name}` {how}: {said}");
             report.findings.push(Finding::new(id, Severity::Error, &*name, message, hint).on(&name));
         }
     }

@@ -26,12 +26,9 @@ use crate::inventory::HostName;
 use crate::journal::{self, NewRun, RunFolder, RunRecord};
 use crate::operation::Point;
 use crate::pattern;
-use crate::plan::Login;
+use crate::plan::{self, Login};
 use crate::template::Engine;
 use crate::transport::settled;
-
-/// Modules whose effects nothing can undo, unless the step left a point.
-const IRREVERSIBLE: [&str; 6] = ["command", "shell", "raw", "script", "service", "uri"];
 
 /// Restore what a run changed, newest first
 #[derive(Args, Debug)]
@@ -84,6 +81,12 @@ impl HostPoints {
     /// Whether the run did nothing to the host.
     fn is_empty(&self) -> bool {
         self.points.is_empty() && self.irreversible.is_empty() && !self.unsure
+    }
+
+    fn cannot_undo(&mut self, task: String) {
+        if !self.irreversible.contains(&task) {
+            self.irreversible.push(task);
+        }
     }
 
     /// Its points, oldest first.
@@ -301,6 +304,11 @@ pub(super) fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, 
         // A damaged line loses what it said; the points on the host are still there.
         let Ok(event) = event else { continue };
         let Some(host) = event.host else { continue };
+        // What the operation itself said of the task.
+        if let EventKind::TaskFinished { changed: true, irreversible: true, .. } = event.kind {
+            hosts.entry(host).or_default().cannot_undo(event.task.unwrap_or_default());
+            continue;
+        }
         if let EventKind::HostConnected { reached: Some(reached), .. } = event.kind {
             ways.insert(host, reached);
             continue;
@@ -322,12 +330,8 @@ pub(super) fn points(folder: &RunFolder) -> Result<HashMap<String, HostPoints>, 
             EventKind::StepFinished { changed: true, .. } => {
                 let step = (host.clone(), step);
                 let module = modules.get(&step).filter(|_| !undone.contains(&step));
-                if module.is_some_and(|module| IRREVERSIBLE.contains(&module.as_str())) {
-                    let task = event.task.unwrap_or_default();
-                    let listed = &mut hosts.entry(host).or_default().irreversible;
-                    if !listed.contains(&task) {
-                        listed.push(task);
-                    }
+                if module.is_some_and(|module| plan::leaves_no_way_back(module)) {
+                    hosts.entry(host).or_default().cannot_undo(event.task.unwrap_or_default());
                 }
             }
             _ => {}

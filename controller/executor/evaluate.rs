@@ -145,6 +145,7 @@ impl<'a> Evaluator<'a> {
                 folder: task.task.span.file.path().parent(),
                 local: local.to_vec(),
                 of_task: true,
+                as_applied: false,
             },
             item: LoopScope { values: item.values.clone() },
         }
@@ -277,6 +278,15 @@ impl<'a> Evaluator<'a> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Tells whether a condition that does not hold in a plan may hold in the rollout. What cannot be evaluated yet may.
+    pub(super) fn would_hold_later(&self, task: &CompiledTask, item: &Item) -> bool {
+        let mut scope = self.scope(task, item, &[]);
+        scope.task.as_applied = true;
+        let holds = |condition: &Node| self.run.engine.condition(condition, &scope);
+        let reads = |condition: &Node| !matches!(holds(condition), Ok(false));
+        task.directives.when.iter().all(reads)
     }
 
     /// Returns the items of a loop with the variables that each one sets.

@@ -227,6 +227,9 @@ pub enum EventKind {
         /// Whether nothing here can undo what it did, or in a plan would do.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         irreversible: bool,
+        /// Whether a plan could not look at it: it was skipped because what earlier tasks make is not there yet.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unplanned: bool,
         /// Whether it is a handler.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         handler: bool,

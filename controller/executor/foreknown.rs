@@ -112,6 +112,7 @@ impl Foreknown<'_> {
             folder: task.task.span.file.path().parent(),
             local: Vec::new(),
             of_task: true,
+            as_applied: false,
         };
         let scope = HostScope {
             run: self.run,

@@ -54,6 +54,7 @@ impl Worker<'_> {
                     output_tail: Vec::new(),
                     handler: self.in_handlers,
                     irreversible: false,
+                    unplanned: false,
                     place: None,
                 };
                 self.host.sink.finished(None, &name, event, kept, false).await;

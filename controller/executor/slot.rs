@@ -19,6 +19,8 @@ pub(super) struct ItemResult {
     pub skipped: bool,
     /// Whether nothing can undo what it did, or would do.
     pub irreversible: bool,
+    /// Whether only a plan skips it: its condition asks for what earlier tasks would have made.
+    pub unplanned: bool,
     /// Last lines of a command's output.
     pub tail: Vec<String>,
     /// Whether it came from a step, whose event keeps it for `resume`.
@@ -60,6 +62,7 @@ impl Slot {
         let failed = results.iter().any(|result| result.failed);
         let skipped = results.iter().all(|result| result.skipped);
         let irreversible = results.iter().any(|result| result.irreversible);
+        let unplanned = results.iter().any(|result| result.unplanned);
         let tail = results.iter_mut().find(|result| result.failed).map(|result| result.tail.split_off(0));
         let mut value = Map::new();
         if results.is_empty() {
@@ -86,6 +89,7 @@ impl Slot {
             failed,
             skipped,
             irreversible,
+            unplanned,
             tail: tail.unwrap_or_default(),
             of_step: false,
         }
@@ -134,7 +138,16 @@ impl ItemResult {
         if skipped {
             value.entry("skipped").or_insert(json!(true));
         }
-        Self { value, changed, failed, skipped, irreversible: false, tail: Vec::new(), of_step }
+        Self {
+            value,
+            changed,
+            failed,
+            skipped,
+            irreversible: false,
+            unplanned: false,
+            tail: Vec::new(),
+            of_step,
+        }
     }
 
     /// Makes the result of an operation.
@@ -153,7 +166,7 @@ impl ItemResult {
             value.entry("diff").or_insert_with(|| outcome.diff.iter().map(diff_value).collect());
         }
         let Outcome { changed, failed, skipped, .. } = *outcome;
-        Self { value, changed, failed, skipped, irreversible: false, tail, of_step: true }
+        Self { value, changed, failed, skipped, irreversible: false, unplanned: false, tail, of_step: true }
     }
 
     /// Makes a failure with a message.

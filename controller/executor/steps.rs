@@ -170,7 +170,9 @@ impl Worker<'_> {
         match when {
             Ok(Ok(())) => {}
             Ok(Err(condition)) => {
-                self.add(item, label, Some(ItemResult::skip(&condition)));
+                let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, &item);
+                let skipped = ItemResult { unplanned, ..ItemResult::skip(&condition) };
+                self.add(item, label, Some(skipped));
                 return Ok(false);
             }
             Err(problem) => {

@@ -101,6 +101,7 @@ impl Worker<'_> {
                 },
                 handler: self.in_handlers,
                 irreversible: result.irreversible,
+                unplanned: result.unplanned && crate::plan::can_change(&slot.task),
                 place: failed.then(|| slot.task.task.span.place()),
             };
             // Behind a guarded block it goes on too, once that is undone.

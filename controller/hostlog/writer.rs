@@ -437,6 +437,7 @@ mod tests {
         let task = |status, message: &str| {
             let kind = EventKind::TaskFinished {
                 irreversible: false,
+                unplanned: false,
                 status,
                 changed: false,
                 message: Some(message.to_owned()),

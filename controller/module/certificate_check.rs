@@ -11,7 +11,7 @@ use super::{
 };
 use crate::operation::certificate::{CertificateCheck, outcome};
 use crate::preflight::Severity;
-use crate::preflight::certificate::{Policy, Source, judge, open};
+use crate::preflight::certificate::{Policy, Source, is_thumbprint, judge, open};
 use crate::preflight::host::{CertificateAt, InStore};
 use crate::shell::Platform;
 
@@ -32,10 +32,10 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("strict", OptionKind::Bool),
         OptionSpec::new("expires_within", OptionKind::Int).limited(|days| within(days, 0, 36_500)),
         OptionSpec::new("key_size", OptionKind::Int).limited(|bits| within(bits, 1024, 16_384)),
-        OptionSpec::new("issuers", OptionKind::List),
+        OptionSpec::new("issuers", OptionKind::List).limited(issuers),
         OptionSpec::new("private_key", OptionKind::Bool),
         OptionSpec::new("sdk_subjects", OptionKind::List),
-        OptionSpec::new("sdk_thumbprints", OptionKind::List),
+        OptionSpec::new("sdk_thumbprints", OptionKind::List).limited(thumbprints),
         OptionSpec::new("fail_on", OptionKind::Choice(&["error", "warning", "info", "never"])),
     ],
     platforms: Platforms::Any,
@@ -48,6 +48,24 @@ pub(super) fn within(number: &Value, least: i64, most: i64) -> Result<(), String
         Some(number) if (least..=most).contains(&number) => Ok(()),
         _ => Err(format!("{number} is not from {least} to {most}")),
     }
+}
+
+/// A limit of `sdk_thumbprints`: what is no thumbprint would void the check without a word.
+pub(super) fn thumbprints(list: &Value) -> Result<(), String> {
+    for item in list.as_array().into_iter().flatten() {
+        let text = super::to_text(item);
+        if !is_thumbprint(&text) {
+            return Err(format!("`{text}` is no thumbprint: it has 40 or 64 hexadecimal digits"));
+        }
+    }
+    Ok(())
+}
+
+/// A limit of `issuers`: an empty name is nobody's.
+pub(super) fn issuers(list: &Value) -> Result<(), String> {
+    let empty =
+        list.as_array().is_some_and(|list| list.iter().any(|one| super::to_text(one).trim().is_empty()));
+    if empty { Err("the name of an issuer is empty".to_owned()) } else { Ok(()) }
 }
 
 impl Module for CertificateCheckModule {
@@ -123,6 +141,23 @@ mod tests {
 
     use super::super::testing::plan;
     use super::super::{Control, Work};
+
+    #[test]
+    fn names_and_thumbprints_that_fit_nothing_are_refused() {
+        for (options, expected) in [
+            (json!({"src": "agent.pem", "sdk_thumbprints": ["zz"]}), "40 or 64 hexadecimal digits"),
+            (json!({"src": "agent.pem", "issuers": [" "]}), "the name of an issuer is empty"),
+        ] {
+            for module in ["certificate_check", "preflight"] {
+                let mut options = options.clone();
+                if module == "preflight" {
+                    options.as_object_mut().unwrap().remove("src");
+                }
+                let error = plan(module, options).unwrap_err().message;
+                assert!(error.contains(expected), "{module}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn a_local_file_is_judged_without_the_host() {

@@ -1,7 +1,5 @@
 //! `script`: sends a local file and runs it.
 
-use serde_json::Value;
-
 use super::command::with_common_options;
 use super::windows;
 use super::words::{no_nul, split};
@@ -19,7 +17,7 @@ static SPEC: ModuleSpec = ModuleSpec {
     name: "script",
     options: &[
         OptionSpec::new("cmd", OptionKind::Text).aliases(&["_raw_params"]).required(),
-        OptionSpec::new("chdir", OptionKind::Path).limited(absolute),
+        OptionSpec::new("chdir", OptionKind::Path),
         OptionSpec::new("creates", OptionKind::Path),
         OptionSpec::new("removes", OptionKind::Path),
         OptionSpec::new("executable", OptionKind::Path),
@@ -30,13 +28,14 @@ static SPEC: ModuleSpec = ModuleSpec {
     ..ModuleSpec::EMPTY
 };
 
-fn absolute(path: &Value) -> Result<(), String> {
-    match path.as_str() {
-        Some(path) if !path.starts_with('/') && path.get(1..2) != Some(":") => {
-            Err(format!("`{path}` is not an absolute path"))
-        }
-        _ => Ok(()),
+/// Refuses a folder that is not whole. On Windows it may begin with a drive, a share or a variable.
+fn absolute(options: &Options, platform: Platform) -> Result<(), ModuleError> {
+    let Some(path) = options.text("chdir").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let windows = path.get(1..2) == Some(":") || path.starts_with(['%', '\\']);
+    if path.starts_with('/') || platform == Platform::Windows && windows {
+        return Ok(());
     }
+    Err(ModuleError::new(format!("option `chdir`: `{path}` is not an absolute path")))
 }
 
 impl Module for Script {
@@ -47,6 +46,7 @@ impl Module for Script {
     fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
         let line = options.text("cmd").unwrap_or_default().trim();
         no_nul([line])?;
+        absolute(options, context.platform)?;
         let (file, arguments) = first_word(line)?;
         let path = context.files.find("files", &file)?;
         let content = context.files.content(&path)?;

@@ -90,7 +90,10 @@ pub(super) fn opened(at: &CertificateAt, host: &str, password: Option<&str>, rep
     if reply.status != 0 {
         let failed = failure(reply).result;
         let reason = failed.get("msg").and_then(Value::as_str).unwrap_or_default();
-        return Opened::unreadable(&place, reason.to_owned());
+        return match at {
+            CertificateAt::Store(_) => Opened::not_in_store(&place, reason.to_owned()),
+            CertificateAt::File(_) => Opened::unreadable(&place, reason.to_owned()),
+        };
     }
     match (at, reply.blob("content")) {
         (CertificateAt::Store(store), _) => in_store(store, &place, reply),
@@ -118,7 +121,7 @@ fn in_store(store: &InStore, place: &str, reply: &Reply) -> Opened {
         })
         .collect();
     if found.is_empty() {
-        return Opened::unreadable(place, "the store has no such certificate".to_owned());
+        return Opened::not_in_store(place, "the store has no such certificate".to_owned());
     }
     let certificates: Vec<(Vec<u8>, bool)> = found
         .iter()

@@ -1,5 +1,5 @@
 //! Which tasks do what nothing here can undo, as far as that is known before the run: `plan` marks them, and `apply`
-//! asks before it begins.
+//! asks before it begins. `rollback` names the steps of a run that were such ones, by the same table.
 
 use super::compile::{CompiledEntry, CompiledPlay, CompiledTask};
 use crate::playbook::Task;
@@ -12,6 +12,18 @@ const COMMANDS: [&str; 7] =
 const REQUESTS: [&str; 2] = ["uri", "win_uri"];
 /// Methods of HTTP that only ask.
 const ASKING: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
+
+/// Modules that install and remove packages. Only an MSI that was installed can be taken back.
+const PACKAGES: [&str; 1] = ["win_package"];
+
+/// Tells whether a changed step of a module, which left no rollback point, did what nothing can undo.
+pub fn leaves_no_way_back(module: &str) -> bool {
+    COMMANDS.contains(&module)
+        || REQUESTS.contains(&module)
+        || PACKAGES.contains(&module)
+        || module == "service"
+        || module == "win_service"
+}
 
 /// Lists the tasks of a play that do what nothing can undo, unless they never run or only look. Handlers are not
 /// among them: what they do is repeated after a rollback.
@@ -45,7 +57,22 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
 
 /// Tells whether nothing can undo what a task does when it runs. `changed_when: false` says that it changes nothing.
 pub fn is_irreversible(task: &Task) -> bool {
-    is_run(task) && runs_something(task) && !has_way_back(task)
+    let acts = is_run(task) && runs_something(task) || is_installer(task);
+    acts && !has_way_back(task)
+}
+
+/// Tells whether a task installs or removes what the host cannot take back: another installer than an MSI, or a removal. What
+/// only the run tells may be either.
+fn is_installer(task: &Task) -> bool {
+    let text = |name: &str| {
+        let of = task.options.iter().find(|(given, _)| given == name);
+        of.and_then(|(_, node)| node.as_str()).map(str::to_lowercase)
+    };
+    let any = |names: [&str; 2]| names.into_iter().find_map(text);
+    let removes = any(["state", "ensure"]).is_some_and(|state| state != "present");
+    let is_msi = text("path").is_some_and(|path| path.trim_end().ends_with(".msi"))
+        || text("provider").is_some_and(|provider| provider == "msi");
+    PACKAGES.contains(&task.module) && (removes || !is_msi)
 }
 
 /// Tells whether a task runs what a user wrote, a command or a request.

@@ -26,14 +26,14 @@ pub use compile::{
 };
 pub use composition::{Composition, MaintenanceGroup, Moved, compose};
 pub use foresight::{Foreseen, Foresight};
-pub use irreversible::{irreversible_tasks, is_irreversible};
+pub use irreversible::{irreversible_tasks, is_irreversible, leaves_no_way_back};
 pub use lockout::unguarded;
 pub use login::{BecomeDefaults, Login, LoginError, resolve_login, truth};
 pub use others::OtherHosts;
 pub use participants::Participants;
 pub use search::{FileCache, LocalFiles};
 pub use serving::{Breach, Serving, Stop};
-pub use touched::may_change;
+pub use touched::{can_change, may_change};
 pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,
 };

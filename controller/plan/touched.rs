@@ -61,7 +61,8 @@ impl Walk<'_> {
     }
 }
 
-fn can_change(task: &CompiledTask) -> bool {
+/// Tells whether a task can change its host when it runs.
+pub fn can_change(task: &CompiledTask) -> bool {
     if task.directives.check_mode.as_ref().is_some_and(|node| is(node, true)) {
         return false;
     }

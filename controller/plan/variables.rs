@@ -145,6 +145,8 @@ pub struct TaskScope<'a> {
     pub local: Vec<(String, Binding)>,
     /// Whether this is the evaluation of a task: then a host without an address is reached by its name.
     pub of_task: bool,
+    /// Whether a plan asks what the rollout would find: then `ansible_check_mode` is false.
+    pub as_applied: bool,
 }
 
 /// What is special to a loop item.
@@ -196,6 +198,7 @@ impl HostScope<'_> {
                 data(Value::Object(learned.facts.clone()))
             }
             "role_name" | "ansible_role_name" => data(json!(self.task.role?.name)),
+            "ansible_check_mode" if self.task.as_applied => data(json!(false)),
             "role_path" => data(json!(self.run.absolute(&self.task.role?.path))),
             _ => self
                 .play

@@ -61,19 +61,31 @@ impl Loader<'_> {
     }
 }
 
-/// Asks the module for its work, as the executor does; what only a host knows has any value.
+/// Asks the module for its work, as the executor does; what only a host knows has any value. Which kind of hosts is meant
+/// is not known here: the module refuses if it refuses all that it is for, and says what it says of the first.
 fn planned(call: &Called, options: &[(String, Node)], files: &LocalFiles) -> Result<(), ModuleError> {
+    let meant = [Platform::Posix, Platform::Windows].into_iter();
+    let mut meant = meant.filter(|platform| call.spec.platforms.include(*platform));
+    let Some(first) = meant.next() else { return Ok(()) };
+    planned_on(first, call, options, files).or_else(|error| {
+        let other = meant.next().map(|platform| planned_on(platform, call, options, files));
+        if matches!(other, Some(Ok(()))) { Ok(()) } else { Err(error) }
+    })
+}
+
+fn planned_on(
+    platform: Platform,
+    call: &Called,
+    options: &[(String, Node)],
+    files: &LocalFiles,
+) -> Result<(), ModuleError> {
     let Some(module) = module::lookup(call.spec.name) else { return Ok(()) };
     let given = options.iter().filter(|(name, _)| !call.spec.is_raw(name));
     let given = given.map(|(name, value)| (name.clone(), value.to_value())).collect();
     let converted = module::convert(call.spec, given)?;
     let context = ModuleContext {
         host: "host",
-        platform: if call.spec.platforms.include(Platform::Posix) {
-            Platform::Posix
-        } else {
-            Platform::Windows
-        },
+        platform,
         files,
         render: &|_: &Arc<SourceFile>, _: &Options| Ok(String::new()),
         raw: options,
@@ -163,6 +175,22 @@ mod tests {
         ] {
             assert_eq!(task(text), "", "{text}");
         }
+    }
+
+    #[test]
+    fn what_one_kind_of_hosts_can_do_is_no_mistake() {
+        for text in [
+            "certificate_check: { thumbprint: 0123456789012345678901234567890123456789 }",
+            "certificate_check: { subject: CN=agent }",
+            "{ script: s.ps1, args: { chdir: '%TEMP%' }, ignore_errors: true }",
+        ] {
+            assert_eq!(task(text), "", "{text}");
+        }
+        // Neither kind can.
+        let messages = task("certificate_check: { path: /x, src: y }");
+        assert!(messages.contains("wants one of `path`"), "{messages}");
+        let messages = task("{ script: s.ps1, args: { chdir: folder }, ignore_errors: true }");
+        assert!(messages.contains("`folder` is not an absolute path"), "{messages}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::certificate::Policy;
+use super::certificate::{Policy, is_thumbprint};
 use crate::source::{self, Diagnostic, Diagnostics, Node, suggestion};
 
 const KEYS: [&str; 6] = ["strict", "expires_within", "key_size", "issuers", "private_key", "sdk"];
@@ -66,6 +66,11 @@ impl ReadPolicy<'_> {
                     self.policy.sdk.subjects.extend(subjects);
                 }
                 "thumbprints" => {
+                    for item in value.items() {
+                        if item.as_str().is_some_and(|text| !text.trim().is_empty() && !is_thumbprint(text)) {
+                            self.wrong(item, "a thumbprint has 40 or 64 hexadecimal digits");
+                        }
+                    }
                     let thumbprints = self.texts(value);
                     self.policy.sdk.thumbprints.extend(thumbprints);
                 }
@@ -133,14 +138,23 @@ mod tests {
     #[test]
     fn says_what_differs_from_the_default() {
         let policy =
-            read("strict: true\nissuers: [Corp CA]\nsdk:\n  thumbprints: [\"00ff\"]\nexpires_within: 60\n")
+            read("strict: true\nissuers: [Corp CA]\nsdk:\n  thumbprints: [\"00:112233445566778899 aabbccddeeff00112233\"]\nexpires_within: 60\n")
                 .unwrap();
         assert!(policy.strict && policy.private_key);
         assert_eq!((policy.expires_within, policy.key_size), (60, 2048));
         assert_eq!(policy.issuers, ["Corp CA"]);
-        assert_eq!(policy.sdk.thumbprints, ["00ff"]);
+        assert_eq!(policy.sdk.thumbprints, ["00:112233445566778899 aabbccddeeff00112233"]);
         assert_eq!(policy.sdk.subjects, Policy::default().sdk.subjects);
         assert_eq!(read("").unwrap(), Policy::default());
+    }
+
+    #[test]
+    fn a_thumbprint_that_no_certificate_can_have_is_refused() {
+        for text in ["zz", "00ff", "00112233445566778899aabbccddeeff001122zz"] {
+            let error = read(&format!("sdk: {{thumbprints: ['{text}']}}")).unwrap_err();
+            assert!(error.contains("40 or 64 hexadecimal digits"), "{error}");
+        }
+        assert!(read("issuers: ['']").unwrap_err().contains("a text belongs here"));
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub fn prompt(text: &str) -> Result<SecretText, SecretError> {
     })
 }
 
-/// Reads a password from a file; one line end at its end is dropped, everything else counts.
+/// Reads a password from a file; one line end at its end is dropped, and a byte order mark in front, which editors and
+/// PowerShell put there and no keyboard can type. Everything else counts.
 pub fn read_password_file(path: &Path) -> Result<SecretText, SecretError> {
     let fail = |source| SecretError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(fail)?;
@@ -84,6 +85,7 @@ pub fn read_password_file(path: &Path) -> Result<SecretText, SecretError> {
         return Err(SecretError::Program { path: path.to_owned() });
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotText { path: path.to_owned() })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() {
         return Err(SecretError::Empty { path: path.to_owned() });
@@ -122,6 +124,7 @@ mod tests {
         assert_eq!(read(b"pass\r\n", 0o600).unwrap(), "pass");
         assert_eq!(read(b" pass\n\n", 0o600).unwrap(), " pass\n");
         assert_eq!(read(b"pass", 0o777).unwrap(), "pass");
+        assert_eq!(read("\u{feff}pass\r\n".as_bytes(), 0o600).unwrap(), "pass");
     }
 
     #[test]

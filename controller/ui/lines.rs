@@ -1,7 +1,7 @@
 //! Events as lines of text: what is the same with and without bars.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,8 @@ pub(super) struct Lines {
     taken_back: TakenBack,
     /// Message of the last failed task of a host, so that its end does not repeat it.
     failures: HashMap<String, String>,
+    /// Names of tasks that a plan could not look at.
+    unplanned: HashSet<String>,
     /// First host that showed a diff, by the digest of task and diff.
     diffs: HashMap<[u8; 32], String>,
 }
@@ -55,6 +57,7 @@ impl Lines {
             is_rollback: false,
             taken_back: TakenBack::default(),
             failures: HashMap::new(),
+            unplanned: HashSet::new(),
             diffs: HashMap::new(),
         }
     }
@@ -128,7 +131,10 @@ impl Lines {
                     format!("irreversible: [{host}] {task} => would run, and nothing here can undo it");
                 lines.push(self.palette.paint(Tone::Warning, &text));
             }
-            EventKind::TaskFinished { status, message, output_tail, place, .. } => {
+            EventKind::TaskFinished { status, message, output_tail, place, unplanned, .. } => {
+                if *unplanned {
+                    self.unplanned.insert(task.clone());
+                }
                 let message = message.as_deref().unwrap_or_default();
                 self.task(&host, &task, *status, message, &mut lines);
                 if *status == Status::Failed {
@@ -186,6 +192,7 @@ impl Lines {
                     taken_back: &self.taken_back,
                 };
                 lines.extend(end_lines(hosts, &end, &self.options));
+                lines.extend(self.not_planned());
             }
             EventKind::HostConnected { .. }
             | EventKind::LeaseTaken { .. }
@@ -199,6 +206,19 @@ impl Lines {
             | EventKind::Unknown => {}
         }
         lines.into_iter().map(Line::Data).collect()
+    }
+
+    /// Says that a plan is not all of it.
+    fn not_planned(&self) -> Option<String> {
+        let (tasks, them) = match self.unplanned.len() {
+            0 => return None,
+            1 => ("1 task".to_owned(), "it waits"),
+            count => (counted(count, "task"), "they wait"),
+        };
+        let text = format!(
+            "warning: {tasks} could not be planned, because {them} for what earlier ones make; `apply` may change more than this"
+        );
+        Some(self.palette.paint(Tone::Warning, &text))
     }
 
     /// Notes how a host ended: the last end counts.

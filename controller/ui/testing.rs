@@ -95,6 +95,7 @@ pub(crate) fn told(
         output_tail: names(output_tail),
         handler: false,
         irreversible: false,
+        unplanned: false,
         place: (status == Status::Failed).then(|| "site.yml:12:7".to_owned()),
     };
     event(Some(host), Some(task), kind)

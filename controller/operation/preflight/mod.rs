@@ -126,7 +126,7 @@ impl HostPreflight {
             }
             None => {
                 let place = format!("{}:{}", self.question.host, certificate.at.place());
-                self.opened.push(Opened::unreadable(&place, "only Windows hosts have stores".to_owned()));
+                self.opened.push(Opened::not_in_store(&place, "only Windows hosts have stores".to_owned()));
                 self.certificate(number + 1, mode)
             }
         }

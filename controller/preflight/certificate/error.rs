@@ -11,6 +11,18 @@ pub enum OpenError {
         /// Why.
         reason: String,
     },
+    /// A store does not have it, or cannot be asked.
+    #[error("{reason}")]
+    Store {
+        /// Why.
+        reason: String,
+    },
+    /// The file has more bytes than any file of certificates.
+    #[error("it has more than {kib} KiB")]
+    TooLarge {
+        /// The limit.
+        kib: usize,
+    },
     /// A password is needed and none was given.
     #[error("it is encrypted, and no password is given")]
     NeedsPassword,
@@ -63,6 +75,8 @@ impl OpenError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::File { .. } => "check the name of the file and who may read it",
+            Self::Store { .. } => "check thumbprint or subject, `store_location` and `store_name`",
+            Self::TooLarge { .. } => "give a file with certificates only, as PEM, DER or PFX",
             Self::NeedsPassword => "give the password in a file: `--password-file FILE`",
             Self::WrongPassword => {
                 "check the password file: one line end at its end is dropped, everything else counts"

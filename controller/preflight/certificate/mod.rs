@@ -24,4 +24,5 @@ pub use facts::Certificate;
 pub use judge::{Judged, judge};
 pub use key::PublicPart;
 pub use open::{LARGEST, Opened, Source, open};
+pub(crate) use policy::is_thumbprint;
 pub use policy::{Policy, Sdk};

@@ -69,8 +69,7 @@ pub fn open(bytes: &[u8], source: Source<'_>, password: Option<&str>) -> Opened 
     let place = source.place;
     let mut opened = Opened { place: place.to_owned(), ..Opened::default() };
     if bytes.len() > LARGEST {
-        let what = format!("it has more than {} KiB", LARGEST >> 10);
-        opened.problem(place.to_owned(), "the file", false, OpenError::Damaged { what });
+        opened.problem(place.to_owned(), "the file", false, OpenError::TooLarge { kib: LARGEST >> 10 });
     } else if pem::is_pem(bytes) {
         opened.pem(bytes, password, source);
     } else if pfx::is_pfx(bytes) {
@@ -170,6 +169,13 @@ impl Opened {
             let read = opened.certificates.get(known).filter(|_| *has_key);
             opened.keys.extend(read.map(|read| read.details.public.clone().unwrap_or(PublicPart::Other)));
         }
+        opened
+    }
+
+    /// Makes what a store does not have, or what kept it from being asked.
+    pub fn not_in_store(place: &str, reason: String) -> Self {
+        let mut opened = Self { place: place.to_owned(), ..Self::default() };
+        opened.problem(place.to_owned(), "the certificate", false, OpenError::Store { reason });
         opened
     }
 

@@ -28,6 +28,8 @@ pub(super) fn is_pem(bytes: &[u8]) -> bool {
 pub(super) fn blocks(bytes: &[u8]) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<(Block, Zeroizing<Vec<u8>>)> = None;
+    // Editors and PowerShell put a byte order mark in front.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if let Some(label) = label(line, BEGIN) {
@@ -95,6 +97,12 @@ mod tests {
             read(text),
             [(2, "A".to_owned(), Ok(vec![0, 1, 2, 3])), (7, "B B".to_owned(), Ok(Vec::new()))]
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        let text = "\u{feff}-----BEGIN A-----\nAAEC\n-----END A-----\n";
+        assert_eq!(read(text), [(1, "A".to_owned(), Ok(vec![0, 1, 2]))]);
     }
 
     #[test]

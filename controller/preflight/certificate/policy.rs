@@ -120,10 +120,20 @@ fn subject_is(certificate: &Certificate, pattern: &str) -> bool {
 
 /// Compares thumbprints as people copy them: with spaces, colons, and an invisible character in front.
 fn has_thumbprint(certificate: &Certificate, given: &str) -> bool {
-    let digits: String =
-        given.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_uppercase()).collect();
-    let rest = given.chars().all(|c| c.is_ascii_hexdigit() || c.is_whitespace() || c == ':' || !c.is_ascii());
-    rest && (digits == certificate.thumbprint || digits == certificate.thumbprint_sha256)
+    let digits = digits(given);
+    digits.is_some_and(|digits| digits == certificate.thumbprint || digits == certificate.thumbprint_sha256)
+}
+
+/// Whether a text is a thumbprint, SHA-1 or SHA-256: another one would never be that of a certificate.
+pub(crate) fn is_thumbprint(given: &str) -> bool {
+    digits(given).is_some_and(|digits| [40, 64].contains(&digits.len()))
+}
+
+/// The hexadecimal digits of a text that has nothing else but what people copy with them.
+fn digits(given: &str) -> Option<String> {
+    let all = given.chars().all(|c| c.is_ascii_hexdigit() || c.is_whitespace() || c == ':' || !c.is_ascii());
+    let digits = given.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_uppercase());
+    all.then(|| digits.collect())
 }
 
 #[cfg(test)]

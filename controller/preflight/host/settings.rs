@@ -350,7 +350,9 @@ pub(super) fn client_secret(facts: &Facts, client: &str) -> Option<(String, Stri
 /// The license in the host's settings, and the path of the file.
 pub(super) fn license_of_host(facts: &Facts) -> Option<(String, String)> {
     let (tree, path) = json(facts, FILES[0])?;
-    let license = get(&tree, "License")?.as_str().filter(|text| !text.trim().is_empty())?;
+    // What the documentation says instead of a license is told as that.
+    let given = |text: &&str| !text.trim().is_empty() && !has_placeholder("License", text);
+    let license = get(&tree, "License")?.as_str().filter(given)?;
     Some((license.to_owned(), path))
 }
 

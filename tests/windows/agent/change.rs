@@ -229,6 +229,38 @@ fn a_new_agent_that_does_not_reach_the_system_gets_nothing() {
 }
 
 #[test]
+fn the_old_agent_keeps_its_connections_until_the_new_one_works() {
+    let scene = Scene::with_variables(3, |number| ends(number, false));
+    scene.apply(0, "install-agent.yml", &[]);
+    let connections = |host: usize| scene.settings(host, "appsettings.agent.json")["Connections"].clone();
+    let more =
+        ["-e", "from=Agent1", "-e", "to=Agent2", "-e", r#"{"connections": ["AD"]}"#, "-e", "finish=true"];
+    let before = scene.states();
+
+    // One end refuses: the inventory still says where it was.
+    scene.apply(2, "move-connector.yml", &more);
+    assert_eq!(differences(&before, &scene.states()), "");
+
+    // The new agent does not reach the system.
+    scene.write_inventory(|number| if number == 3 { ends(number, false) } else { ends(number, true) });
+    scene.apply(3, "move-connector.yml", &more);
+    assert_eq!(differences(&before, &scene.states()), "");
+    assert!(scene.settings(1, "appsettings.agent.json")["Connections"]["AD"].is_object());
+
+    // The new host is not among those of the run.
+    let alone = scene.apply(3, "move-connector.yml", &[&more[..], &["-l", FIRST]].concat());
+    assert!(alone.reason(FIRST).contains("`Agent2` was not verified in this run"), "{}", alone.reason(FIRST));
+    assert_eq!(differences(&before, &scene.states()), "");
+
+    let system = json!({"ports": [636]}).to_string();
+    scene.peer.host(2).model("put", &["endpoints", "dc1.example", &system], "");
+    scene.apply(0, "move-connector.yml", &more);
+    assert!(connections(1).get("AD").is_none(), "{}", connections(1));
+    assert_eq!(connections(2)["AD"]["Password"], "secret-of-the-directory");
+    assert_eq!(scene.site(2).0, 200);
+}
+
+#[test]
 fn an_agent_is_removed_and_brought_back() {
     let scene = Scene::new(1);
     scene.apply(0, "install-agent.yml", &[]);

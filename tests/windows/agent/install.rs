@@ -64,3 +64,50 @@ fn an_upgrade_carries_settings_over_and_goes_back_when_the_agent_fails() {
         ("second", settings)
     );
 }
+
+#[test]
+fn an_agent_that_was_taken_back_is_installed_again() {
+    let scene = Scene::new(1);
+    scene.apply(0, "install-agent.yml", &[]);
+    let taken_back = scene.environment.run(&["rollback", &scene.newest_run()]).expect(0);
+    let said = taken_back.stdout + &taken_back.stderr;
+    assert!(said.contains("Install the bundle"), "what stays is named: {said}");
+
+    // The files of the bundle stayed, and IIS, which is new, does not know its module.
+    let module = || scene.peer.host(1).model("get", &["modules", "aspnetcoremodulev2"], "");
+    assert_eq!(module(), Value::Null);
+    scene.apply(0, "install-agent.yml", &[]);
+    assert_ne!(module(), Value::Null);
+    assert_eq!(scene.peer.host(1).model("events", &["repair"], "").as_array().unwrap().len(), 1);
+    scene.unchanged("install-agent.yml", &[]);
+
+    // A runtime of another origin: there is no bundle to repair, so it is installed.
+    scene.environment.run(&["rollback", &scene.newest_run()]);
+    let packages = scene.peer.host(1).model("snapshot", &[], "")["packages"].clone();
+    for product in packages.as_object().unwrap().keys() {
+        scene.peer.host(1).model("put", &["packages", product, "null"], "");
+    }
+    scene.peer.host(1).model("put", &["modules", "aspnetcoremodulev2", "null"], "");
+    scene.apply(0, "install-agent.yml", &[]);
+    assert_ne!(module(), Value::Null);
+}
+
+#[test]
+fn a_plan_says_what_it_cannot_plan_yet() {
+    let scene = Scene::new(1);
+    let playbook = playbook_path("install-agent.yml");
+    let plan = ["plan", "-i", "inventory.yml", &playbook];
+    let said = scene.environment.run(&plan).expect(0).stdout;
+    let line =
+        said.lines().find(|line| line.contains("could not be planned")).unwrap_or_else(|| panic!("{said}"));
+    let count: usize = line.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(count > 10 && line.contains("`apply` may change more than this"), "{line}");
+    let planned = scene.environment.events(0, &plan).of(FIRST).changed;
+    let applied = scene.apply(0, "install-agent.yml", &[]).of(FIRST).changed;
+    assert!(planned < applied && planned + count as u64 >= applied, "{planned} and {count}, {applied}");
+    // Where all is there, the plan is whole.
+    let whole = scene.environment.events(0, &plan);
+    let waiting =
+        whole.0.iter().filter(|event| matches!(event.kind, EventKind::TaskFinished { unplanned: true, .. }));
+    assert_eq!(waiting.filter_map(|event| event.task.clone()).collect::<Vec<_>>(), [""; 0]);
+}

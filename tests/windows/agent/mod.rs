@@ -4,6 +4,7 @@
 mod change;
 mod install;
 mod killed;
+mod refused;
 mod verify;
 
 use std::fs;

@@ -25,6 +25,7 @@ static RIGHTS: ModuleSpec = ModuleSpec {
         OptionSpec::new("forbidden", OptionKind::Text),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 
@@ -36,6 +37,7 @@ static EVENTS: ModuleSpec = ModuleSpec {
         OptionSpec::new("since", OptionKind::Int),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 
@@ -46,6 +48,7 @@ static WORKER: ModuleSpec = ModuleSpec {
         OptionSpec::new("global_module", OptionKind::Text),
     ],
     platforms: Platforms::Windows,
+    only_looks: true,
     ..ModuleSpec::EMPTY
 };
 
