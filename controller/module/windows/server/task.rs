@@ -164,8 +164,8 @@ fn trigger(value: &Value) -> Result<String, ModuleError> {
                 let enabled = crate::module::to_bool(value).map_err(ModuleError::new)?;
                 ("Enabled", enabled.to_string())
             }
-            "start_boundary" => ("StartBoundary", scalar(value)),
-            "end_boundary" => ("EndBoundary", scalar(value)),
+            "start_boundary" => ("StartBoundary", time(field, value)?),
+            "end_boundary" => ("EndBoundary", time(field, value)?),
             "execution_time_limit" => ("ExecutionTimeLimit", scalar(value)),
             "delay" => ("Delay", scalar(value)),
             "random_delay" => ("RandomDelay", scalar(value)),
@@ -192,7 +192,34 @@ fn trigger(value: &Value) -> Result<String, ModuleError> {
         };
         row.push(format!("{name}={}", part(text)?));
     }
+    if ["time", "daily", "weekly", "monthly", "monthlydow"].contains(&row[0].as_str())
+        && !fields.contains_key("start_boundary")
+    {
+        return error(format!("a trigger of type `{}` needs `start_boundary`", row[0]));
+    }
     Ok(row.join("|"))
+}
+
+/// A time as tasks have it, `YYYY-MM-DDThh:mm:ss` with a zone or not
+/// (learn.microsoft.com/windows/win32/taskschd/trigger-startboundary).
+fn time(field: &str, value: &Value) -> Result<String, ModuleError> {
+    let text = scalar(value);
+    let plain = text.parse::<jiff::civil::DateTime>().is_ok();
+    let shape = |text: &str| {
+        text.len() >= 19
+            && text.bytes().take(19).enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                10 => byte == b'T',
+                13 | 16 => byte == b':',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    if !shape(&text) || !(plain || text.parse::<jiff::Timestamp>().is_ok()) {
+        return error(format!(
+            "`{text}` in `{field}` of a trigger is no time\nhint: write `2026-01-31T03:00:00`, in quotes"
+        ));
+    }
+    Ok(text)
 }
 
 /// `repetition`: a mapping, or a list with one.
