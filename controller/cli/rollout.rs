@@ -168,7 +168,8 @@ fn prepare_all(
         loaded.diagnostics.extend(diagnostics);
         plays = prepared;
         let reach = Reach::new(request.connection, &loaded.settings, None, environment)?;
-        loaded.diagnostics.extend(super::connections::check(&plays, &scope, &engine, &reach));
+        let becomes = request.r#become.enabled || loaded.settings.r#become.enabled == Some(true);
+        loaded.diagnostics.extend(super::connections::check(&plays, &scope, &engine, &reach, becomes));
     }
     loaded.check(environment)?;
     let without = loaded.sources.is_empty();

@@ -65,7 +65,7 @@ pub(super) fn run(args: TrustArgs, global: &Global, environment: &Environment) -
     let kept = kept(&targets)?;
     match args.action {
         Action::Scan { yes, .. } => scan(&targets, &kept, yes, global, environment),
-        Action::List { .. } => list(&kept, global),
+        Action::List { .. } => list(&kept, &targets, global),
         Action::Forget { .. } => {
             if common.inventory.limit.is_none() {
                 return Err(CommandError::user("`trust forget` needs `-l`")
@@ -164,6 +164,9 @@ fn scan(
     let pins = runtime.block_on(trust::shown_pins(targets));
     if !json {
         print(&trust::render_pins(&pins))?;
+        for host in trust::without_certificate(targets) {
+            print(&format!("{host}  WinRM over http: no certificate, the login seals the messages\n"))?;
+        }
     }
     if pins.iter().any(|(_, asked)| asked.as_ref().is_ok_and(|shown| shown.refused.is_some())) {
         let hint = "compare the certificates with what the hosts themselves say, then set `paceline_tls_pin` in the inventory";
@@ -256,6 +259,9 @@ fn scanned_json(scan: &Scan, pins: &[trust::AskedPin]) -> String {
         .map(|(host, shown)| {
             json!({
                 "host": host, "address": shown.address, "port": shown.port, "pin": shown.pin,
+                "sha256": shown.sha256, "subject": shown.says.as_ref().map(|says| &says.subject),
+                "issuer": shown.says.as_ref().map(|says| &says.issuer),
+                "until": shown.says.as_ref().map(|says| &says.until),
                 "pinned": shown.pinned, "trusted": shown.refused.is_none(), "reason": shown.refused,
             })
         })
@@ -315,7 +321,7 @@ fn counted(keys: usize) -> String {
     if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }
 
-fn list(kept: &[Kept], global: &Global) -> Result<u8, CommandError> {
+fn list(kept: &[Kept], targets: &[Target], global: &Global) -> Result<u8, CommandError> {
     let mut listed = Vec::new();
     for Kept { file, name } in kept {
         listed.extend(trust::list(std::slice::from_ref(file), Some(name)).map_err(CommandError::failed)?);
@@ -331,9 +337,14 @@ fn list(kept: &[Kept], global: &Global) -> Result<u8, CommandError> {
                 })
             })
             .collect();
-        writeln!(out, "{}", json!({ "keys": keys }))?;
+        let pins: Vec<_> =
+            trust::inventory_pins(targets).map(|(host, pin)| json!({"host": host, "sha256": pin})).collect();
+        writeln!(out, "{}", json!({ "keys": keys, "pins": pins }))?;
     } else {
         out.write_all(trust::render_list(&listed).as_bytes())?;
+        for (host, pin) in trust::inventory_pins(targets) {
+            writeln!(out, "{host}  `paceline_tls_pin`\n  SHA-256  {}", pin.to_uppercase())?;
+        }
     }
     terminal::flush(out)?;
     Ok(0)

@@ -28,9 +28,8 @@ use crate::transport::{Connection, Process, Target, TransportError};
 
 /// Output of one step that reaches the host log (DESIGN section 7).
 const OUTPUT_CAP: u64 = 64 * 1024 * 1024;
-/// Limit for a command beside a busy shell.
+/// Limits for a command beside a busy shell, and where a second PowerShell has to start first.
 const BESIDE: Duration = Duration::from_secs(5);
-/// The same where a second PowerShell has to start first.
 const BESIDE_WINDOWS: Duration = Duration::from_secs(20);
 /// Limit for opening a remote shell, sudo included.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);

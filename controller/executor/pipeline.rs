@@ -238,8 +238,11 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
+    /// Takes a step to be sent; after [`Self::stop`] it is forgotten at once.
     pub(super) fn push(&mut self, flight: Flight) {
-        self.flights.push_back(flight);
+        if !self.stopping {
+            self.flights.push_back(flight);
+        }
     }
 
     /// Tells whether nothing is on its way and nothing waits to be looked at.
@@ -361,6 +364,11 @@ impl Pipeline {
     pub(super) fn stop(&mut self) {
         self.stopping = true;
         self.flights.retain(|flight| flight.wire.is_some());
+    }
+
+    /// Tells whether nothing more is sent.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     /// How many of the steps may be on the host now: those in front of the first one that runs outside
@@ -570,6 +578,9 @@ impl Pipeline {
     /// The host holds back everything from `index` on: it has to be sent again.
     fn next_epoch(&mut self, index: usize) {
         self.epoch += 1;
+        if self.stopping {
+            self.flights.truncate(index);
+        }
         for flight in self.flights.iter_mut().skip(index) {
             flight.wire = None;
             flight.begun = None;

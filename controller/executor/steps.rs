@@ -96,8 +96,10 @@ impl Worker<'_> {
             // The host ends a loop at its last item; when that one is no step, the loop ends here.
             unfinished_group = looped && (unfinished_group || on_its_way);
             unfinished_group &= !(on_its_way && group == Group::LastItem);
-            if self.run.cancel.level() > 0 {
-                break;
+            if self.run.cancel.level() > 0 && index + 1 < count {
+                // The task has not come to its end: the rest of its items is for the resumed run.
+                self.drain().await?;
+                return Err(Stop::Cancelled);
             }
         }
         self.close_slot();

@@ -410,7 +410,7 @@ impl<'a> Worker<'a> {
         let login = self.login.clone();
         let next = {
             let Some(link) = &mut self.host.link else { return Ok(None) };
-            let mut stopping = run.cancel.level() > 0;
+            let mut stopping = self.pipeline.is_stopping();
             loop {
                 let shell = match link.open(&login) {
                     Some(shell) => shell,

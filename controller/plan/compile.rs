@@ -100,18 +100,7 @@ impl CompiledPlay {
     /// The files that its tasks stand in, and those with the defaults and variables of its roles.
     pub fn sources(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
-        let mut waiting: Vec<&CompiledEntry> =
-            self.sections.iter().flat_map(|section| &section.entries).collect();
-        let mut tasks: Vec<&CompiledTask> = self.handlers.iter().map(Arc::as_ref).collect();
-        while let Some(entry) = waiting.pop() {
-            match entry {
-                CompiledEntry::Task(task) => tasks.push(task),
-                CompiledEntry::Block(block) => {
-                    waiting.extend(block.entries.iter().chain(&block.rescue).chain(&block.always));
-                }
-            }
-        }
-        for task in tasks {
+        for task in self.all_tasks() {
             let path = task.task.span.file.path();
             // The gathering of facts stands in no file.
             if path.is_file() {
@@ -127,6 +116,27 @@ impl CompiledPlay {
             }
         }
         files
+    }
+
+    /// Whether a task and all around it say nothing about `become`, so that the command line decides.
+    pub fn leaves_become_open(&self) -> bool {
+        self.all_tasks().iter().any(|task| task.directives.r#become.enabled.is_none())
+    }
+
+    /// Tasks and handlers, wherever they stand.
+    fn all_tasks(&self) -> Vec<&CompiledTask> {
+        let mut waiting: Vec<&CompiledEntry> =
+            self.sections.iter().flat_map(|section| &section.entries).collect();
+        let mut tasks: Vec<&CompiledTask> = self.handlers.iter().map(Arc::as_ref).collect();
+        while let Some(entry) = waiting.pop() {
+            match entry {
+                CompiledEntry::Task(task) => tasks.push(task),
+                CompiledEntry::Block(block) => {
+                    waiting.extend(block.entries.iter().chain(&block.rescue).chain(&block.always));
+                }
+            }
+        }
+        tasks
     }
 }
 

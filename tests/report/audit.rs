@@ -156,5 +156,4 @@ fn a_thousand_hosts_are_shown() {
         assert!(height < 8_000, "the picture is {height} pixels high");
         assert!(browser.text(".picture").contains("1000 hosts"), "the heading counts all");
     }
-    eprintln!("{} bytes", html.len());
 }

@@ -112,7 +112,6 @@ fn a_thousand_hosts_are_shown() {
         assert_eq!(browser.count(".diff"), 1);
         assert!(browser.shown(".timeline .row.host") < 200, "those that are well are folded away");
     }
-    eprintln!("{} bytes", html.len());
 }
 
 #[test]

@@ -132,6 +132,49 @@ fn a_password_a_ticket_and_a_keytab_log_in_over_http_and_https() {
     assert_eq!(host.count("logon_failed"), 0);
 }
 
+/// A host that answers everything with a bare 200; how many tickets it was handed.
+fn takes_tickets() -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{BufRead as _, BufReader};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, count) = (listener.local_addr().unwrap().port(), std::sync::Arc::new(AtomicUsize::new(0)));
+    let counted = std::sync::Arc::clone(&count);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut reader = BufReader::new(stream);
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap_or(0) > 0 {
+                if line.to_ascii_lowercase().starts_with("authorization: kerberos ") {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+                if line == "\r\n" {
+                    let _ = reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                }
+                line.clear();
+            }
+        }
+    });
+    (port, count)
+}
+
+#[test]
+fn a_host_that_proves_nothing_is_not_logged_in_to() {
+    let kdc = Kdc::start(1);
+    let environment = kdc.environment();
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (port, tickets) = takes_tickets();
+    let case = json!({
+        "account": format!("svc-rollout@{REALM}"), "password": PASSWORD, "name": "win1.example",
+        "address": "127.0.0.1", "port": port,
+    });
+    let result = in_a_process(&case, &environment);
+    assert_eq!(result["rejected"], json!(true), "{result}");
+    assert!(field(&result, "hint").contains("did not prove that it is the one"), "{result}");
+    assert_eq!(result["retryable"], json!(false), "{result}");
+    assert_eq!(tickets.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
 #[test]
 fn what_fails_is_named() {
     let realm = Realm::new();

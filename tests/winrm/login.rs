@@ -42,6 +42,19 @@ async fn ntlm_over_https_is_bound_to_the_connection_and_logs_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_within_tls_are_sealed_where_that_is_asked_for() {
+    let peer = Peer::start(1, &json!({"cbt": "strict"}));
+    let host = peer.host(1);
+    let sealed = || https(&peer, &host).with_sealing();
+    assert_eq!(once(sealed(), ntlm(ADMINISTRATOR), "hostname").await.unwrap().code, 0);
+    let requests = host.log(Some("request"));
+    assert!(!requests.is_empty() && requests.iter().all(|request| request["sealed"] == json!(true)));
+    let error =
+        bounded(Client::connect(sealed(), basic(ADMINISTRATOR, PASSWORD), quick())).await.unwrap_err();
+    assert!(error.to_string().contains("no key to seal"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn basic_and_certificates_work_over_https() {
     let peer = Peer::start(1, &json!({}));
     let host = peer.host(1);

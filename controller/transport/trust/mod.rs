@@ -15,7 +15,9 @@ use russh::keys::{HashAlg, PublicKey};
 pub use file::{Listed, TrustError, forget, list, writable, write};
 pub use scan::{Scan, ScannedKey, Status, Waiting, scan};
 pub use table::{render_list, render_scan};
-pub use tls::{AskedPin, ShownPin, render_pins, shown_pins};
+pub use tls::{
+    AskedPin, CertificateWords, ShownPin, inventory_pins, render_pins, shown_pins, without_certificate,
+};
 
 fn fingerprint(blob: &[u8]) -> String {
     PublicKey::from_bytes(blob)

@@ -3,6 +3,8 @@
 mod connection;
 mod credentials;
 mod files;
+#[cfg(test)]
+mod hostile_tests;
 mod names;
 mod setting;
 #[cfg(test)]

@@ -49,6 +49,10 @@ fn defaults_are_those_of_ansible_but_for_clear_text() {
     assert_eq!(http.methods, [Method::Ntlm]);
     let domain = resolve(json!({"ansible_port": 5985, "ansible_user": "ann@CORP.EXAMPLE"})).unwrap();
     assert_eq!(domain.methods, [Method::Kerberos, Method::Ntlm]);
+    let secure = resolve(json!({"ansible_user": "ann@CORP.EXAMPLE"})).unwrap();
+    assert_eq!(secure.methods, [Method::Kerberos, Method::Ntlm], "Basic follows nothing by itself");
+    let written = resolve(json!({"ansible_winrm_transport": ["kerberos", "basic"]})).unwrap();
+    assert_eq!(written.methods, [Method::Kerberos, Method::Basic]);
     let psrp = resolve(json!({"ansible_connection": "psrp", "ansible_psrp_protocol": "http"})).unwrap();
     assert_eq!((psrp.port, &psrp.methods[..]), (5985, &[Method::Ntlm][..]));
 }
@@ -84,6 +88,15 @@ fn variables_of_both_connections_are_read() {
 fn what_is_unsafe_or_missing_is_refused_with_a_hint() {
     for (variables, word) in [
         (json!({"ansible_winrm_transport": "plaintext", "ansible_port": 5985}), "clear text"),
+        (json!({"ansible_winrm_transport": "plaintext"}), "`basic` over https"),
+        (json!({"ansible_winrm_transport": []}), "names no way to log in"),
+        (json!({"ansible_winrm_transport": ""}), "names no way to log in"),
+        (json!({"ansible_winrm_message_encryption": "always"}), "`basic` has no key"),
+        (
+            json!({"ansible_connection": "psrp", "ansible_psrp_auth": ["negotiate", "basic"],
+                "ansible_psrp_message_encryption": "always"}),
+            "set `ansible_psrp_auth`",
+        ),
         (json!({"ansible_winrm_transport": "basic", "ansible_winrm_scheme": "http"}), "needs https"),
         (json!({"ansible_winrm_transport": "credssp"}), "hands the password"),
         (json!({"ansible_winrm_transport": "magic"}), "`magic` is not supported"),
