@@ -338,13 +338,14 @@ mod tests {
                        "actions": [{"path": "cmd.exe", "arguments": "/c x"}],
                        "triggers": [
                            {"type": "daily", "start_boundary": "2026-01-01T02:00:00", "days_interval": 2},
-                           {"type": "weekly", "days_of_week": "monday,friday"},
-                           {"type": "monthly", "days_of_month": [1, 15],
+                           {"type": "weekly", "start_boundary": "2026-01-01T02:00:00Z", "days_of_week": "monday,friday"},
+                           {"type": "monthly", "start_boundary": "2026-01-01T02:00:00+01:00", "days_of_month": [1, 15],
                             "repetition": [{"interval": "PT5M", "stop_at_duration_end": false}]}]})
             ),
             "ensure kind=task key.path=\\Acme key.name=Clean want=present set.actions=cmd.exe||/c x \
-             set.triggers=[daily|StartBoundary=2026-01-01T02:00:00|DaysInterval=2|weekly|DaysOfWeek=34|\
-             monthly|DaysOfMonth=16385|Repetition.Interval=PT5M] set.username=SYSTEM set.run_level=highest \
+             set.triggers=[daily|StartBoundary=2026-01-01T02:00:00|DaysInterval=2|weekly|\
+             StartBoundary=2026-01-01T02:00:00Z|DaysOfWeek=34|\
+             monthly|StartBoundary=2026-01-01T02:00:00+01:00|DaysOfMonth=16385|Repetition.Interval=PT5M] set.username=SYSTEM set.run_level=highest \
              set.enabled=true set.priority=7"
         );
         assert_eq!(
@@ -358,6 +359,10 @@ mod tests {
             json!({"name": "a", "triggers": [{"type": "hourly"}]}),
             json!({"name": "a", "triggers": [{"type": "weekly", "days_of_week": "mon"}]}),
             json!({"name": "a", "triggers": [{"type": "boot", "when": "now"}]}),
+            json!({"name": "a", "triggers": [{"type": "weekly", "days_of_week": "monday"}]}),
+            json!({"name": "a", "triggers": [{"type": "daily", "start_boundary": "2026-02-30T02:00:00"}]}),
+            json!({"name": "a", "triggers": [{"type": "daily", "start_boundary": "tomorrow"}]}),
+            json!({"name": "a", "triggers": [{"type": "boot", "end_boundary": "2026-02-03 02:00"}]}),
             json!({"name": "a", "username": "x", "group": "y"}),
         ] {
             refused("win_scheduled_task", options);
