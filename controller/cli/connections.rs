@@ -8,26 +8,21 @@ use std::sync::{Arc, RwLock};
 
 use super::load::Reach;
 use crate::executor::{PreparedPlay, connection_variable, lease_seconds};
-use crate::plan::{HostScope, HostValues, LoginError, LoopScope, RunScope, TaskScope, truth};
-use crate::shell::Platform;
+use crate::plan::{HostScope, HostValues, LoopScope, RunScope, TaskScope};
 use crate::source::{Diagnostic, Diagnostics, Node};
 use crate::template::{Binding, Engine, Scope as _};
-use crate::transport::{Lookup, TransportError, Via, winrm};
+use crate::transport::{TransportError, Via, winrm};
 
-/// Checks how the hosts of all plays are reached; each mistake is told once, however many hosts have it. `becomes` is what the
-/// command line and `ansible.cfg` say for tasks that say nothing about it.
+/// Checks how the hosts of all plays are reached; each mistake is told once, however many hosts have it.
 pub(super) fn check(
     plays: &[PreparedPlay],
     run: &Arc<RunScope>,
     engine: &Engine,
     reach: &Reach,
-    becomes: bool,
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     let mut told = HashSet::new();
-    let mut on_windows = Vec::new();
     for play in plays {
-        let becomes = becomes && play.context.compiled.leaves_become_open();
         let keyword =
             |name: &str| play.context.connection.iter().find(|(key, _)| *key == name).map(|(_, node)| node);
         for host in play.waves.iter().flatten() {
@@ -55,13 +50,10 @@ pub(super) fn check(
                 }
                 connection_variable(engine, &scope, name, keyword(name))
             };
-            let mut look = || {
+            let look = || {
                 let target = reach.target(host, &run.inventory, &variable)?;
                 if let Via::WinRm(setting) = &target.via {
                     setting.check_files(&host.0)?;
-                }
-                if becomes && target.platform == Platform::Windows && !declines(&variable) {
-                    on_windows.push(host);
                 }
                 lease_seconds(host, &variable)
             };
@@ -83,22 +75,7 @@ pub(super) fn check(
             }
         }
     }
-    if let Some(first) = on_windows.first() {
-        diagnostics.push(no_become(&first.0));
-    }
     diagnostics
-}
-
-/// Whether the host says that nobody is to be become on it.
-fn declines(variable: &Lookup<'_>) -> bool {
-    matches!(variable("ansible_become"), Ok(Some(value)) if truth(&value) == Some(false))
-}
-
-fn no_become(host: &str) -> Diagnostic {
-    let text = LoginError::Windows.to_string();
-    let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-    Diagnostic::bare(format!("`{host}`: `-b` or `become` in `ansible.cfg`: {what}"))
-        .hint(format!("set `ansible_become: false` for the Windows hosts; {hint}"))
 }
 
 fn diagnostic(node: &Node, variable: &str, what: &str) -> Diagnostic {

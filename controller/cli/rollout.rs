@@ -155,6 +155,7 @@ fn prepare_all(
         tags: args.tags.clone(),
         skip_tags: args.skip_tags.clone(),
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
+        r#become: request.r#become.enabled || loaded.settings.r#become.enabled == Some(true),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
         force_handlers: args.force_handlers || loaded.settings.force_handlers == Some(true),
         on_failure: args.on_failure.map(Into::into),
@@ -168,8 +169,7 @@ fn prepare_all(
         loaded.diagnostics.extend(diagnostics);
         plays = prepared;
         let reach = Reach::new(request.connection, &loaded.settings, None, environment)?;
-        let becomes = request.r#become.enabled || loaded.settings.r#become.enabled == Some(true);
-        loaded.diagnostics.extend(super::connections::check(&plays, &scope, &engine, &reach, becomes));
+        loaded.diagnostics.extend(super::connections::check(&plays, &scope, &engine, &reach));
     }
     loaded.check(environment)?;
     let without = loaded.sources.is_empty();

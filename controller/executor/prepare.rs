@@ -65,6 +65,8 @@ pub struct Selection {
     pub skip_tags: Vec<String>,
     /// `--serial`, for plays without one of their own.
     pub serial: Option<Value>,
+    /// `-b`, or `become` in `ansible.cfg`.
+    pub r#become: bool,
     /// `gathering = explicit`: facts only where a play asks for them.
     pub gather_explicitly: bool,
     /// `--force-handlers`.
@@ -177,7 +179,7 @@ impl Preparing<'_> {
         let compiled = plan::compile(play, gathering, &others, tags);
         self.diagnostics.extend(plan::unguarded(&compiled));
         if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
-            self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0));
+            self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0, self.selection.r#become));
         }
         let handler_names = play.handlers.iter().map(|handler| {
             let node = handler.name.as_ref()?;

@@ -118,11 +118,6 @@ impl CompiledPlay {
         files
     }
 
-    /// Whether a task and all around it say nothing about `become`, so that the command line decides.
-    pub fn leaves_become_open(&self) -> bool {
-        self.all_tasks().iter().any(|task| task.directives.r#become.enabled.is_none())
-    }
-
     /// Tasks and handlers, wherever they stand.
     fn all_tasks(&self) -> Vec<&CompiledTask> {
         let mut waiting: Vec<&CompiledEntry> =

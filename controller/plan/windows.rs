@@ -10,10 +10,14 @@ use crate::source::{Diagnostic, Diagnostics, NodeValue, Span};
 /// Modules that have no step on a host, so that no guard is armed for them.
 const WITHOUT_STEP: [&str; 7] = ["assert", "debug", "fail", "group_by", "meta", "pause", "set_fact"];
 
-/// Errors for each `become` and `guard` of a play that would be refused on `host`, which is a Windows host.
+const BECOME_HINT: &str = "connect as that user, or let a scheduled task run as it (`win_scheduled_task`); \
+    `ansible_become: false` in the inventory takes it away for these hosts";
+
+/// Errors for each `become` and `guard` of a play that would be refused on `host`, which is a Windows host. `by_default` is what
+/// command line and `ansible.cfg` say for tasks that say nothing about `become`.
 #[must_use]
-pub fn refused_on_windows(play: &CompiledPlay, host: &str) -> Diagnostics {
-    let mut looking = Looking { host, seen: Vec::new(), found: Diagnostics::default() };
+pub fn refused_on_windows(play: &CompiledPlay, host: &str, by_default: bool) -> Diagnostics {
+    let mut looking = Looking { host, by_default, seen: Vec::new(), found: Diagnostics::default() };
     for section in &play.sections {
         if !looking.through(&section.entries) {
             break;
@@ -24,6 +28,7 @@ pub fn refused_on_windows(play: &CompiledPlay, host: &str) -> Diagnostics {
 
 struct Looking<'a> {
     host: &'a str,
+    by_default: bool,
     /// Places that were told: a keyword of a play counts for all of its tasks.
     seen: Vec<String>,
     found: Diagnostics,
@@ -60,16 +65,25 @@ impl Looking<'_> {
         if !is_certain(task) {
             return;
         }
-        let Some(node) = &task.directives.r#become.enabled else { return };
+        let Some(node) = &task.directives.r#become.enabled else { return self.default() };
         let enabled = match &node.value {
             NodeValue::Bool(enabled) => *enabled,
             _ => node.as_str().and_then(|text| truth(&text.into())).unwrap_or(false),
         };
         if enabled {
             let message = format!("`become` is not supported on Windows, and `{}` runs Windows", self.host);
-            let hint = "connect as that user, or let a scheduled task run as it (`win_scheduled_task`); `ansible_become: false` \
-                        in the inventory takes it away for these hosts";
-            self.tell(&node.span, message, hint);
+            self.tell(&node.span, message, BECOME_HINT);
+        }
+    }
+
+    /// A task becomes somebody because the command line says so; told once.
+    fn default(&mut self) {
+        if std::mem::take(&mut self.by_default) {
+            let message = format!(
+                "`-b` or `become` in `ansible.cfg`: `become` is not supported on Windows, and `{}` runs Windows",
+                self.host
+            );
+            self.found.push(Diagnostic::bare(message).hint(BECOME_HINT));
         }
     }
 

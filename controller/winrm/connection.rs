@@ -286,8 +286,7 @@ pub(crate) fn rejected(target: &Target<'_>, offered: String) -> Error {
     };
     let not_offered = Error::NotOffered { method, offered: offered.clone() };
     let hint = match credentials {
-        // After an NTLM answer a host may leave out what it offers.
-        Credentials::Kerberos { .. } | Credentials::Ntlm { .. } if !is_offered && offered != NOTHING => {
+        Credentials::Kerberos { .. } if !is_offered && offered != NOTHING => {
             format!("{not_offered}: {}", not_offered.hint().unwrap_or_default())
         }
         // These have no exchange: a host that does not offer them says so in its first answer.

@@ -94,9 +94,18 @@ fn certificates_are_shown_and_pinned() {
     scene.runs();
     let table = scene.environment.run(&["trust", "scan", "-i", "inventory.yml"]).expect(0);
     assert!(table.stdout.contains(&format!("{pin}  pinned")), "{}", table.stdout);
+    let digits = field(certificate, "sha256");
+    let listed = scene.environment.run(&["trust", "list", "-i", "inventory.yml"]).expect(0);
+    for text in [&table.stdout, &listed.stdout] {
+        assert!(text.contains(&format!("SHA-256  {digits}")) && digits.len() == 64, "{text}");
+    }
+    assert!(table.stdout.contains("subject  ") && table.stdout.contains("until    2"), "{}", table.stdout);
     scene.inventory(true, json!({"paceline_tls_pin": "ab".repeat(32)}));
     scene.environment.run(&["trust", "scan", "-i", "inventory.yml"]).expect(2);
     assert!(scene.reason(4).contains("certificate"), "another certificate than the pinned one");
+    scene.inventory(false, json!({}));
+    let plain = scene.environment.run(&["trust", "scan", "-i", "inventory.yml"]).expect(0);
+    assert!(plain.stdout.contains("win1  WinRM over http: no certificate"), "{}", plain.stdout);
     // Two pins, as while a certificate is replaced.
     scene.inventory(true, json!({"paceline_tls_pin": ["ab".repeat(32), pin]}));
     scene.runs();
@@ -112,12 +121,29 @@ fn what_is_misspelt_or_unsafe_is_refused_before_the_host_is_touched() {
         ),
         (json!({"ansible_winrm_transport": "plaintext"}), "clear text"),
         (json!({"ansible_winrm_transport": "credssp"}), "hands the password"),
+        (
+            json!({"ansible_winrm_scheme": "https", "ansible_winrm_ca_trust_path": "gone.pem"}),
+            "`ansible_winrm_ca_trust_path`: cannot read `gone.pem`",
+        ),
+        (
+            json!({"ansible_winrm_scheme": "https", "ansible_winrm_transport": "certificate",
+                "ansible_winrm_cert_pem": "gone.pem", "ansible_winrm_cert_key_pem": "gone.key"}),
+            "`ansible_winrm_cert_pem`: cannot read `gone.pem`",
+        ),
     ] {
         scene.inventory(false, variables);
         let ended = scene.environment.run(&["apply", "-i", "inventory.yml", "playbook.yml"]).expect(1);
         assert!(ended.stderr.contains(word) && ended.stderr.contains("inventory.yml:1:"), "{}", ended.stderr);
     }
+    scene.inventory(false, json!({}));
+    let ended = scene.environment.run(&["apply", "-b", "-i", "inventory.yml", "playbook.yml"]).expect(1);
+    assert!(ended.stderr.contains("Windows, and `win1` runs Windows"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`ansible_become: false`"), "{}", ended.stderr);
     assert_eq!(scene.host().log(None).len(), 0);
+    // Who declines is not meant.
+    scene.inventory(false, json!({"ansible_become": false}));
+    let ended = scene.environment.run(&["apply", "-b", "-i", "inventory.yml", "playbook.yml"]).expect(0);
+    assert!(ended.stdout.contains("changed=1"), "{}", ended.stdout);
 }
 
 #[test]
