@@ -34,6 +34,9 @@ impl Window {
     }
 }
 
+/// The first elements that reach beyond the window.
+const BEYOND: &str = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 12).map(e => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)} ${e.textContent.trim().slice(0, 40)}`)";
+
 impl Browser {
     pub(crate) fn start() -> Self {
         let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/browser/drive.py");
@@ -123,7 +126,10 @@ impl Browser {
             self.number("document.documentElement.scrollWidth"),
             self.number("document.documentElement.clientWidth"),
         );
-        assert!(wide <= window, "the page is {wide} pixels wide in a window of {window}");
+        if wide > window {
+            let beyond = self.value(BEYOND);
+            panic!("the page is {wide} pixels wide in a window of {window}: {beyond}");
+        }
         assert_eq!(self.count("script"), 1);
         assert_eq!(self.count("iframe, object, embed, img, link[rel=stylesheet], [style], [onclick]"), 0);
     }

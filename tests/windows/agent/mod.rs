@@ -132,6 +132,7 @@ impl Scene {
                     "agent_reset_certificate": file("reset"),
                     "agent_tls_certificate": self.pfx("site"),
                     "agent_secrets": {"Job": "clear-secret-of-job"},
+                    "agent_license": r#"{"LicensedTo":"Corp","ValidTo":"20991231","IdentityQuota":"100","Signature":"c2ln"}"#,
                     "agent_connections": {"AD": {"Server": "dc1.example", "Login": "CORP\\svc"}},
                     "agent_connection_secrets": {"AD": {"Password": "secret-of-the-directory"}},
                 },
