@@ -93,7 +93,7 @@ impl Reasons {
         match self.tasks.as_slice() {
             [] => {}
             [task] => {
-                messages.push(format!("nothing here can undo what {task} does, and nobody can be asked"))
+                messages.push(format!("nothing here can undo what {task} does, and nobody can be asked"));
             }
             tasks => messages.push(format!(
                 "nothing here can undo what {} tasks do, and nobody can be asked:\n{}",

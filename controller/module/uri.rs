@@ -1,5 +1,6 @@
 //! `uri`: asks an HTTP server, from the host.
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::windows;
@@ -80,21 +81,43 @@ impl Module for Uri {
     }
 }
 
-/// The address of a request.
-pub(super) fn address(options: &Options) -> Result<String, ModuleError> {
-    let url = options.text("url").unwrap_or_default().to_owned();
+/// A login: user and password.
+pub(super) type Login = (String, String);
+
+/// Takes the login out of `SCHEME://USER:PASSWORD@HOST/...`: an address is shown, logged and kept.
+fn without_login(url: &str) -> (String, Option<Login>) {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    let Some(at) = url[start..end].rfind('@').map(|at| start + at) else { return (url.to_owned(), None) };
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = url[start..at].split_once(':').unwrap_or((&url[start..at], ""));
+    (format!("{}{}", &url[..start], &url[at + 1..]), Some((plain(user), plain(password))))
+}
+
+/// The address of a request without a login in it, and the login: that of the options, else that of the address.
+pub(super) fn address(options: &Options) -> Result<(String, Option<Login>), ModuleError> {
+    let (url, mut login) = without_login(options.text("url").unwrap_or_default());
+    let (user, password) = (options.text("url_username"), options.text("url_password"));
+    if user.is_some() || password.is_some() {
+        login = Some((user.unwrap_or_default().to_owned(), password.unwrap_or_default().to_owned()));
+    }
     let known = ["http://", "https://"].iter().any(|scheme| url.to_lowercase().starts_with(scheme));
     if !known || url.chars().any(|char| char.is_whitespace() || char.is_control()) {
         return Err(ModuleError::new(format!(
             "`{url}` is not an address that can be asked\nhint: write `http://` or `https://` in front, and encode spaces as `%20`"
         )));
     }
-    Ok(url)
+    Ok((url, login))
 }
 
 /// Makes the operation, for `win_uri` too.
 pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-    let url = address(options)?;
+    Ok(Work::Host(Box::new(asked(options, context)?)))
+}
+
+/// The request.
+pub(super) fn asked(options: &Options, context: &ModuleContext<'_>) -> Result<Request, ModuleError> {
+    let (url, login) = address(options)?;
     let method = options.text("method").unwrap_or("GET").to_uppercase();
     if method.is_empty() || !method.chars().all(|char| char.is_ascii_alphabetic()) {
         return Err(ModuleError::new(format!("`{method}` is not an HTTP method")));
@@ -113,12 +136,6 @@ pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<
     if !body.is_empty() {
         default("Content-Type", "application/x-www-form-urlencoded");
     }
-    let login = match (options.text("url_username"), options.text("url_password")) {
-        (None, None) => None,
-        (user, password) => {
-            Some((user.unwrap_or_default().to_owned(), password.unwrap_or_default().to_owned()))
-        }
-    };
     let status = match options.list("status_code") {
         None => vec![200],
         Some(list) => list
@@ -149,6 +166,7 @@ pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<
         proxy: options.flag("use_proxy", true),
         through: None,
         harmless: false,
+        looks: false,
         netrc: options.flag("use_netrc", true),
         files: [path("ca_path"), path("client_cert"), path("client_key")],
         creates: path("creates"),
@@ -162,7 +180,7 @@ pub(super) fn request(options: &Options, context: &ModuleContext<'_>) -> Result<
         return Err(ModuleError::new("a name, password or path of `uri` has a line break in it"));
     }
     no_nul(lines.chain(request.creates.iter()).chain(request.removes.iter()).map(String::as_str))?;
-    Ok(Work::Host(Box::new(request)))
+    Ok(request)
 }
 
 pub(super) fn headers(options: &Options) -> Result<Vec<(String, String)>, ModuleError> {

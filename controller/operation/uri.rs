@@ -51,6 +51,8 @@ pub struct Uri {
     pub through: Option<String>,
     /// Whether it changes nothing over there, whatever its method.
     pub harmless: bool,
+    /// Whether it is sent in check mode too, as it only looks.
+    pub looks: bool,
     /// Whether `~/.netrc` of the host is used.
     pub netrc: bool,
     /// Files of the host: authorities, client certificate, client key.
@@ -355,7 +357,7 @@ impl Operation for Uri {
     }
 
     fn first(&mut self, mode: Mode) -> Program {
-        if mode.check {
+        if mode.check && !self.looks {
             return Program::default();
         }
         self.visited = vec![self.url.clone()];
@@ -375,7 +377,7 @@ impl Operation for Uri {
     }
 
     fn next(&mut self, reply: Reply, mode: Mode) -> Progress {
-        if mode.check {
+        if mode.check && !self.looks {
             let mut result = Map::new();
             result.insert("msg".to_owned(), "This action (uri) does not support check mode.".into());
             return Progress::Done(Outcome { skipped: true, result, ..Outcome::default() });

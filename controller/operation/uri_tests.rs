@@ -72,6 +72,7 @@ fn get(url: String) -> Uri {
         proxy: false,
         through: None,
         harmless: false,
+        looks: false,
         netrc: false,
         files: [None, None, None],
         creates: None,

@@ -38,7 +38,7 @@ async fn a_shell_is_what_was_asked_for() {
     let seen: Value = serde_json::from_slice(&run(&shell, "environment").await.unwrap().stdout).unwrap();
     assert_eq!(seen["environment"]["NAME"], "<ü & \"quoted\">");
     assert_eq!(seen["folder"], "C:\\Program Files & more");
-    assert_eq!(seen["no_profile"], true);
+    assert_eq!(seen["no_profile"], false);
     assert_eq!(seen["codepage"].to_string().trim_matches('"'), "65001");
     assert_eq!(peer.host(1).log(Some("shell_created"))[0]["idle_timeout"].as_f64(), Some(600.0));
     let mut args = line("args");

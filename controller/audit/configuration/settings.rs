@@ -22,7 +22,7 @@ pub(super) fn read_over(file: &Arc<SourceFile>, settings: &mut ServerSettings) -
     for (path, value, at) in parsed.below(&[]).filter(|(path, ..)| path.len() == 1) {
         match path[0].to_ascii_lowercase().as_str() {
             "applicationuri" => {
-                settings.application_uri = Some((text("ApplicationUri", value, at)?, place(at)))
+                settings.application_uri = Some((text("ApplicationUri", value, at)?, place(at)));
             }
             "notuseagent" => {
                 // .NET reads `true` and `"True"` alike.

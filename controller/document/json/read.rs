@@ -6,16 +6,16 @@ use zeroize::Zeroizing;
 use super::parse::{Kind, Node, parse};
 use crate::document::Problem;
 
+/// Takes a value, with the keys on the way to it.
+type Taker<'t> = dyn FnMut(&[&str], Option<Zeroizing<String>>) + 't;
+
 /// Reads a document and hands out each of its values with the keys on the way to it. Values are text as .NET's configuration
 /// has it, elements of lists have their number as key, and nothing stands for `null`, `{}` and `[]`. A key may have `:` in
 /// it, which separates levels. No value is kept, and each is overwritten when its taker drops it.
 ///
 /// # Errors
 /// The text is not what .NET reads as settings. Nothing was handed out then.
-pub(crate) fn read(
-    text: &str,
-    take: &mut dyn FnMut(&[&str], Option<Zeroizing<String>>),
-) -> Result<(), Problem> {
+pub(crate) fn read(text: &str, take: &mut Taker<'_>) -> Result<(), Problem> {
     let document = parse(text)?;
     walk(document.root, &mut Vec::new(), take);
     Ok(())
@@ -29,7 +29,7 @@ pub(crate) fn tree(bytes: &[u8]) -> Result<Value, Problem> {
     Ok(parse(crate::document::text_of(bytes)?)?.root.value())
 }
 
-fn walk(node: Node, path: &mut Vec<String>, take: &mut dyn FnMut(&[&str], Option<Zeroizing<String>>)) {
+fn walk(node: Node, path: &mut Vec<String>, take: &mut Taker<'_>) {
     let mut hand = |path: &[String], value| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         take(&path, value);

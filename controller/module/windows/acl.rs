@@ -180,6 +180,11 @@ impl Module for WinAcl {
 
     fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
         let path = place::path(options, "path")?;
+        if path.get(..5).is_some_and(|drive| drive.eq_ignore_ascii_case("cert:")) {
+            return Err(ModuleError::new(
+                "`win_acl` is for files, folders and keys of the registry\nhint: `certificate_key_acl` says who may use the private key of a certificate",
+            ));
+        }
         let kind = options.text("type").unwrap_or("allow");
         let mask = mask(options.text("rights").unwrap_or_default(), &path, kind == "allow")?;
         let propagation = match options.text("propagation") {
@@ -277,6 +282,7 @@ mod tests {
         assert!(acl("rights", "Modfy").contains("did you mean `Modify`?"));
         assert!(acl("rights", "ReadKey").contains("is not a right"));
         assert!(acl("rights", "").contains("names no right"));
+        assert!(acl("path", "Cert:\\LocalMachine\\My\\AB").contains("`certificate_key_acl`"));
         assert!(acl("inherit", "Both").contains("ContainerInherit"));
         assert!(acl("progagation", "None").contains("did you mean `propagation`?"));
     }

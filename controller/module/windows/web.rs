@@ -194,7 +194,7 @@ fn seconds(options: &Options, name: &str) -> String {
 
 /// What both modules ask for.
 fn download(options: &Options, force: bool, checksum: Option<(&str, &str)>) -> Result<Call, ModuleError> {
-    let url = uri::address(options)?;
+    let (url, login) = uri::address(options)?;
     let dest = place::path(options, "dest")?;
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let name = path.splitn(4, '/').nth(3).and_then(place::last_name);
@@ -214,8 +214,6 @@ fn download(options: &Options, force: bool, checksum: Option<(&str, &str)>) -> R
     if let Some(agent) = options.text("http_agent") {
         headers.push(("User-Agent".to_owned(), agent.to_owned()));
     }
-    let (user, password) = (options.text("url_username"), options.text("url_password"));
-    let user = user.or(password.map(|_| ""));
     Ok(Call::new("get_url")
         .with("url", &url)
         .with("method", "GET")
@@ -226,15 +224,15 @@ fn download(options: &Options, force: bool, checksum: Option<(&str, &str)>) -> R
         .maybe("algorithm", checksum.map(|(_, algorithm)| algorithm))
         .list("names", headers.iter().map(|(name, _)| name.as_str()))
         .list("values", headers.iter().map(|(_, value)| value.as_str()))
-        .maybe("user", user)
-        .maybe("password", user.map(|_| password.unwrap_or_default()))
+        .maybe("user", login.as_ref().map(|(user, _)| user.as_str()))
+        .maybe("password", login.as_ref().map(|(_, password)| password.as_str()))
         .flag("force_login", options.flag("force_basic_auth", false))
         .flag("no_check", !options.flag("validate_certs", true))
         .flag("no_proxy", !options.flag("use_proxy", true)))
 }
 
 fn told(call: Call, options: &Options, windows: bool) -> Step {
-    let url = options.text("url").unwrap_or_default().to_owned();
+    let url = uri::address(options).map(|(url, _)| url).unwrap_or_default();
     let dest = options.text("dest").unwrap_or_default().to_owned();
     Step::new(call).judged().telling(move |reply, _, outcome| {
         let unanswered = reply.text("unanswered");
@@ -287,7 +285,10 @@ impl Module for WinUri {
         if matches!(options.get("body"), Some(Value::Array(_) | Value::Object(_))) {
             options.insert("body_format".to_owned(), "json".into());
         }
-        uri::request(&options, context)
+        let mut request = uri::asked(&options, context)?;
+        // What `win_uri` of Ansible sends in check mode too.
+        request.looks = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        Ok(Work::Host(Box::new(request)))
     }
 }
 
@@ -308,6 +309,16 @@ mod tests {
                 "get_url",
                 json!({"url": "https://a.example/c.msi", "dest": "C:\\t\\d.msi", "checksum": "sha1:ab", "validate_certs": false, "url_username": "u"}),
                 "get_url url=https://a.example/c.msi method=GET path=C:\\t\\d.msi name=c.msi checksum=ab algorithm=sha1 names values user=u password= no_check=1 timeout=10",
+            ),
+            (
+                "win_get_url",
+                json!({"url": "http://u:P%40W@a.example/c.msi", "dest": "C:\\d.msi"}),
+                "get_url url=http://a.example/c.msi method=GET path=C:\\d.msi name=c.msi force=1 names values user=u password=P@W timeout=30",
+            ),
+            (
+                "win_uri",
+                json!({"url": "http://u:PW@a.example:81?x=@", "method": "GET"}),
+                "uri url=http://a.example:81?x=@ method=GET names=User-Agent values=ansible-httpget user=u password=PW timeout=30 limit=16777217",
             ),
             (
                 "win_uri",
@@ -342,6 +353,17 @@ mod tests {
             let error = refused(module, options);
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_login_in_an_address_is_not_told() {
+        let options = json!({"url": "http://u:PW@a.example/x", "dest": "C:\\x"});
+        let (_, result) = told("win_get_url", options, 1, &[("unanswered", "no such host")]);
+        assert_eq!(result["url"], "http://a.example/x");
+        let said = serde_json::to_string(&result).unwrap_or_default();
+        assert!(!said.contains("PW"), "{said}");
+        let error = refused("win_uri", json!({"url": "http://u:PW@a.example/a b"}));
+        assert!(error.contains("is not an address") && !error.contains("PW"), "{error}");
     }
 
     #[test]

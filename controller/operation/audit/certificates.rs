@@ -54,7 +54,7 @@ impl Certificates {
         while let Some(setting) = self.left.front() {
             match &setting.at {
                 CertificateWhere::Closed(place, why) => {
-                    seen.push(closed(setting.usage, judging.0, place, why))
+                    seen.push(closed(setting.usage, judging.0, place, why));
                 }
                 CertificateWhere::Here(at, _) => match look(at, mode) {
                     Some(program) => return (seen, Some(program)),

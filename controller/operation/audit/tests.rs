@@ -76,7 +76,7 @@ fn every_shell_reads_the_files_of_agents() {
         assert!(odd.iter().any(|what| what.contains("more than 1048576 bytes")), "{shell}: {odd:?}");
     }
     // Root reads everything, so this is only about other users.
-    fs::set_permissions(two.join("Runtime/appsettings.json"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(two.join("Runtime/appsettings.json"), fs::Permissions::from_mode(0o000)).unwrap();
     ask("dash", question(&[&two]));
 }
 

@@ -66,6 +66,7 @@ fn request(question: &Question, facts: &Facts, platform: Platform, path: &str) -
         proxy: false,
         through,
         harmless: true,
+        looks: false,
         netrc: false,
         files: [None, None, None],
         creates: None,

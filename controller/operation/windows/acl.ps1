@@ -1,6 +1,7 @@
 # Access rules of files, folders and registry keys: the kind `acl`, and what makes rules out of accounts and rights.
 # A rule is `TYPE|SID|MASK|INHERIT|PROPAGATE`: allow or deny, the access mask in decimal, InheritanceFlags and
-# PropagationFlags as numbers. Only rules of the object itself count; inherited ones belong to its parent.
+# PropagationFlags as numbers. Only rules of the object itself count; inherited ones belong to its parent. The one rule
+# `null` means that there is no access list at all: then everybody may do everything, and with an empty one nobody anything.
 
 # Attributes: `owner` (a SID), `protected` (true: nothing is inherited), `rules`, and for people `.sddl`.
 function pw_read_acl($key) {
@@ -10,6 +11,7 @@ function pw_read_acl($key) {
     foreach ($ace in $raw.DiscretionaryAcl) {
         if (($ace.AceFlags -band [Security.AccessControl.AceFlags]::Inherited) -eq 0) { $rules.Add((pw_acl_rule_text $ace)) }
     }
+    if ($null -eq $raw.DiscretionaryAcl) { $rules.Add('null') }
     $rules.Sort([StringComparer]::Ordinal)
     $protected = ($raw.ControlFlags -band [Security.AccessControl.ControlFlags]::DiscretionaryAclProtected) -ne 0
     $state = [ordered]@{}
@@ -45,6 +47,7 @@ function pw_acl_rule_text($ace) {
 # The rules as an access list: denials first, as Windows wants them
 # (learn.microsoft.com/windows/win32/secauthz/order-of-aces-in-a-dacl).
 function pw_acl_list([string[]]$rules) {
+    if ($rules -ccontains 'null') { return 'null' }
     $list = [Security.AccessControl.RawAcl]::new(2, $rules.Length)
     foreach ($type in 'deny', 'allow') {
         foreach ($rule in $rules) {
@@ -80,12 +83,19 @@ function pw_acl_rule($a) {
         if ((pw_acl_registry $path) -or (pw_kind $path) -eq 'directory') { $inherit = '3' }
     }
     $rules = [Collections.Generic.List[string]]::new([string[]]@((pw_read_acl @{ path = $path })['rules']))
+    pw_acl_listed $path $rules
     $mask = [int](pl_arg $a 'mask')
     $head = '{0}|{1}|' -f (pl_arg $a 'type'), $sid
     $tail = '|{0}|{1}' -f $inherit, (pl_arg $a 'propagate')
     if ((pl_arg $a 'want') -eq 'absent') { pw_acl_without $rules $head $mask $tail } else { pw_acl_with $rules $head $mask $tail }
     $rules.Sort([StringComparer]::Ordinal)
     return pw_acl_ensure $a $path 'rules' $rules.ToArray()
+}
+
+# A first rule would shut everybody else out of what all may use, so nobody adds one by the way.
+function pw_acl_listed([string]$path, $rules) {
+    if (-not $rules.Contains('null')) { return }
+    throw ("``{0}`` has no access list, so that everybody may do everything with it`nhint: make one with ``win_acl_inheritance: state: present``" -f $path)
 }
 
 # The mask of a rule with this head and tail; -1 for another rule. The right to wait for the object (1048576) comes and
@@ -122,8 +132,9 @@ function pw_acl_inheritance($a) {
     if (pw_acl_missing $a $path) { return 0 }
     $state = pw_read_acl @{ path = $path }
     $inherits = (pl_arg $a 'want') -eq 'present'
-    if ($inherits -eq ($state['protected'][0] -eq 'false')) { return 0 }
     $rules = [Collections.Generic.List[string]]::new([string[]]@($state['rules']))
+    if ($inherits) { [void]$rules.Remove('null') } else { pw_acl_listed $path $rules }
+    if ($inherits -eq ($state['protected'][0] -eq 'false') -and $rules.Count -eq $state['rules'].Length) { return 0 }
     if (pl_flag $a 'reorganize') { pw_acl_reorganize $path $rules $inherits }
     $rules.Sort([StringComparer]::Ordinal)
     $b = pw_acl_arguments $a $path
@@ -225,7 +236,7 @@ function pw_sys_acl_raw([string]$path) {
     return [Security.AccessControl.RawSecurityDescriptor]::new($security.GetSecurityDescriptorBinaryForm(), 0)
 }
 
-# Gives a path another access list (null: keeps it) and another owner (null: keeps it). What is inherited comes back by
+# Gives a path another access list (null: keeps it; `null` as text: none at all) and another owner (null: keeps it). What is inherited comes back by
 # itself: learn.microsoft.com/windows/win32/secauthz/automatic-propagation-of-inheritable-aces.
 function pw_sys_acl_set([string]$path, $list, [bool]$protected, $owner) {
     $registry = pw_acl_registry $path
@@ -235,6 +246,7 @@ function pw_sys_acl_set([string]$path, $list, [bool]$protected, $owner) {
     if ($null -ne $list) {
         $flags = [Security.AccessControl.ControlFlags]::DiscretionaryAclPresent -bor [Security.AccessControl.ControlFlags]::SelfRelative
         if ($protected) { $flags = $flags -bor [Security.AccessControl.ControlFlags]::DiscretionaryAclProtected }
+        if ($list -is [string]) { $list = $null }
         $raw = [Security.AccessControl.RawSecurityDescriptor]::new($flags, $null, $null, $null, $list)
         $bytes = [byte[]]::new($raw.BinaryLength)
         $raw.GetBinaryForm($bytes, 0)

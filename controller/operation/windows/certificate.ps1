@@ -22,10 +22,11 @@ function pw_sys_certificate($key) {
     return $null
 }
 
-# CERTIFICATE: where its private key lies: provider, container, and the name of the file. Empty where there is none, or
-# this user may not look.
+# CERTIFICATE: where its private key lies: provider with the type of its kind (0 for CNG), container with the number of the
+# key in it, whether it is the machine's, and the name of the file. Empty where there is none, or this user may not look;
+# `gone` where the certificate names a container that is not there.
 function pw_sys_key_place($certificate) {
-    $place = @{ provider = ''; name = ''; file = '' }
+    $place = @{ provider = ''; name = ''; file = ''; type = 0; number = 0; machine = $false; gone = $false }
     if (-not $certificate.HasPrivateKey) { return $place }
     try {
         $private = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($certificate)
@@ -38,12 +39,21 @@ function pw_sys_key_place($certificate) {
             $place.provider = $info.ProviderName
             $place.name = $info.KeyContainerName
             $place.file = $info.UniqueKeyContainerName
+            $place.type = [int]$info.ProviderType
+            $place.number = [int]$info.KeyNumber
+            $place.machine = $info.MachineKeyStore
         } elseif ($null -ne $private) {
             $place.provider = $private.Key.Provider.Provider
             $place.name = $private.Key.KeyName
             $place.file = $private.Key.UniqueName
+            $place.machine = $private.Key.IsMachineKey
         }
     } catch {
+# NTE_BAD_KEYSET, 0x80090016: learn.microsoft.com/windows/win32/com/com-error-codes-4.
+        if ($_.Exception.GetBaseException().HResult -eq -2146893802) {
+            $place.gone = $true
+            return $place
+        }
         [void](pl_v 'warning' ('the place of the private key cannot be read: {0}' -f (pw_reason $_)))
     }
     return $place
@@ -56,6 +66,9 @@ function pw_certificate_state($certificate) {
     $state['raw'] = [string[]]@([Convert]::ToBase64String($certificate.RawData))
     $state['key_provider'] = [string[]]@([string]$place.provider)
     $state['key_name'] = [string[]]@([string]$place.name)
+    $state['key_type'] = [string[]]@([string]$place.type)
+    $state['key_number'] = [string[]]@([string]$place.number)
+    $state['key_machine'] = [string[]]@(([string][bool]$place.machine).ToLowerInvariant())
     $state['friendly_name'] = [string[]]@([string]$certificate.FriendlyName)
     $state['.thumbprint'] = [string[]]@($certificate.Thumbprint)
     $state['.subject'] = [string[]]@($certificate.Subject)
@@ -65,6 +78,7 @@ function pw_certificate_state($certificate) {
     $state['.has_key'] = [string[]]@(([string]$certificate.HasPrivateKey).ToLowerInvariant())
     $state['.algorithm'] = [string[]]@([string]$certificate.SignatureAlgorithm.FriendlyName)
     $state['.key_file'] = [string[]]@([string]$place.file)
+    $state['.key_gone'] = [string[]]@(([string]$place.gone).ToLowerInvariant())
     return $state
 }
 
@@ -171,9 +185,30 @@ function pw_certificate_read($password, $key, $keep) {
     return , $read
 }
 
+# KEY STATE: fails where a rollback could not bring the certificate back with its private key.
+function pw_certificate_kept($key, $state) {
+    if ($state['.has_key'][0] -cne 'true' -or $state['.key_gone'][0] -ceq 'true') { return }
+    $hint = "`nhint: a rollback could not bring it back: export it, and remove it with ``win_command: certutil.exe -delstore``"
+    if ($state['key_name'][0] -ceq '') { throw 'nobody can say where the private key of the certificate lies' + $hint }
+    try {
+        $private = pw_sys_key $key $state
+    } catch {
+        throw ('the private key of the certificate cannot be opened by its name: {0}' -f (pw_reason $_)) + $hint
+    }
+    if ($null -eq $private) { throw 'the private key of the certificate cannot be opened by its name' + $hint }
+    $csp = $private -is [Security.Cryptography.RSACryptoServiceProvider]
+    $private.Dispose()
+    if ($PSVersionTable.PSVersion.Major -ge 6 -or $csp) { return }
+    $extensions = [Security.Cryptography.X509Certificates.RSACertificateExtensions]
+    if ($null -eq $extensions.GetMethod('CopyWithPrivateKey')) {
+        throw 'the host has a .NET Framework older than 4.7.2, which cannot give a certificate its private key' + $hint
+    }
+}
+
 # KEY BEFORE: takes it out of the store. A rollback of what the run brought in removes the private key, too: nobody else
 # has it.
 function pw_certificate_remove($key, $before) {
+    if (-not $script:pw_restoring) { pw_certificate_kept $key $before }
     $certificate = pw_sys_certificate $key
     $store = pw_sys_store $key 'ReadWrite'
     try {
@@ -185,45 +220,84 @@ function pw_certificate_remove($key, $before) {
     pw_sys_key_delete $key $before
 }
 
-# KEY STATE: how the older providers (CSP) are told about a container; those of CNG have `Key Storage Provider` in their
-# names.
+# KEY STATE: whether the private key is one of the machine. Points of older versions do not say it.
+function pw_certificate_machine($key, $state) {
+    if ($state.Contains('key_machine')) { return $state['key_machine'][0] -ceq 'true' }
+    return $key['location'] -ceq 'LocalMachine'
+}
+
+# STATE: whether the key is with a provider of CNG, all of which have that in their names, or with an older one (CSP).
+function pw_certificate_cng($state) {
+    return $state['key_provider'][0].Contains('Key Storage Provider')
+}
+
+# KEY STATE: how the older providers are told about a container: their type
+# (learn.microsoft.com/windows/win32/seccrypto/cryptographic-provider-types) and which of its two keys is meant.
 function pw_sys_csp($key, $state) {
     $flags = [Security.Cryptography.CspProviderFlags]::UseExistingKey
-    if ($key['location'] -ceq 'LocalMachine') {
+    if (pw_certificate_machine $key $state) {
         $flags = $flags -bor [Security.Cryptography.CspProviderFlags]::UseMachineKeyStore
     }
-    $csp = [Security.Cryptography.CspParameters]::new(24, $state['key_provider'][0], $state['key_name'][0])
+    $type = 24
+    if ($state.Contains('key_type')) { $type = [int]$state['key_type'][0] }
+    $csp = [Security.Cryptography.CspParameters]::new($type, $state['key_provider'][0], $state['key_name'][0])
+    if ($state.Contains('key_number')) { $csp.KeyNumber = [int]$state['key_number'][0] }
     $csp.Flags = $flags
     return $csp
 }
 
-# KEY STATE: the RSA key in the container that a state names; $null when it is gone.
+# KEY STATE: the key of CNG in the container that a state names; $null when it is gone.
+function pw_sys_cng($key, $state) {
+    $options = [Security.Cryptography.CngKeyOpenOptions]::None
+    if (pw_certificate_machine $key $state) { $options = [Security.Cryptography.CngKeyOpenOptions]::MachineKey }
+    $provider = [Security.Cryptography.CngProvider]::new($state['key_provider'][0])
+    $name = $state['key_name'][0]
+    if (-not [Security.Cryptography.CngKey]::Exists($name, $provider, $options)) { return $null }
+    return [Security.Cryptography.CngKey]::Open($name, $provider, $options)
+}
+
+# KEY STATE: the RSA or ECDSA key in that container; $null when it is gone.
 function pw_sys_key($key, $state) {
-    if (-not $state['key_provider'][0].Contains('Key Storage Provider')) {
+    if (-not (pw_certificate_cng $state)) {
         try {
             return [Security.Cryptography.RSACryptoServiceProvider]::new((pw_sys_csp $key $state))
         } catch [Security.Cryptography.CryptographicException] {
             return $null
         }
     }
-    $options = [Security.Cryptography.CngKeyOpenOptions]::None
-    if ($key['location'] -ceq 'LocalMachine') { $options = [Security.Cryptography.CngKeyOpenOptions]::MachineKey }
-    $provider = [Security.Cryptography.CngProvider]::new($state['key_provider'][0])
-    $name = $state['key_name'][0]
-    if (-not [Security.Cryptography.CngKey]::Exists($name, $provider, $options)) { return $null }
-    return [Security.Cryptography.RSACng]::new([Security.Cryptography.CngKey]::Open($name, $provider, $options))
+    $opened = pw_sys_cng $key $state
+    if ($null -eq $opened) { return $null }
+    if ($opened.AlgorithmGroup -eq [Security.Cryptography.CngAlgorithmGroup]::Rsa) {
+        return [Security.Cryptography.RSACng]::new($opened)
+    }
+    return [Security.Cryptography.ECDsaCng]::new($opened)
 }
 
 # KEY STATE: deletes the container.
 function pw_sys_key_delete($key, $state) {
+    if (pw_certificate_cng $state) {
+        $opened = pw_sys_cng $key $state
+        if ($null -ne $opened) { $opened.Delete() }
+        return
+    }
     $private = pw_sys_key $key $state
     if ($null -eq $private) { return }
-    if ($private -is [Security.Cryptography.RSACryptoServiceProvider]) {
-        $private.PersistKeyInCsp = $false
-        $private.Clear()
-    } else {
-        $private.Key.Delete()
+    $private.PersistKeyInCsp = $false
+    $private.Clear()
+}
+
+# CERTIFICATE PRIVATE: the certificate with its private key. For a key of an older provider .NET Framework writes provider,
+# type and number of the key down by itself, whichever version it has; .NET has only the other way.
+function pw_sys_certificate_with($certificate, $private) {
+    if ($private -is [Security.Cryptography.ECDsa]) {
+        return [Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::CopyWithPrivateKey(
+            $certificate, $private)
     }
+    if ($private -is [Security.Cryptography.RSACryptoServiceProvider] -and $PSVersionTable.PSVersion.Major -lt 6) {
+        $certificate.PrivateKey = $private
+        return $certificate
+    }
+    return [Security.Cryptography.X509Certificates.RSACertificateExtensions]::CopyWithPrivateKey($certificate, $private)
 }
 
 # KEY STATE: brings back a certificate that was taken out, and tells it where its private key is.
@@ -233,8 +307,7 @@ function pw_certificate_back($key, $state) {
     if ($state['key_name'][0] -cne '') {
         $private = pw_sys_key $key $state
         if ($null -eq $private) { throw 'the private key of the certificate is gone, so it cannot come back' }
-        $certificate = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::CopyWithPrivateKey(
-            $certificate, $private)
+        $certificate = pw_sys_certificate_with $certificate $private
     }
     if ($state['friendly_name'][0] -cne '') { $certificate.FriendlyName = $state['friendly_name'][0] }
     $store = pw_sys_store $key 'ReadWrite'

@@ -11,6 +11,8 @@
 #   pw_activate_K KEY ACTION         optional: restarts it, recycles it; $script:pw_along is stopped and started with it
 #   pw_along_K KEY                   optional: the names of what runs now and is stopped and started with it
 #   pw_list_K                        optional: the keys of all things of the kind
+#   pw_key_K KEY                     optional: the key by which Windows knows it, where the call may have another name
+#   pw_touches_K                     optional: attributes that change with every other one, and come back with it
 # What a kind needs beyond that it finds in the arguments of the call, in $script:pw_call.
 
 $script:pw_call = @{}
@@ -49,6 +51,12 @@ function pw_key($a) {
         if ($below.Contains($name) -and -not $key.Contains($name)) { $key[$name] = $below[$name][0] }
     }
     return $key
+}
+
+# KIND KEY: the key by which Windows knows the thing.
+function pw_real_key($kind, $key) {
+    if (-not (pw_has "pw_key_$kind")) { return $key }
+    return & "pw_key_$kind" $key
 }
 
 # KIND NAME VALUES: the form in which values are compared.
@@ -146,9 +154,9 @@ function pw_merged($wanted, $before) {
     return $all
 }
 
-# ARGUMENTS KIND KEY BEFORE: the secrets that have to be written. One that Windows does not tell is written every time,
-# unless the call says `keep_secret` and the thing is there.
-function pw_secrets_to_write($a, $kind, $key, $before) {
+# ARGUMENTS KIND KEY BEFORE WRITE: the secrets that have to be written. One that Windows does not tell is written every
+# time, unless the call says `keep_secret`, the thing is there, and WRITE gives it no other account.
+function pw_secrets_to_write($a, $kind, $key, $before, $write_too) {
     $write = [ordered]@{}
     $wanted = pw_below $a 'secret.'
     foreach ($name in $wanted.Keys) {
@@ -157,7 +165,7 @@ function pw_secrets_to_write($a, $kind, $key, $before) {
             if ($before.Contains($known) -and $before[$known][0] -ceq $wanted[$name][0]) { continue }
             $asked = "pw_secret_is_$kind"
             if ((pw_has $asked) -and (& $asked $key $name $wanted[$name][0])) { continue }
-            if (pl_flag $a 'keep_secret') { continue }
+            if ((pl_flag $a 'keep_secret') -and -not $write_too.Contains('username')) { continue }
         }
         $write[$known] = $wanted[$name]
     }
@@ -172,7 +180,7 @@ function pw_ensure($a) {
     $kind = pl_arg $a 'kind'
     pw_known_kind $kind
     $script:pw_call = $a
-    $key = pw_key $a
+    $key = pw_real_key $kind (pw_key $a)
     $before = & "pw_read_$kind" $key
     pw_tell 'before' $before
     if ((pl_arg $a 'want') -ceq 'absent') { return pw_ensure_absent $a $kind $key $before }
@@ -182,7 +190,7 @@ function pw_ensure($a) {
     $wanted = pw_wanted $a $kind $before
     $write = $wanted
     if ($null -ne $before) { $write = pw_state_part $wanted (pw_differing $kind $wanted $before) }
-    $secrets = pw_secrets_to_write $a $kind $key $saved
+    $secrets = pw_secrets_to_write $a $kind $key $saved $write
     foreach ($name in $secrets.Keys) { $write[$name] = $secrets[$name] }
     if ($null -ne $before -and $write.Count -eq 0) {
         pw_tell 'after' $before
@@ -194,6 +202,7 @@ function pw_ensure($a) {
         return 0
     }
     $touched = [string[]]@($write.Keys)
+    if (pw_has "pw_touches_$kind") { $touched = [string[]](@($touched) + @(& "pw_touches_$kind")) }
     if ($null -eq $before) { $touched = [string[]]@('*') }
     $number = pw_point_save $kind $key $saved $touched
     [void](& "pw_write_$kind" $key $write $before)
@@ -266,6 +275,13 @@ function pw_activated_along($kind, $key) {
     return , [string[]]@(& "pw_along_$kind" $key)
 }
 
+# KIND KEY BEFORE: a restart starts what did not run: that is a change, and a rollback stops it again.
+function pw_activation_state($kind, $key, $before) {
+    if ($script:pw_running_kinds -cnotcontains $kind -or -not $before.Contains('state')) { return }
+    if (@('running', 'started') -ccontains $before['state'][0]) { return }
+    [void](pw_point_save $kind $key $before @('state'))
+}
+
 # kind key.* action check: restarts, recycles, resets it. A rollback repeats that when everything is back. A step that was
 # cut off within it may be sent again.
 function pw_activate($a) {
@@ -274,8 +290,9 @@ function pw_activate($a) {
     pw_known_kind $kind
     if (-not (pw_has "pw_activate_$kind")) { throw "things of kind ``$kind`` cannot be told to ``$action``" }
     $script:pw_call = $a
-    $key = pw_key $a
-    if (-not (pl_flag $a 'check') -and $null -eq (& "pw_read_$kind" $key)) {
+    $key = pw_real_key $kind (pw_key $a)
+    $before = & "pw_read_$kind" $key
+    if (-not (pl_flag $a 'check') -and $null -eq $before) {
         throw ((pw_point_text $kind $key) + ' is not there')
     }
     [void](pl_v 'changed' '1')
@@ -283,6 +300,7 @@ function pw_activate($a) {
     $script:pw_along = pw_activated_along $kind $key
     $cut = pw_activation_cut $kind $key $action
     if ($cut -eq 0) {
+        pw_activation_state $kind $key $before
         [void](pw_point_activation $kind $key $action $script:pw_along)
     } else {
         # What an attempt that was cut off has stopped already does not run now, and has to run again all the same.

@@ -23,6 +23,15 @@ function pw_sys_iis {
     return [Microsoft.Web.Administration.ServerManager]::new()
 }
 
+# STATE: fails where the folder that a site, application or virtual directory is told to show is not there. What comes back
+# in a rollback is as it was, whatever became of the folder.
+function pw_iis_folder($state) {
+    if ($script:pw_restoring -or -not $state.Contains('physicalPath')) { return }
+    $path = $state['physicalPath'][0]
+    if ([IO.Directory]::Exists([Environment]::ExpandEnvironmentVariables($path))) { return }
+    throw "the folder ``$path`` is not there`nhint: make it first, with ``win_file``"
+}
+
 # SCHEMA VALUE: the value of an attribute as applicationHost.config writes it.
 function pw_iis_text($schema, $value) {
     if ($null -eq $value) { return '' }

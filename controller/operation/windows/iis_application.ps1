@@ -39,6 +39,7 @@ function pw_write_app($key, $state, $before) {
         $manager.CommitChanges()
         return
     }
+    pw_iis_folder $state
     if ($null -eq $application) {
         if (-not $state.Contains('physicalPath')) {
             throw "the application ``$($key['path'])`` is new and needs a physical path"
@@ -96,6 +97,7 @@ function pw_write_vdir($key, $state, $before) {
         $manager.CommitChanges()
         return
     }
+    pw_iis_folder $state
     if ($null -eq $folder) {
         if (-not $state.Contains('physicalPath')) {
             throw "the virtual directory ``$($key['path'])`` is new and needs a physical path"

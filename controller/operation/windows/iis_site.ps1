@@ -74,6 +74,7 @@ function pw_write_site($key, $state, $before) {
         $manager.CommitChanges()
         return
     }
+    pw_iis_folder $state
     $commit = $false
     if ($null -eq $site) {
         if (-not $state.Contains('physicalPath')) { throw "the site ``$name`` is new and needs a physical path" }

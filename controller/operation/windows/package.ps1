@@ -26,15 +26,23 @@ function pw_sys_msi_code($path) {
     $method = [Reflection.BindingFlags]::InvokeMethod
     $installer = pw_sys_com 'WindowsInstaller.Installer'
     $type = $installer.GetType()
-    $database = $type.InvokeMember('OpenDatabase', $method, $null, $installer, @($path, 0))
     $query = 'SELECT `Value` FROM `Property` WHERE `Property` = ''ProductCode'''
-    $view = $type.InvokeMember('OpenView', $method, $null, $database, @($query))
+    $database = $null
+    $view = $null
+    $record = $null
     try {
+        $database = $type.InvokeMember('OpenDatabase', $method, $null, $installer, @($path, 0))
+        $view = $type.InvokeMember('OpenView', $method, $null, $database, @($query))
         [void]$type.InvokeMember('Execute', $method, $null, $view, $null)
         $record = $type.InvokeMember('Fetch', $method, $null, $view, $null)
+        if ($null -eq $record) { throw "there is no product code in ``$path``" }
         return [string]$type.InvokeMember('StringData', [Reflection.BindingFlags]::GetProperty, $null, $record, @(1))
     } finally {
-        [void]$type.InvokeMember('Close', $method, $null, $view, $null)
+        if ($null -ne $view) { [void]$type.InvokeMember('Close', $method, $null, $view, $null) }
+# The file stays open, and closed to msiexec.exe and to later steps, as long as one of these objects lives.
+        foreach ($object in @($record, $view, $database, $installer)) {
+            if ($null -ne $object) { [void][Runtime.InteropServices.Marshal]::FinalReleaseComObject($object) }
+        }
     }
 }
 

@@ -34,11 +34,26 @@ function pw_path_mark($path) {
     return $kind
 }
 
+# PATH: whether a folder above it is a link, or one in which a volume is mounted: then it may lie on another volume than
+# its first letter says, and a rename cannot lead there.
+function pw_path_led($path) {
+    $folder = [IO.Path]::GetDirectoryName($path)
+    while (-not [string]::IsNullOrEmpty($folder)) {
+        $above = [IO.Path]::GetDirectoryName($folder)
+# The root of a volume is no link, whatever Windows says of it.
+        if ([string]::IsNullOrEmpty($above)) { return $false }
+        if ((pw_path_kind $folder) -ceq 'link') { return $true }
+        $folder = $above
+    }
+    return $false
+}
+
 # PATH NUMBER: where what is at the path is kept when it is moved away.
 function pw_kept_path($path, $number) {
     $at = $script:pw_at
     $same = [StringComparison]::OrdinalIgnoreCase
-    if ([string]::Equals([IO.Path]::GetPathRoot($path), [IO.Path]::GetPathRoot($at.folder), $same)) {
+    if ([string]::Equals([IO.Path]::GetPathRoot($path), [IO.Path]::GetPathRoot($at.folder), $same) -and
+        -not (pw_path_led $path) -and -not (pw_path_led $at.folder)) {
         return pw_point_path $number '.kept'
     }
     return [IO.Path]::Combine([IO.Path]::GetDirectoryName($path), ".paceline-$($at.run)-$number")
@@ -84,13 +99,16 @@ function pw_point_file($path, $how, $made, $temporary) {
     return @{ number = $number; path = $path; how = $how; kept = $kept }
 }
 
-# PATH: its attributes, times, owner and access list, as lines of a manifest.
+# PATH: its attributes, times, owner and access list, as lines of a manifest. The access list of a link is that of what it
+# leads to, which may not be there, so a link has none here.
 function pw_path_lines($path) {
     $lines = [Collections.Generic.List[string]]::new()
     $lines.Add('attributes ' + (pw_pack ([string][int][IO.File]::GetAttributes($path))))
     $lines.Add('created ' + (pw_pack ([string][IO.File]::GetCreationTimeUtc($path).Ticks)))
     $lines.Add('written ' + (pw_pack ([string][IO.File]::GetLastWriteTimeUtc($path).Ticks)))
-    $lines.Add('sddl ' + (pw_pack (pw_sys_sddl $path)))
+    $sddl = ''
+    if ((pw_path_kind $path) -cne 'link') { $sddl = pw_sys_sddl $path }
+    $lines.Add('sddl ' + (pw_pack $sddl))
     return , $lines.ToArray()
 }
 
@@ -171,10 +189,19 @@ function pw_tree_bytes($path) {
     return $bytes
 }
 
+# PATH: fails where it is longer than Windows PowerShell can name (247 characters for folders, 259 for files:
+# learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation). PowerShell 7 has no such limit.
+function pw_path_fits($path) {
+    if ($PSVersionTable.PSVersion.Major -ge 6 -or $path.Length -le 247) { return }
+    throw "the copy ``$path`` would have a path of $($path.Length) characters, more than the 247 of Windows PowerShell" +
+        "`nhint: name a folder with a short path with the variable ``paceline_base``"
+}
+
 # FROM TO: copies a file or tree with times, attributes and access lists, and flushes it.
 function pw_copy_tree($from, $to) {
     $kind = pw_path_kind $from
     if ($kind -ceq 'link') { throw "``$from`` is a link, and cannot be copied for a rollback point" }
+    pw_path_fits $to
     if ($kind -ceq 'directory') {
         [void][IO.Directory]::CreateDirectory($to)
         foreach ($entry in [IO.Directory]::GetFileSystemEntries($from)) {

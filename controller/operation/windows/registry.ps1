@@ -1,9 +1,10 @@
 # Registry values and keys: the kinds `registry` and `registry_key`.
 # Types: learn.microsoft.com/dotnet/api/microsoft.win32.registryvaluekind.
 
-# A key's path as `HKLM:\...`, whichever way it is written.
+# A key's path as `HKLM:\...`, whichever way the hive is written. Only a backslash parts the names of keys: a slash is a
+# character of them (`...\Ciphers\RC4 128/128`).
 function pw_registry_path([string]$text) {
-    $path = $text.Replace('/', '\').TrimEnd('\')
+    $path = $text.TrimEnd('\')
     $at = $path.IndexOf('\')
     $hive = $path
     $rest = ''

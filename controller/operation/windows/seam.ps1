@@ -13,6 +13,15 @@ function pw_sys_com($progid) {
     return [Activator]::CreateInstance($type)
 }
 
+# OBJECT NAME TEXT: sets a text of a COM object. An empty one goes as no text at all (a null BSTR), which `''` is not, and
+# which is what clears a property.
+function pw_sys_com_text($object, $name, $text) {
+    $value = $text
+    if ($text -ceq '') { $value = [Runtime.InteropServices.BStrWrapper]::new([NullString]::Value) }
+    $set = [Reflection.BindingFlags]::SetProperty
+    [void]$object.GetType().InvokeMember($name, $set, $null, $object, [object[]]@($value))
+}
+
 # NAME: an assembly that is not loaded from the start, by its simple name.
 function pw_sys_assembly($name) {
     if ($null -eq [Reflection.Assembly]::LoadWithPartialName($name)) {

@@ -7,13 +7,35 @@ function pw_sys_service_key($name) {
     return [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey("SYSTEM\CurrentControlSet\Services\$name")
 }
 
-# NAME: the service, or $null. A display name does not count as a name here.
+# NAME: the service or driver, or $null. A name goes before a display name, and a service before a driver.
 function pw_sys_service($name) {
     if ($PSVersionTable.PSVersion.Major -lt 6) { pw_sys_assembly 'System.ServiceProcess' }
-    foreach ($service in [ServiceProcess.ServiceController]::GetServices()) {
+    $services = [ServiceProcess.ServiceController]::GetServices()
+    foreach ($service in $services) {
         if ($service.ServiceName -eq $name) { return $service }
     }
+    foreach ($service in $services) {
+        if ($service.DisplayName -eq $name) { return $service }
+    }
+    foreach ($service in [ServiceProcess.ServiceController]::GetDevices()) {
+        if ($service.ServiceName -eq $name -or $service.DisplayName -eq $name) { return $service }
+    }
     return $null
+}
+
+# KEY: with the name of the service, where the call has its display name.
+function pw_key_service($key) {
+    $service = pw_sys_service $key['name']
+    if ($null -ne $service -and $service.ServiceName -ne $key['name']) { $key['name'] = $service.ServiceName }
+    return $key
+}
+
+# NAME: the class of Windows that has it: kinds of drivers are the bits 1, 2 and 8 of its type
+# (learn.microsoft.com/windows/win32/api/winsvc/nf-winsvc-createservicew).
+function pw_service_class($name) {
+    $registry = pw_sys_service_key $name
+    if ($null -ne $registry -and ([int]$registry.GetValue('Type', 16) -band 11) -ne 0) { return 'Win32_SystemDriver' }
+    return 'Win32_Service'
 }
 
 # NAME METHOD PARAMETERS: calls a method of Win32_Service, and fails with what its code means.
@@ -28,7 +50,7 @@ function pw_sys_service_call($name, $method, $parameters) {
     if ($method -ceq 'Create') {
         $result = $session.InvokeMethod('root\cimv2', 'Win32_Service', 'Create', $collection)
     } else {
-        $instance = [Microsoft.Management.Infrastructure.CimInstance]::new('Win32_Service', 'root\cimv2')
+        $instance = [Microsoft.Management.Infrastructure.CimInstance]::new((pw_service_class $name), 'root\cimv2')
         $named = [Microsoft.Management.Infrastructure.CimProperty]::Create(
             'Name', $name, [Microsoft.Management.Infrastructure.CimFlags]::Key)
         $instance.CimInstanceProperties.Add($named)
@@ -150,10 +172,10 @@ function pw_write_service($key, $state, $before) {
         pw_sys_service_call $name 'Change' $parameters
     }
     if ($state.Contains('start_mode')) {
-        # Win32_Service knows no delayed start, so it neither sets nor ends one.
-        $delayed = $null -ne $before -and $before.Contains('start_mode') -and $before['start_mode'][0] -ceq 'delayed'
+        # Win32_Service knows no delayed start, so it neither sets nor ends one. A service that is started by hand may have
+        # it as well, and shows it only when it starts by itself again.
         if ($state['start_mode'][0] -ceq 'delayed') { pw_sc @('config', $name, 'start=', 'delayed-auto') }
-        elseif ($delayed -and $state['start_mode'][0] -ceq 'auto') { pw_sc @('config', $name, 'start=', 'auto') }
+        elseif ($state['start_mode'][0] -ceq 'auto') { pw_sc @('config', $name, 'start=', 'auto') }
     }
     if ($state.Contains('description')) { pw_sc @('description', $name, $state['description'][0]) }
     if ($state.Contains('failure_actions')) { pw_service_set_failures $name $state['failure_actions'] }

@@ -3,7 +3,7 @@
 # An action is `program|folder|arguments`; a trigger is `type|name=value|...` with the names that the objects have.
 
 $script:pw_task_triggers = @{ 0 = 'event'; 1 = 'time'; 2 = 'daily'; 3 = 'weekly'; 4 = 'monthly'; 5 = 'monthlydow'
-    6 = 'idle'; 7 = 'registration'; 8 = 'boot'; 9 = 'logon'; 11 = 'session_state_change' }
+    6 = 'idle'; 7 = 'registration'; 8 = 'boot'; 9 = 'logon'; 11 = 'session_state_change'; 12 = 'custom' }
 $script:pw_task_logons = @{ 0 = 'none'; 1 = 'password'; 2 = 's4u'; 3 = 'interactive_token'; 4 = 'group'
     5 = 'service_account'; 6 = 'interactive_token_or_password' }
 $script:pw_task_properties = @('StartBoundary', 'EndBoundary', 'Enabled', 'ExecutionTimeLimit', 'DaysInterval',
@@ -94,9 +94,32 @@ function pw_task_trigger($trigger) {
     return [string]::Join('|', $words)
 }
 
+# Whatever changes in a task, a rollback brings all of its definition back.
+function pw_touches_task { return 'xml' }
+
+# TEXT: the definition of a task without what says nothing: comments, blanks between elements, the declaration.
+function pw_task_clean_xml($text) {
+    $document = [Xml.XmlDocument]::new()
+    $document.XmlResolver = $null
+    $settings = [Xml.XmlReaderSettings]::new()
+    $settings.DtdProcessing = [Xml.DtdProcessing]::Prohibit
+    $settings.XmlResolver = $null
+    $settings.IgnoreComments = $true
+    $settings.IgnoreWhitespace = $true
+    $reader = [Xml.XmlReader]::Create([IO.StringReader]::new($text), $settings)
+    try {
+        $document.Load($reader)
+    } finally {
+        $reader.Dispose()
+    }
+    return $document.DocumentElement.OuterXml
+}
+
 function pw_clean_task($name, $values) {
     foreach ($value in $values) {
-        if ($name -ceq 'username' -or $name -ceq 'group') {
+        if ($name -ceq 'xml') {
+            pw_task_clean_xml $value
+        } elseif ($name -ceq 'username' -or $name -ceq 'group') {
             $sid = ''
             if ($value -cne '') { $sid = pw_sys_sid $value }
             if ($sid -ceq '') { $sid = $value.ToLowerInvariant() }
@@ -140,8 +163,9 @@ function pw_write_task($key, $state, $before) {
     } else {
         $definition = (pw_sys_task $service $key).Definition
     }
-    foreach ($name in $state.Keys) {
-        if ($name -cne 'xml') { pw_task_set $definition $name $state[$name] }
+# The XML is all of it: rows cannot say what a COM handler, a custom trigger or a query of an event is.
+    if (-not $state.Contains('xml')) {
+        foreach ($name in $state.Keys) { pw_task_set $definition $name $state[$name] }
     }
     $folder = pw_task_folder $service $key['path']
     $user = $null
@@ -155,6 +179,10 @@ function pw_write_task($key, $state, $before) {
             "`nhint: give ``password``"
     }
 # 6: create it, or put it in the place of the one that is there.
+    if ($state.Contains('xml')) {
+        [void]$folder.RegisterTask($key['name'], $state['xml'][0], 6, $user, $password, $type, $null)
+        return
+    }
     [void]$folder.RegisterTaskDefinition($key['name'], $definition, 6, $user, $password, $type, $null)
 }
 
@@ -194,6 +222,7 @@ function pw_task_set($definition, $name, $values) {
             [void]$definition.Actions.Clear()
             foreach ($row in $values) {
                 $parts = $row.Split([char[]]@('|'), 3)
+                if ($parts.Length -lt 3) { throw "an action that is no program cannot be written: ``$row``" }
                 $action = $definition.Actions.Create(0)
                 $action.Path = $parts[0]
                 if ($parts[1] -cne '') { $action.WorkingDirectory = $parts[1] }

@@ -323,7 +323,7 @@ fn is_protected(value: &str) -> bool {
             && word.len() - digits.len() <= 2
             && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
     };
-    words.len() == 3 && words.iter().all(|word| base64(&word))
+    words.len() == 3 && words.iter().all(base64)
 }
 
 /// The start of a text of a host.

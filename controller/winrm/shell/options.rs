@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Options of a shell. The default is what this crate is for: UTF-8, no profile, a quarter of an hour until the host ends a
+/// Options of a shell. The default is what this crate is for: UTF-8, the user's profile, a quarter of an hour until the host ends a
 /// shell that nobody uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ShellOptions {
@@ -17,7 +17,8 @@ pub struct ShellOptions {
     pub working_directory: Option<String>,
     /// Variables that commands get on top of the user's own. Not for secrets: other programs of the user can read them.
     pub environment: Vec<(String, String)>,
-    /// Loads the user's profile (registry hive), which makes the first command slower.
+    /// Loads the user's profile, as a login does: without it `HKEY_CURRENT_USER` is that of nobody, and the stores of the
+    /// user's own certificates, variables and keys of DPAPI are not there. It makes the first command of a user slower.
     pub load_profile: bool,
 }
 
@@ -29,7 +30,7 @@ impl Default for ShellOptions {
             code_page: 65001,
             working_directory: None,
             environment: Vec::new(),
-            load_profile: false,
+            load_profile: true,
         }
     }
 }

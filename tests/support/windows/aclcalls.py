@@ -87,7 +87,8 @@ class Acl(Kind):
         return {
             "owner": [found.owner or ""],
             "protected": ["true" if found.protected else "false"],
-            "rules": sorted(rule_text(ace) for ace in own),
+            # No list at all lets everybody do everything; an empty one nobody anything.
+            "rules": ["null"] if found.aces is None else sorted(rule_text(ace) for ace in own),
             ".sddl": [found.sddl()],
         }
 
@@ -98,9 +99,10 @@ class Acl(Kind):
         if state is None or before is None:
             raise Failure("access rules cannot be removed as such")
         owner = state.get("owner", before["owner"])[0]
-        aces = [rule_ace(rule) for rule in state.get("rules", before["rules"])]
+        rules = state.get("rules", before["rules"])
+        aces = None if rules == ["null"] else acl.canonical_order([rule_ace(rule) for rule in rules])
         protected = state.get("protected", before["protected"])[0] == "true"
-        set_descriptor(session, key["path"], Descriptor(owner, None, protected, acl.canonical_order(aces)))
+        set_descriptor(session, key["path"], Descriptor(owner, None, protected, aces))
 
 
 def account(session: "Session", user: str) -> str:
@@ -139,6 +141,7 @@ def acl_rule(session: "Session", a: Arguments) -> int:
     mask = a.number("mask") & 0xFFFFFFFF
     wanted = rule_ace(f"{a.need('type')}|{sid}|{mask}|{inherit}|{a.text('propagate', '0')}")
     rules = _rules(session, path)
+    _listed(path, rules)
     same = [ace for ace in map(rule_ace, rules) if (ace.allow, ace.flags, ace.sid) == (wanted.allow, wanted.flags, sid)]
     if a.need("want") == "absent":
         gone = {rule_text(ace) for ace in same if ace.rights | SYNCHRONIZE == mask | SYNCHRONIZE}
@@ -153,6 +156,12 @@ def acl_rule(session: "Session", a: Arguments) -> int:
     return ensure_as(session, a, "acl", {"path": path}, {"rules": sorted(rules)})
 
 
+def _listed(path: str, rules: list[str]) -> None:
+    """A first rule would shut everybody else out of what all may use."""
+    if rules == ["null"]:
+        raise Failure(f"`{path}` has no access list, so that everybody may do everything with it")
+
+
 @function("acl_inheritance", "path", "want", "reorganize", "check")
 def acl_inheritance(session: "Session", a: Arguments) -> int:
     path = _path(session, a)
@@ -160,9 +169,13 @@ def acl_inheritance(session: "Session", a: Arguments) -> int:
         return 0
     found = descriptor(session, path)
     inherits = a.need("want") == "present"
-    if inherits != found.protected:
-        return 0
     rules = _rules(session, path)
+    none = rules == ["null"]
+    if not inherits:
+        _listed(path, rules)
+    if inherits != found.protected and not none:
+        return 0
+    rules = [rule for rule in rules if rule != "null"]
     if a.flag("reorganize"):
         if inherits:
             above = descriptor(session, path.rpartition("\\")[0] or path)

@@ -196,6 +196,11 @@ class Certificate(Kind):
             "raw": [record["der"]],
             "key_provider": [_provider(record)],
             "key_name": [record.get("key_file", "")],
+            # Types of providers: wincrypt.h has 24 for RSA with AES, and CNG none; 1 is the key for exchange.
+            "key_type": ["24" if record.get("csp") and record["has_key"] else "0"],
+            "key_number": ["1" if record.get("csp") and record["has_key"] else "0"],
+            "key_machine": ["true" if record["has_key"] else "false"],
+            ".key_gone": ["false"],
             ".algorithm": [record.get("algorithm", "")],
             ".key_file": [record.get("key_file", "")],
             ".thumbprint": [record["thumbprint"]],

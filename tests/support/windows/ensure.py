@@ -30,6 +30,8 @@ class Kind:
     attributes: tuple[str, ...] | None = None
     # Whether Windows writes all of it, or nothing.
     atomic = False
+    # Attributes that change with every other one, and come back with it.
+    touches: tuple[str, ...] = ()
     # Things that run: their state comes back in looks of its own.
     runs = False
 
@@ -42,6 +44,10 @@ class Kind:
     def clean(self, name: str, values: list[str]) -> list[str]:
         """The form in which values are compared."""
         return values
+
+    def resolve(self, session: "Session", key: Key) -> Key:
+        """The key by which Windows knows the thing."""
+        return key
 
     def expand(self, session: "Session", name: str, values: list[str]) -> list[str]:
         """What values of a call mean, before they are compared."""
@@ -155,6 +161,7 @@ def ensure(session: "Session", a: Arguments) -> int:
 
 def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
     session.call = a
+    key = one.resolve(session, key)
     before = one.read(session, key)
     tell(session, "before", before)
     check = a.flag("check")
@@ -169,7 +176,9 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
     write = {name: wanted[name] for name in differing(one, wanted, before)}
     for name, values in a.under("secret.").items():
         if before is not None and (
-            secrets.get(name) == values[0] or one.secret_is(session, key, name, values[0]) or a.flag("keep_secret")
+            secrets.get(name) == values[0]
+            or one.secret_is(session, key, name, values[0])
+            or (a.flag("keep_secret") and "username" not in write)
         ):
             continue
         write[f"secret.{name}"] = values
@@ -180,7 +189,7 @@ def ensure_kind(session: "Session", one: Kind, key: Key, a: Arguments) -> int:
     if check:
         tell(session, "after", {**(before or {}), **wanted})
         return 0
-    touched = ["*"] if before is None else list(write)
+    touched = ["*"] if before is None else [*write, *one.touches]
     number = save(session, one, key, before, secrets, touched)
     write_one(session, one, key, write, before)
     session.host.event("ensure", kind=one.name, key=key, wrote=[name for name in write if name[:7] != "secret."])
@@ -253,8 +262,9 @@ def probe(session: "Session", a: Arguments) -> int:
 def activate(session: "Session", a: Arguments) -> int:
     one = known(a.need("kind"))
     session.call = a
-    key, action = key_of(one, a), a.need("action")
-    if not a.flag("check") and one.read(session, key) is None:
+    key, action = one.resolve(session, key_of(one, a)), a.need("action")
+    before = one.read(session, key)
+    if not a.flag("check") and before is None:
         raise Failure(f"{one.text(key)} is not there")
     session.v("changed", "1")
     if not a.flag("check"):
@@ -263,6 +273,9 @@ def activate(session: "Session", a: Arguments) -> int:
         step = session.ledger.name if session.ledger else ""
         cut = _cut_off(session, text, step)
         if cut is None:
+            assert before is not None
+            if one.runs and before.get("state", ["running"])[0] not in ("running", "started"):
+                save(session, one, key, before, {}, ["state"])
             point = {"kind_of": one.name, "action": action, "key": key, "step": step, "along": along}
             session.points.save("activation", text, point)
         else:

@@ -141,7 +141,7 @@ def create(folder: str, computer: str, **settings: Any) -> None:
             "name": name, "group": group, "enabled": enabled, "direction": "in", "action": "allow",
             "protocol": "tcp" if port else "icmpv4", "localport": port or "any", "remoteport": "any", "localip": "any",
             "remoteip": "any", "program": "", "service": "", "profiles": ["domain", "private", "public"],
-            "description": "", "interfacetypes": "All", "icmp_type_code": "*",
+            "description": "", "interfacetypes": "All", "icmp_type_code": "*", "edge": "0", "secure": "0",
         }  # fmt: skip
     Store.create(folder, sections)
     store = Store(folder)

@@ -266,6 +266,16 @@ def app_rows(site: Record, host: "Host") -> list[str]:
     return rows
 
 
+def need_folder(session: "Session", state: State) -> None:
+    """The folder that something is told to show has to be there; what comes back in a rollback is as it was."""
+    from .pathcalls import expand
+
+    folder = state.get("physicalPath", [None])[0]
+    if folder is not None and session.call.function != "restore":
+        if not session.host.files.is_folder(expand(session, folder)):
+            raise Failure(f"the folder `{folder}` is not there")
+
+
 @kind
 class Site(IisKind):
     name = "site"
@@ -296,6 +306,7 @@ class Site(IisKind):
         if state is None:
             iis.remove_site(name)
             return
+        need_folder(session, state)
         site = iis.site(name)
         if site is None:
             if "physicalPath" not in state:
@@ -370,10 +381,13 @@ class App(IisKind):
         if state is None:
             iis.put_site(site | {"apps": {path: app for path, app in site["apps"].items() if path != key["path"]}})
             return
+        need_folder(session, state)
         app = site["apps"].get(key["path"])
         if app is None:
             if not key["path"].startswith("/"):
                 raise Failure("The application path is invalid.")
+            if "physicalPath" not in state:
+                raise Failure(f"the application `{key['path']}` is new and needs a physical path")
             app = {"path": key["path"], "own": {}, "vdirs": {"/": {"physicalPath": ""}}}
         changes = own_part(state)
         changes.pop("virtualDirectories", None)
@@ -420,6 +434,9 @@ class Vdir(IisKind):
         if state is None:
             del vdirs[key["path"]]
         else:
+            need_folder(session, state)
+            if key["path"] not in vdirs and "physicalPath" not in state:
+                raise Failure(f"the virtual directory `{key['path']}` is new and needs a physical path")
             changes = own_part(state)
             password = changes.pop("password", None)
             old = vdirs.get(key["path"], {"physicalPath": ""})

@@ -37,7 +37,7 @@ _ALIASES = {
 
 def path_of(text: str) -> str:
     r"""A key's path as `HKLM:\...`."""
-    hive, _, rest = text.replace("/", "\\").rstrip("\\").partition("\\")
+    hive, _, rest = text.rstrip("\\").partition("\\")
     short = _HIVES.get(hive.rstrip(":").upper())
     if short is None:
         raise Failure(f"`{text}` is not in a hive of the registry")

@@ -172,6 +172,13 @@ class Service(Kind):
             ".depended_by": dependents(session.host, record["name"]),
         }
 
+    def resolve(self, session: "Session", key: Key) -> Key:
+        if find(session.host, key["name"]) is None:
+            for _, record in session.host.store.items("services"):
+                if record["display"].lower() == key["name"].lower():
+                    return {"name": record["name"]}
+        return key
+
     def clean(self, name: str, values: list[str]) -> list[str]:
         if name == "username":
             return [account_name(value).lower() for value in values]

@@ -31,6 +31,7 @@ TRIGGERS = (
     "boot",
     "logon",
     "session_state_change",
+    "custom",
 )
 LOGONS = ("none", "password", "s4u", "interactive_token", "group", "service_account", "interactive_token_or_password")
 SETTINGS = {
@@ -49,6 +50,7 @@ class Task(Kind):
     name = "task"
     keys = ("path", "name")
     attributes = (*TEXTS, *SETTINGS, "actions", "triggers", "xml")
+    touches = ("xml",)
 
     @staticmethod
     def _at(key: Key) -> str:
@@ -89,10 +91,14 @@ class Task(Kind):
             "description": [""], "author": [""], "username": [""], "group": [""], "logon_type": ["none"],
             "run_level": ["limited"], "actions": [], "triggers": [],
         }  # fmt: skip
+        password = state.get("secret.password", [None])[0]
         if "xml" in state:
             now = json.loads(state["xml"][0])
-        password = state.get("secret.password", [None])[0]
-        now |= {name: values for name, values in state.items() if name not in ("xml", "secret.password")}
+        else:
+            # Rows can neither say nor make what is no program.
+            if any(row.startswith("other|") for row in state.get("actions", [])):
+                raise Failure("an action that is no program cannot be written")
+            now |= {name: values for name, values in state.items() if name != "secret.password"}
         self._check(session, now)
         logon = now["logon_type"][0]
         if password is not None and logon in ("none", "interactive_token"):

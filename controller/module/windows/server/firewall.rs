@@ -67,6 +67,15 @@ impl Module for FirewallRule {
             }
             rule.set.push(("protocol".to_owned(), vec![protocol]));
         }
+        for option in ["localport", "remoteport"] {
+            let all = options.text(option).is_none_or(|ports| matches!(ports, "" | "any" | "*"));
+            let protocol = options.text("protocol").map(str::to_lowercase);
+            if !all && !matches!(protocol.as_deref(), Some("tcp" | "udp" | "6" | "17")) {
+                return Err(ModuleError::new(format!(
+                    "`{option}` of `win_firewall_rule` needs a protocol that has ports\nhint: add `protocol: tcp` or `protocol: udp`"
+                )));
+            }
+        }
         set_texts(
             &mut rule,
             options,
@@ -134,6 +143,13 @@ mod tests {
         );
         refused("win_firewall_rule", json!({"name": "A", "protocol": "tpc"}));
         refused("win_firewall_rule", json!({"name": "A", "profiles": ["all"]}));
+        for options in [
+            json!({"name": "A", "localport": 443}),
+            json!({"name": "A", "remoteport": "1-5", "protocol": "icmpv4"}),
+        ] {
+            assert!(refused("win_firewall_rule", options).contains("protocol: tcp"));
+        }
+        said("win_firewall_rule", json!({"name": "A", "localport": "any"}));
         refused("win_firewall_rule", json!({"name": "A", "edge": "yes"}));
     }
 }

@@ -168,7 +168,9 @@ impl Module for Service {
         }
         if let Some(password) = options.text("password") {
             service.secret.push(("password".to_owned(), password.to_owned()));
-            if options.text("update_password") == Some("on_create") {
+            // Windows tells nobody a password: it is written for a new service and for another account, unless the
+            // task asks for more.
+            if options.text("update_password") != Some("always") {
                 service.options.push(("keep_secret", vec!["1".to_owned()]));
             }
         }
@@ -320,6 +322,14 @@ mod tests {
             (
                 json!({"name": "x", "username": ".\\svc", "password": "p", "update_password": "on_create"}),
                 "ensure kind=service key.name=x want=present set.username=.\\svc secret.password=p keep_secret=1",
+            ),
+            (
+                json!({"name": "x", "username": ".\\svc", "password": "p"}),
+                "ensure kind=service key.name=x want=present set.username=.\\svc secret.password=p keep_secret=1",
+            ),
+            (
+                json!({"name": "x", "username": ".\\svc", "password": "p", "update_password": "always"}),
+                "ensure kind=service key.name=x want=present set.username=.\\svc secret.password=p",
             ),
             (
                 json!({"name": "x", "failure_reset_period": 60,

@@ -164,8 +164,8 @@ fn trigger(value: &Value) -> Result<String, ModuleError> {
                 let enabled = crate::module::to_bool(value).map_err(ModuleError::new)?;
                 ("Enabled", enabled.to_string())
             }
-            "start_boundary" => ("StartBoundary", scalar(value)),
-            "end_boundary" => ("EndBoundary", scalar(value)),
+            "start_boundary" => ("StartBoundary", time(field, value)?),
+            "end_boundary" => ("EndBoundary", time(field, value)?),
             "execution_time_limit" => ("ExecutionTimeLimit", scalar(value)),
             "delay" => ("Delay", scalar(value)),
             "random_delay" => ("RandomDelay", scalar(value)),
@@ -192,7 +192,34 @@ fn trigger(value: &Value) -> Result<String, ModuleError> {
         };
         row.push(format!("{name}={}", part(text)?));
     }
+    if ["time", "daily", "weekly", "monthly", "monthlydow"].contains(&row[0].as_str())
+        && !fields.contains_key("start_boundary")
+    {
+        return error(format!("a trigger of type `{}` needs `start_boundary`", row[0]));
+    }
     Ok(row.join("|"))
+}
+
+/// A time as tasks have it, `YYYY-MM-DDThh:mm:ss` with a zone or not
+/// (learn.microsoft.com/windows/win32/taskschd/trigger-startboundary).
+fn time(field: &str, value: &Value) -> Result<String, ModuleError> {
+    let text = scalar(value);
+    let plain = text.parse::<jiff::civil::DateTime>().is_ok();
+    let shape = |text: &str| {
+        text.len() >= 19
+            && text.bytes().take(19).enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                10 => byte == b'T',
+                13 | 16 => byte == b':',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    if !shape(&text) || !(plain || text.parse::<jiff::Timestamp>().is_ok()) {
+        return error(format!(
+            "`{text}` in `{field}` of a trigger is no time\nhint: write `2026-01-31T03:00:00`, in quotes"
+        ));
+    }
+    Ok(text)
 }
 
 /// `repetition`: a mapping, or a list with one.
@@ -311,13 +338,14 @@ mod tests {
                        "actions": [{"path": "cmd.exe", "arguments": "/c x"}],
                        "triggers": [
                            {"type": "daily", "start_boundary": "2026-01-01T02:00:00", "days_interval": 2},
-                           {"type": "weekly", "days_of_week": "monday,friday"},
-                           {"type": "monthly", "days_of_month": [1, 15],
+                           {"type": "weekly", "start_boundary": "2026-01-01T02:00:00Z", "days_of_week": "monday,friday"},
+                           {"type": "monthly", "start_boundary": "2026-01-01T02:00:00+01:00", "days_of_month": [1, 15],
                             "repetition": [{"interval": "PT5M", "stop_at_duration_end": false}]}]})
             ),
             "ensure kind=task key.path=\\Acme key.name=Clean want=present set.actions=cmd.exe||/c x \
-             set.triggers=[daily|StartBoundary=2026-01-01T02:00:00|DaysInterval=2|weekly|DaysOfWeek=34|\
-             monthly|DaysOfMonth=16385|Repetition.Interval=PT5M] set.username=SYSTEM set.run_level=highest \
+             set.triggers=[daily|StartBoundary=2026-01-01T02:00:00|DaysInterval=2|weekly|\
+             StartBoundary=2026-01-01T02:00:00Z|DaysOfWeek=34|\
+             monthly|StartBoundary=2026-01-01T02:00:00+01:00|DaysOfMonth=16385|Repetition.Interval=PT5M] set.username=SYSTEM set.run_level=highest \
              set.enabled=true set.priority=7"
         );
         assert_eq!(
@@ -331,6 +359,10 @@ mod tests {
             json!({"name": "a", "triggers": [{"type": "hourly"}]}),
             json!({"name": "a", "triggers": [{"type": "weekly", "days_of_week": "mon"}]}),
             json!({"name": "a", "triggers": [{"type": "boot", "when": "now"}]}),
+            json!({"name": "a", "triggers": [{"type": "weekly", "days_of_week": "monday"}]}),
+            json!({"name": "a", "triggers": [{"type": "daily", "start_boundary": "2026-02-30T02:00:00"}]}),
+            json!({"name": "a", "triggers": [{"type": "daily", "start_boundary": "tomorrow"}]}),
+            json!({"name": "a", "triggers": [{"type": "boot", "end_boundary": "2026-02-03 02:00"}]}),
             json!({"name": "a", "username": "x", "group": "y"}),
         ] {
             refused("win_scheduled_task", options);

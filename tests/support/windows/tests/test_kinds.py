@@ -89,7 +89,7 @@ class Kinds(KindCase):
         )
         self.there_and_back(session, "registry_key", {"path": "HKLM:\\SOFTWARE\\Microsoft\\Windows NT"}, "absent")
         before = self.snapshot()
-        done = session.run("registry_value_set", path="hkcu:/Software/A/B", name="X", type="string", data="1")
+        done = session.run("registry_value_set", path="hkcu:\\Software\\A\\B", name="X", type="string", data="1")
         self.assertEqual(len(self.assertDone(done).points), 4)
         session.restore(done.points)
         self.assertEqual(self.snapshot(), before)
