@@ -104,7 +104,8 @@ fn a_plan_says_what_it_cannot_plan_yet() {
     assert!(count > 10 && line.contains("`apply` may change more than this"), "{line}");
     let planned = scene.environment.events(0, &plan).of(FIRST).changed;
     let applied = scene.apply(0, "install-agent.yml", &[]).of(FIRST).changed;
-    assert!(planned < applied && planned + count as u64 >= applied, "{planned} and {count}, {applied}");
+    // Tasks that follow from the results of those that wait come on top.
+    assert!(planned < applied, "{planned} and {count}, {applied}");
     // Where all is there, the plan is whole.
     let whole = scene.environment.events(0, &plan);
     let waiting =
