@@ -177,7 +177,7 @@ fn settings_are_found_beside_the_configuration_or_where_they_are_said_to_be() {
     };
     assert_eq!(uri(&[]), None);
     let settings = |place: &str, uri: &str| {
-        put(folder.path(), place, &format!("\u{feff}{{\n\"applicationURI\": \"{uri}\", }}"))
+        put(folder.path(), place, &format!("\u{feff}{{\n\"applicationURI\": \"{uri}\", }}"));
     };
     settings("appsettings.json", "parent");
     assert_eq!(uri(&[]).unwrap().0, "parent");

@@ -19,7 +19,7 @@ fn environment() -> Environment {
         )
     };
     let vars = format!(
-        "{{ ansible_connection: winrm, ansible_host: 127.0.0.1, ansible_port: {port}, ansible_winrm_scheme: http, ansible_winrm_transport: ntlm, ansible_user: u, ansible_password: p, server_uri: \"https://s.example\" }}"
+        "{{ ansible_connection: winrm, ansible_host: 127.0.0.1, ansible_port: {port}, ansible_winrm_scheme: http, ansible_winrm_transport: ntlm, ansible_user: u, ansible_password: p, server_uri: \"https://s.example\", agent_secrets: {{ Job: s }}, agent_identity_certificate: {{ thumbprint: a }}, agent_encryption_certificate: {{ thumbprint: b }}, agent_tls_certificate: {{ thumbprint: c }} }}"
     );
     let hosts = host(
         "par",

@@ -181,7 +181,7 @@ fn what_cannot_be_read_says_why() {
         (old, "Proc-Type: 4,ENCRYPTED"),
         (nomac, "no integrity check"),
         (rc4, "encryption 1.2.840.113549.1.12.1.1"),
-        (folder, "directory"),
+        (folder, "no regular file"),
         ("missing.pfx".to_owned(), "No such file"),
     ] {
         let document =

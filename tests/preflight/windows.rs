@@ -109,8 +109,8 @@ fn certificates_in_files_of_windows_are_judged() {
     let certificates = Certificates::new();
     certificates.make(Wanted::default());
     certificates.make(Wanted { name: "old.example", days: (-300, -3), ..Wanted::default() });
-    windows.control("write", &[r"C:\keys\agent.pem"], &certificates.text("agent.example.pem"));
-    windows.control("write", &[r"C:\keys\old.pem"], &certificates.text("old.example.pem"));
+    windows.control("write", &[r"C:\keys\agent.pem"], certificates.text("agent.example.pem"));
+    windows.control("write", &[r"C:\keys\old.pem"], certificates.text("old.example.pem"));
     let named = r"{ certificates: ['C:\keys\agent.pem', 'C:\keys\old.pem', { thumbprint: '0011223344556677889900112233445566778899' }, 'C:\keys\none.pem'] }";
     windows.hosts.set("h01", "preflight", named);
     let document = windows.ask(2);

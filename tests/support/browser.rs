@@ -34,8 +34,8 @@ impl Window {
     }
 }
 
-/// The first elements that reach beyond the window.
-const BEYOND: &str = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 12).map(e => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)} ${e.textContent.trim().slice(0, 40)}`)";
+/// The first elements that reach beyond the window, but for what is within something that scrolls or cuts.
+const BEYOND: &str = "[...document.querySelectorAll('body *')].filter(e => { for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return false; return true; }).filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 12).map(e => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)} ${e.textContent.trim().slice(0, 40)}`)";
 
 impl Browser {
     pub(crate) fn start() -> Self {
