@@ -112,12 +112,11 @@ pub(super) fn format(path: &Path, text: &str) -> Result<Format, Diagnostic> {
     let convert =
         format!("convert it once: `ansible-inventory -i {shown} --list --yaml --export > hosts.yml`");
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
     let message = if text.starts_with("#!") {
         format!("`{shown}` is a program; executable inventories are not supported")
     } else if ending == "toml" {
         format!("`{shown}` is a TOML inventory, which is not supported")
-    } else if is_yaml_ending(ending) || (ending.is_empty() && !first.is_some_and(looks_like_ini)) {
+    } else if is_yaml_ending(ending) || (ending.is_empty() && !looks_like_ini(text)) {
         return Ok(Format::Yaml);
     } else {
         return Ok(Format::Ini);
@@ -129,11 +128,22 @@ fn is_yaml_ending(ending: &str) -> bool {
     matches!(ending, "yml" | "yaml" | "json")
 }
 
-/// `[group]`, or a line that holds a host and its variables.
-fn looks_like_ini(line: &str) -> bool {
-    let section =
-        line.starts_with('[') && line.split(['#', ';']).next().is_some_and(|line| line.trim().ends_with(']'));
-    section || (!line.ends_with(':') && !line.contains(": ") && !line.starts_with(['{', '-', '%']))
+/// Whether a file without an ending has a heading, or begins with a host (and its variables).
+fn looks_like_ini(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+        .peekable();
+    let Some(first) = lines.peek() else { return false };
+    let mut words = first.split_whitespace();
+    let assigns = words.next().is_some_and(|word| !word.ends_with(':'))
+        && words.next().is_some_and(|word| word.contains('=') && !word.starts_with(['"', '\'']));
+    let yaml = first.ends_with(':') || first.contains(": ") || first.starts_with(['{', '-', '%', '[']);
+    let heading = |line: &str| {
+        line.starts_with('[') && line.split(['#', ';']).next().is_some_and(|line| line.trim().ends_with(']'))
+    };
+    assigns || !yaml || lines.any(heading)
 }
 
 #[cfg(test)]
@@ -153,7 +163,13 @@ mod tests {
         assert_eq!(form("hosts", "all:\n  hosts:\n"), Ok(Format::Yaml));
         assert_eq!(form("hosts", "{\"all\": {}}"), Ok(Format::Yaml));
         assert_eq!(form("hosts.yml", "[x]\n"), Ok(Format::Yaml));
-        for text in ["[web]\nweb1\n", "# c\nweb1 ansible_host=10.0.0.1\n", "web1\nweb2\n"] {
+        for text in [
+            "[web]\nweb1\n",
+            "# c\nweb1 ansible_host=10.0.0.1\n",
+            "web1\nweb2\n",
+            "a:22 b='{1: 2}'\n",
+            "a b={1: 2}\n",
+        ] {
             assert_eq!(form("hosts", text), Ok(Format::Ini), "{text}");
         }
         for name in ["hosts.ini", "hosts.conf", "hosts.prod"] {

@@ -99,7 +99,7 @@ template={{ num }}
 ansible_group_priority=5
 [db]
 w02.example
-d[a:c] role=db
+x[a:c] role=db
 [all:vars]
 everywhere=[True, False, None]
 "#;
