@@ -174,7 +174,7 @@ impl Builder {
         }
     }
 
-    fn add_group_vars(&mut self, group: &GroupName, content: Node) {
+    pub(super) fn add_group_vars(&mut self, group: &GroupName, content: Node) {
         let entries = match content.value {
             NodeValue::Null => return,
             NodeValue::Mapping(entries) => entries,
@@ -202,7 +202,7 @@ impl Builder {
         }
     }
 
-    fn add_hosts(&mut self, group: &GroupName, key: &Node, variables: Option<Node>) {
+    pub(super) fn add_hosts(&mut self, group: &GroupName, key: &Node, variables: Option<Node>) {
         let Some(text) = key.as_str() else {
             let message = format!("the name of a host is text, not {}", key.kind());
             self.diagnostics.push(
@@ -258,7 +258,7 @@ impl Builder {
         }
     }
 
-    fn group_name(&mut self, key: &Node) -> Option<String> {
+    pub(super) fn group_name(&mut self, key: &Node) -> Option<String> {
         let Some(text) = key.as_str() else {
             let message = format!("the name of a group is text, not {}", key.kind());
             self.diagnostics.push(
@@ -274,7 +274,7 @@ impl Builder {
         Some(text.to_owned())
     }
 
-    fn group(&mut self, name: &str, span: Option<&Span>) -> GroupName {
+    pub(super) fn group(&mut self, name: &str, span: Option<&Span>) -> GroupName {
         let name = GroupName::from(name);
         let group = self.inventory.groups.entry(name.clone()).or_insert_with(|| Group {
             span: None,
@@ -291,7 +291,7 @@ impl Builder {
         name
     }
 
-    fn add_child(&mut self, parent: &GroupName, child: &GroupName, span: &Span) {
+    pub(super) fn add_child(&mut self, parent: &GroupName, child: &GroupName, span: &Span) {
         if parent == child || &*child.0 == "all" || self.reaches(child, parent) {
             let message = if parent == child {
                 format!("the group `{child}` is its own child")

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::Inventory;
 use super::build::Builder;
+use super::ini;
 use super::resolve::resolve;
-use super::source::{self, InventorySource};
+use super::source::{self, Format, InventorySource};
 use super::vars_folder::VarsFolder;
 use crate::source::Diagnostics;
 
@@ -73,9 +74,10 @@ fn load_file(builder: &mut Builder, path: &Path) {
             return;
         }
     };
-    if let Some(refusal) = source::refuse_other_formats(path, file.text()) {
-        builder.diagnostics.push(refusal);
-        return;
+    match source::format(path, file.text()) {
+        Ok(Format::Yaml) => {}
+        Ok(Format::Ini) => return ini::add_ini(builder, &file),
+        Err(refusal) => return builder.diagnostics.push(refusal),
     }
     let (tree, diagnostics) = crate::source::parse(&file);
     builder.diagnostics.extend(diagnostics);
@@ -165,16 +167,14 @@ mod tests {
     #[test]
     fn refuses_what_is_not_supported() {
         let (_, _, shown) = load(&[
-            ("inventory/10.ini", "[web]\na\n"),
-            ("inventory/20", "a ansible_host=10.0.0.1\n"),
+            ("inventory/10.toml", "[web]\n"),
             ("inventory/30.py", "#!/usr/bin/env python3\n"),
             ("inventory/40.yml", "plugin: amazon.aws.aws_ec2\n"),
             ("inventory/50.yml", "hosts:\n  a:\nall:\n  hosts: {b: {}}\n"),
             ("inventory/group_vars/all.yml", "$ANSIBLE_VAULT;1.1;AES256\n3330\n"),
         ]);
         let expected = [
-            "`F/inventory/10.ini` is an INI inventory, which is not supported yet | convert it once: `ansible-inventory -i F/inventory/10.ini --list --yaml",
-            "`F/inventory/20` is an INI inventory",
+            "`F/inventory/10.toml` is a TOML inventory, which is not supported | convert it once: `ansible-inventory -i F/inventory/10.toml --list --yaml",
             "`F/inventory/30.py` is a program",
             "40.yml:1:1 this file configures an inventory plugin",
             "50.yml:2:3 the group `hosts` has no place for `a` | the keys at the top are groups; put `hosts:` under `all:`",

@@ -1,4 +1,4 @@
-//! Hosts, groups and variables with their origin, from YAML inventories and `group_vars`/`host_vars`.
+//! Hosts, groups and variables with their origin, from inventories in YAML and INI form and `group_vars`/`host_vars`.
 //!
 //! [`Inventory::load`] reads everything at once and reports every mistake of every file. The views
 //! ([`list`], [`graph`], [`host`], [`explain`]) are pure functions of a loaded inventory. What selects
@@ -11,7 +11,9 @@ mod explain;
 #[cfg(test)]
 mod fixture;
 mod graph;
+mod ini;
 mod listing;
+mod literal;
 mod load;
 mod model;
 mod python;
@@ -19,6 +21,7 @@ mod query;
 mod resolve;
 mod source;
 mod vars_folder;
+mod words;
 
 pub use address::{Address, RangeError, is_address};
 pub use agents::{Agent, AgentShapeError, Connector, ManagedSystem};

@@ -97,36 +97,53 @@ pub(super) fn sorted_entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Refuses files that are no YAML inventory, by name or by how their text begins.
-pub(super) fn refuse_other_formats(path: &Path, text: &str) -> Option<Diagnostic> {
+/// How an inventory file is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Format {
+    /// YAML or JSON.
+    Yaml,
+    /// INI.
+    Ini,
+}
+
+/// Tells the form of a file as Ansible does with its default plugins: by its ending, and without one by how its text begins.
+pub(super) fn format(path: &Path, text: &str) -> Result<Format, Diagnostic> {
     let shown = path.display();
     let convert =
         format!("convert it once: `ansible-inventory -i {shown} --list --yaml --export > hosts.yml`");
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
     let message = if text.starts_with("#!") {
         format!("`{shown}` is a program; executable inventories are not supported")
     } else if ending == "toml" {
         format!("`{shown}` is a TOML inventory, which is not supported")
-    } else if ending == "ini" || (!is_yaml_ending(ending) && first.is_some_and(looks_like_ini)) {
-        format!("`{shown}` is an INI inventory, which is not supported yet")
-    } else if !is_yaml_ending(ending) && !ending.is_empty() {
-        format!("`{shown}` does not end in `.yml`, `.yaml` or `.json`")
+    } else if is_yaml_ending(ending) || (ending.is_empty() && !looks_like_ini(text)) {
+        return Ok(Format::Yaml);
     } else {
-        return None;
+        return Ok(Format::Ini);
     };
-    Some(Diagnostic::bare(message).hint(convert))
+    Err(Diagnostic::bare(message).hint(convert))
 }
 
 fn is_yaml_ending(ending: &str) -> bool {
     matches!(ending, "yml" | "yaml" | "json")
 }
 
-/// `[group]`, or a line that holds a host and its variables.
-fn looks_like_ini(line: &str) -> bool {
-    let section =
-        line.starts_with('[') && line.split(['#', ';']).next().is_some_and(|line| line.trim().ends_with(']'));
-    section || (!line.ends_with(':') && !line.contains(": ") && !line.starts_with(['{', '-', '%']))
+/// Whether a file without an ending has a heading, or begins with a host (and its variables).
+fn looks_like_ini(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+        .peekable();
+    let Some(first) = lines.peek() else { return false };
+    let mut words = first.split_whitespace();
+    let assigns = words.next().is_some_and(|word| !word.ends_with(':'))
+        && words.next().is_some_and(|word| word.contains('=') && !word.starts_with(['"', '\'']));
+    let yaml = first.ends_with(':') || first.contains(": ") || first.starts_with(['{', '-', '%', '[']);
+    let heading = |line: &str| {
+        line.starts_with('[') && line.split(['#', ';']).next().is_some_and(|line| line.trim().ends_with(']'))
+    };
+    assigns || !yaml || lines.any(heading)
 }
 
 #[cfg(test)]
@@ -141,20 +158,27 @@ mod tests {
     }
 
     #[test]
-    fn knows_other_formats() {
-        let refusal =
-            |name: &str, text: &str| refuse_other_formats(Path::new(name), text).map(|found| found.message);
-        assert_eq!(refusal("hosts", "all:\n  hosts:\n"), None);
-        assert_eq!(refusal("hosts", "{\"all\": {}}"), None);
-        assert_eq!(refusal("hosts.yml", "[x]\n"), None);
-        for text in ["[web]\nweb1\n", "# c\nweb1 ansible_host=10.0.0.1\n", "web1\nweb2\n"] {
-            assert!(refusal("hosts", text).is_some_and(|message| message.contains("INI")), "{text}");
+    fn tells_the_form_of_a_file() {
+        let form = |name: &str, text: &str| format(Path::new(name), text).map_err(|found| found.message);
+        assert_eq!(form("hosts", "all:\n  hosts:\n"), Ok(Format::Yaml));
+        assert_eq!(form("hosts", "{\"all\": {}}"), Ok(Format::Yaml));
+        assert_eq!(form("hosts.yml", "[x]\n"), Ok(Format::Yaml));
+        for text in [
+            "[web]\nweb1\n",
+            "# c\nweb1 ansible_host=10.0.0.1\n",
+            "web1\nweb2\n",
+            "a:22 b='{1: 2}'\n",
+            "a b={1: 2}\n",
+        ] {
+            assert_eq!(form("hosts", text), Ok(Format::Ini), "{text}");
         }
-        assert!(refusal("hosts.ini", "x: 1").is_some_and(|message| message.contains("INI")));
-        assert!(
-            refusal("hosts.py", "#!/usr/bin/python3\n").is_some_and(|message| message.contains("program"))
-        );
-        assert!(refusal("hosts.toml", "").is_some_and(|message| message.contains("TOML")));
-        assert!(refusal("hosts.conf", "a: 1").is_some());
+        for name in ["hosts.ini", "hosts.conf", "hosts.prod"] {
+            assert_eq!(form(name, "x: 1"), Ok(Format::Ini), "{name}");
+        }
+        for (name, text, word) in
+            [("hosts.py", "#!/usr/bin/python3\n", "program"), ("hosts.toml", "", "TOML")]
+        {
+            assert!(form(name, text).is_err_and(|message| message.contains(word)), "{name}");
+        }
     }
 }

@@ -61,6 +61,49 @@ fn a_limit_leaves_the_same_hosts() {
     assert_eq!(hosts(&reference.stdout), hosts(&ours.stdout));
 }
 
+#[test]
+fn ini_inventories_are_read_alike() {
+    let environment = Environment::new();
+    environment.write("hosts", INI);
+    environment.write("group_vars/web.yml", "from_folder: web\n");
+    environment.write("host_vars/w02.example.yml", "num: 7\n");
+    let reference = ansible::run(&environment, "ansible-inventory", &["-i", "hosts", "--list"]).expect(0);
+    let ours = environment.run(&["inventory", "list", "-i", "hosts", "--output", "json"]).expect(0);
+    pretty_same(&json(&reference.stdout), &json(&ours.stdout));
+    let graph = ansible::run(&environment, "ansible-inventory", &["-i", "hosts", "--graph"]).expect(0);
+    let ours = environment.run(&["inventory", "graph", "-i", "hosts"]).expect(0);
+    assert_eq!(ours.stdout, graph.stdout);
+}
+
+/// The kinds of lines and values that there are, odd ones too.
+const INI: &str = r#"lone x=1 b=True c='[1,2]' d=007 e= f="a b" g=1.5 h=None i=0x10 j=1_000 k="{'a': 1}" l=(1,2) m=abc#d gone=1
+other:2222 y=2;z w='a=b' v="\"x\"" u=1e3 t=-5 s=+5 o=...
+[site:children]
+web
+db
+[web]   # front
+w[01:03].example num=3
+[web:vars]
+num=5
+bb=true
+note=prod ; not a comment
+counted=5 # five
+cat='a' 'b'
+esc="a\tb\x41\u00e9"
+nothing=
+spaced =  blanks around
+path=C:\temp
+more={'a': [1, 'b'], 2: None}
+unsafe=b'bytes'
+template={{ num }}
+ansible_group_priority=5
+[db]
+w02.example
+x[a:c] role=db
+[all:vars]
+everywhere=[True, False, None]
+"#;
+
 fn pretty_same(reference: &Value, ours: &Value) {
     if reference != ours {
         let text = |value: &Value| serde_json::to_string_pretty(value).unwrap();
