@@ -30,7 +30,7 @@ fn values_that_are_not_supported_are_found_before_the_run() {
     site.yml:7:31: error: option `mime` of `stat`: `true` is not supported | leave it out, or run `file` with `command`
     site.yml:7:52: error: option `get_attributes` of `stat`: `true` is not supported | leave it out, or run `lsattr` with `command`
     site.yml:9:31: error: option `mode` of `file`: `preserve` is a mode for `copy` and `template` only
-    site.yml:10:32: error: option `chdir` of `script`: `b` is not an absolute path
+    site.yml:10:32: error: option `chdir`: `b` is not an absolute path
     site.yml:11:25: error: option `port` of `wait_for`: 70000 is not the number of a TCP port
     site.yml:11:41: error: option `timeout` of `wait_for`: -1 is negative
     site.yml:11:59: error: option `search_regex` of `wait_for`: Parsing error at position 5: Opening parenthesis without closing parenthesis
