@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Item, Settled};
 use super::event::EventKind;
-use super::pipeline::Landed;
+use super::landed::Landed;
 use super::slot::ItemResult;
 use super::steps::add_loop_fields;
 use super::wave::WaveStop;

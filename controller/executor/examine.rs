@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::dispatcher::Dispatcher;
+use super::landed::Ticket;
 use super::link::{Link, LinkError, PointsPlace};
 use super::outside::over_tcp;
-use super::pipeline::{Flight, Next, Pipeline, Ticket};
+use super::pipeline::{Flight, Next, Pipeline};
 use super::sink::{Sink, StepLabel};
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;

@@ -13,8 +13,9 @@ use secrecy::SecretString;
 
 use super::evaluate::Settled;
 use super::event::{EventKind, Status};
+use super::landed::{Landed, Ticket};
 use super::link::{Link, LinkError};
-use super::pipeline::{Flight, Landed, Next, Pipeline, Ticket};
+use super::pipeline::{Flight, Next, Pipeline};
 use super::sink::{Sink, StepLabel};
 use super::wave::WaveStop;
 use super::worker::{Stop, Worker};

@@ -21,6 +21,7 @@ mod fold;
 mod foreknown;
 mod found;
 mod guard;
+mod landed;
 mod lease;
 mod ledger;
 mod link;

@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::context::Assume;
 use super::evaluate::{Evaluator, Item, Settled};
+use super::landed::{Carried, Landed, Ticket};
 use super::ledger::{Ledger, Noted, NotedStep};
 use super::link::{Link, LinkError, OpenShell};
-use super::pipeline::{Carried, Flight, Landed, Ticket};
+use super::pipeline::Flight;
 use super::slot::{ItemResult, Slot};
 use super::steps::add_loop_fields;
 use super::worker::{Stop, Worker};

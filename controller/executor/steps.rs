@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Item, Settled};
 use super::event::{EventKind, Status};
-use super::pipeline::{Landed, Ticket};
+use super::landed::{Landed, Ticket};
 use super::recover::Start;
 use super::slot::{ItemResult, Slot};
 use super::worker::{Stop, Worker};

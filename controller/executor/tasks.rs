@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Item, Settled};
 use super::event::{EventKind, Status};
-use super::pipeline::Ticket;
+use super::landed::Ticket;
 use super::sink::StepLabel;
 use super::slot::Slot;
 use super::worker::{Stop, Worker};

@@ -1,7 +1,7 @@
 //! Waits until a port, a file or a text in it is as wanted.
 //!
 //! Every probe is a program of its own, and a long pause is several of them: the host's shell is never busy for longer than
-//! [`SLICE`], so that a run that is stopped does not wait for it.
+//! `SLICE`, so that a run that is stopped does not wait for it.
 
 use std::time::{Duration, Instant};
 

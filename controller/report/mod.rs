@@ -19,6 +19,7 @@ mod summary;
 mod table;
 #[cfg(test)]
 mod testing;
+mod unknown;
 
 pub use audit::{audit, audit_json};
 pub use audit_csv::audit_csv;
@@ -32,3 +33,4 @@ pub use page_file::run_page;
 pub use show::{show, show_host};
 pub use story::{HostStory, Story};
 pub use summary::{RunResult, RunSummary};
+pub use unknown::UnknownStep;

@@ -23,6 +23,7 @@ pub fn show(folder: &RunFolder, output: OutputFormat, out: &mut dyn Write) -> Re
         play_lines(play, out)?;
     }
     trouble(&story, out)?;
+    unknown(&story, out)?;
     if !story.points.is_empty() {
         let points: u64 = story.points.values().sum();
         writeln!(out, "\nrollback points: {points} on {}", counted(story.points.len(), "host"))?;
@@ -64,7 +65,8 @@ fn play_lines(play: &PlayStory, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "\nPLAY [{}] {}", sanitize_line(&play.play), counted(play.hosts, "host"))?;
     if play.waves.len() > 1 || play.waves.first().is_some_and(|&hosts| hosts < play.hosts) {
         let sizes: Vec<String> = play.waves.iter().map(usize::to_string).collect();
-        write!(out, ", {} of {} hosts", counted(play.waves.len(), "wave"), sizes.join(", "))?;
+        let hosts = if sizes == ["1"] { "host" } else { "hosts" };
+        write!(out, ", {} of {} {hosts}", counted(play.waves.len(), "wave"), sizes.join(", "))?;
     }
     writeln!(out)?;
     if let Some(stopped) = &play.stopped {
@@ -120,6 +122,20 @@ fn trouble(story: &Story, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\nwarnings")?;
     }
     story.warnings.iter().try_for_each(|warning| indented(warning, 2, out))
+}
+
+fn unknown(story: &Story, out: &mut dyn Write) -> io::Result<()> {
+    if !story.unknown.is_empty() {
+        let steps = counted(story.unknown.len(), "step");
+        writeln!(out, "\n{steps} with unknown result: started, and nobody knows how it ended")?;
+    }
+    for step in &story.unknown {
+        let lost = !story.summary.check && !step.point && step.may_change();
+        let way = if lost { ", no way back" } else { "" };
+        let line = format!("{}: step {} {} [{}]{way}", step.host, step.step, step.task, step.module);
+        writeln!(out, "  {}", sanitize_line(&line))?;
+    }
+    Ok(())
 }
 
 fn indented(text: &str, by: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -238,6 +254,15 @@ mod tests {
             shown.contains("\ninterrupted after 9.0 s: the controller ended before the run did\n"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn tells_of_steps_that_a_killed_controller_left_open() {
+        let state = State::new();
+        state.keep_lines(10);
+        let shown = text(&state, |out| show(&state.run(), OutputFormat::Human, out).unwrap());
+        let told = "\n1 step with unknown result: started, and nobody knows how it ended\n  web-1: step 2 agent : Start [command], no way back\n";
+        assert!(shown.contains(told), "{shown}");
     }
 
     #[test]

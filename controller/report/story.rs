@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::unknown::{OpenSteps, UnknownStep};
 use super::{ReportError, RunSummary};
 use crate::executor::RecapFold;
 use crate::executor::event::{Event, EventKind, HostStatus, Recap, Status};
@@ -24,6 +25,11 @@ pub struct Story {
     pub failures: Vec<Failure>,
     /// Hosts that ended otherwise than done, with reason.
     pub ends: Vec<HostEnd>,
+    /// Steps that were started and of which nobody knows whether they ran to their end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<UnknownStep>,
+    #[serde(skip)]
+    open: OpenSteps,
     /// Rollback points that were saved, by host.
     pub points: IndexMap<String, u64>,
     /// What a person should read, in order.
@@ -127,6 +133,8 @@ impl Story {
             plays: Vec::new(),
             failures: Vec::new(),
             ends: Vec::new(),
+            unknown: Vec::new(),
+            open: OpenSteps::default(),
             points: IndexMap::new(),
             warnings: Vec::new(),
             recap: IndexMap::new(),
@@ -141,6 +149,10 @@ impl Story {
         }
         self.summary.count(&self.recap);
         self.summary.settle(folder);
+        // While a controller is at work a step without a result is one that runs.
+        if self.summary.result != super::RunResult::Running {
+            self.unknown = std::mem::take(&mut self.open).left();
+        }
     }
 
     fn play(&mut self) -> &mut PlayStory {
@@ -152,6 +164,7 @@ impl Story {
 
     /// Takes the next event; the summary takes it apart.
     pub(super) fn event(&mut self, event: Event) {
+        self.open.event(&event);
         let host = event.host.unwrap_or_default();
         let task = event.task.unwrap_or_default();
         match event.kind {
@@ -160,7 +173,8 @@ impl Story {
             }
             EventKind::WaveStarted { hosts, .. } => self.play().waves.push(hosts.len()),
             EventKind::BudgetExceeded { failed, of, limit } => {
-                self.play().stopped = Some(format!("{} of {of} hosts failed ({limit})", failed.len()));
+                self.play().stopped =
+                    Some(format!("{} of {} failed ({limit})", failed.len(), crate::ui::counted(of, "host")));
             }
             EventKind::RollbackPoint { .. } => *self.points.entry(host).or_default() += 1,
             EventKind::TaskFinished { status, changed, message, output_tail, place, .. } => {

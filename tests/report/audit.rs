@@ -19,6 +19,16 @@ fn a_browser_that_is_told_of_a_request_or_a_message_tells_it() {
 }
 
 #[test]
+fn the_sample_agent_names_no_client_without_its_secret() {
+    let text = include_str!("../../playbooks/roles/agent_settings/files/appsettings.agent.json");
+    let settings: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(
+        settings["OpenId"]["DefaultOpenIdClient"].is_null(),
+        settings["OpenId"]["OpenIdClients"].is_null()
+    );
+}
+
+#[test]
 fn shows_an_audit_on_a_laptop_and_a_phone_in_light_and_dark() {
     let page = Written::new(&page(&fleet(12, 4)));
     let mut browser = Browser::start();

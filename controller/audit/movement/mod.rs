@@ -29,6 +29,8 @@ pub struct Movement {
     pub from_hosts: Vec<String>,
     /// Hosts that run the new agent.
     pub to_hosts: Vec<String>,
+    /// Whether the inventory has the connector at the new agent, and at no other one.
+    pub declared: bool,
     /// Why it cannot be moved like this; if there is one, the rest is not to be relied on.
     pub problems: Vec<String>,
     /// `NAME at HOST:PORT` of managed systems that the new host has to reach.
@@ -91,6 +93,7 @@ pub fn movement(
     let Some(first) = defined.first() else { return movement };
     movement.from.clone_from(&first.agent);
     movement.from_hosts = first.agent.as_ref().map(|from| hosts_of(declared, from)).unwrap_or_default();
+    movement.declared = at_new_agent(declared, connector, to);
     movement.managed_systems = managed_systems(declared, connector);
     movement.connections = connections(&movement, configuration, observed);
     let mut changes: Vec<Change> = defined
@@ -162,6 +165,13 @@ fn hosts_of(declared: &Declared, agent: &str) -> Vec<String> {
         .filter(|host| host.agents.iter().any(|each| each.identifier == agent))
         .map(|host| host.name.clone())
         .collect()
+}
+
+fn at_new_agent(declared: &Declared, connector: &str, to: &str) -> bool {
+    let agents = declared.hosts.iter().flat_map(|host| &host.agents);
+    let serving = agents.filter(|agent| agent.connectors.iter().any(|each| each.identifier == connector));
+    let mut serving = serving.map(|agent| agent.identifier == to).peekable();
+    serving.peek().is_some() && serving.all(|new| new)
 }
 
 fn managed_systems(declared: &Declared, connector: &str) -> Vec<String> {

@@ -11,21 +11,30 @@ use super::{JobFate, Movement};
 pub(super) fn write(movement: &mut Movement) {
     let connector = &movement.connector;
     let (to, new) = (movement.to.as_str(), named(&movement.to_hosts, "the new host"));
-    let from = movement.from.as_deref().unwrap_or("no agent");
+    // What no agent serves has nothing that an old host could hold, run or give back.
+    let from = movement.from.as_deref();
     let old = named(&movement.from_hosts, "the old host");
     let connections: Vec<String> =
         movement.connections.iter().map(|connection| format!("`{}`", connection.identifier)).collect();
-    let connections =
-        if connections.is_empty() { "its connections".to_owned() } else { connections.join(", ") };
+    let (connections, their) = match connections.as_slice() {
+        [] => ("its connections".to_owned(), "their"),
+        [one] => (one.clone(), "its"),
+        several => (several.join(", "), "their"),
+    };
     let running: Vec<String> = movement
         .jobs
         .iter()
         .filter(|job| job.fate != JobFate::Joins)
         .map(|job| format!("`{}`", job.identifier))
         .collect();
-    let mut steps = vec![format!(
-        "inventory: move `{connector}` from `{from}` to `{to}`, with `agent_connections` and secrets of {connections}"
-    )];
+    let mut steps = Vec::new();
+    if !movement.declared {
+        let with = format!("with `agent_connections` and secrets of {connections}");
+        steps.push(match from {
+            Some(from) => format!("inventory: move `{connector}` from `{from}` to `{to}`, {with}"),
+            None => format!("inventory: add `{connector}` to `{to}`, {with}"),
+        });
+    }
     steps.push(match movement.managed_systems.as_slice() {
         [] => format!("check that {new} reaches the managed system; the inventory does not say where it is"),
         systems => format!("check that {new} reaches {}", systems.join(", ")),
@@ -33,14 +42,20 @@ pub(super) fn write(movement: &mut Movement) {
     steps.push(format!("{new}: settings of {connections}, with file paths below its `SourcesRootPaths`"));
     let secrets = movement.connections.iter().any(|connection| connection.secret != Some(false));
     if secrets {
-        steps.push(format!(
-            "{new}: give the secrets anew; those of {old} are encrypted with its certificate, and what the UI saved is in its `Work`"
-        ));
+        steps.push(match from {
+            Some(_) => format!(
+                "{new}: give the secrets anew; those of {old} are encrypted with its certificate, and what the UI saved is in its `Work`"
+            ),
+            None => format!("{new}: give the secrets"),
+        });
     }
-    steps.push(match running.as_slice() {
-        [] => format!("wait until no job with `{connector}` runs; a blocked one resumes on the old agent"),
-        jobs => format!("wait until {} do not run; a blocked one resumes on the old agent", jobs.join(", ")),
-    });
+    let resumes = if from.is_some() { "; a blocked one resumes on the old agent" } else { "" };
+    match running.as_slice() {
+        [] if from.is_none() => {}
+        [] => steps.push(format!("wait until no job with `{connector}` runs{resumes}")),
+        [job] => steps.push(format!("wait until {job} does not run{resumes}")),
+        jobs => steps.push(format!("wait until {} do not run{resumes}", jobs.join(", "))),
+    }
     steps.push(format!(
         "edit the XML: {}",
         match movement.changes.len() {
@@ -57,14 +72,14 @@ pub(super) fn write(movement: &mut Movement) {
             jobs.join("` or `")
         ),
     });
-    steps.push(format!("{old}: remove {connections} with their secrets (`-e finish=true`)"));
-    movement.steps = steps;
-    movement.rollback = vec![
-        "deploy the previous XML".to_owned(),
-        format!("{old}: restore {connections} if they were removed (`paceline rollback`)"),
-        format!("synchronize `{connector}` completely on `{from}`"),
-        format!("{new}: remove {connections}"),
-    ];
+    let mut rollback = vec!["deploy the previous XML".to_owned()];
+    if let Some(from) = from {
+        steps.push(format!("{old}: remove {connections} with {their} secrets (`-e finish=true`)"));
+        rollback.push(format!("{old}: restore {connections} if removed (`paceline rollback`)"));
+        rollback.push(format!("synchronize `{connector}` completely on `{from}`"));
+    }
+    rollback.push(format!("{new}: remove {connections}"));
+    (movement.steps, movement.rollback) = (steps, rollback);
 }
 
 fn named(hosts: &[String], none: &str) -> String {

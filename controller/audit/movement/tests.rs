@@ -104,6 +104,36 @@ fn a_job_for_several_connectors_has_to_be_split() {
 }
 
 #[test]
+fn a_connector_without_an_agent_has_no_steps_for_an_old_one() {
+    let (mut configuration, declared) = shipped();
+    for connector in configuration.connectors.iter_mut().filter(|each| each.identifier == "Warehouse") {
+        connector.agent = None;
+    }
+    let movement = movement(&configuration, &declared, None, "Warehouse", "BerlinAD");
+    assert_eq!((movement.from.as_deref(), movement.problems.len()), (None, 0));
+    assert!(movement.steps[0].starts_with("inventory: add `Warehouse` to `BerlinAD`, with"), "{movement}");
+    for line in movement.steps.iter().chain(&movement.rollback) {
+        assert!(!["the old", "no agent", "finish=true"].iter().any(|word| line.contains(word)), "{line}");
+    }
+    assert_eq!(movement.rollback.len(), 2);
+}
+
+#[test]
+fn what_the_inventory_has_at_the_new_agent_already_is_not_moved_there() {
+    let (configuration, _) = shipped();
+    let steps = |hosts: &[(&str, &str, &[&str])]| {
+        movement(&configuration, &declared(hosts), None, "SharedMailboxes", "LyonAD").steps
+    };
+    let at = steps(&[("ber-ad", "BerlinAD", &[]), ("lyo-ad", "LyonAD", &["SharedMailboxes"])]);
+    assert!(at[0].starts_with("check that lyo-ad reaches"), "{at:?}");
+    let last = "ber-ad: remove `SharedMailboxesExport` with its secrets (`-e finish=true`)";
+    assert_eq!(at.last().unwrap(), last);
+    let both: [(&str, &str, &[&str]); 2] =
+        [("ber-ad", "BerlinAD", &["SharedMailboxes"]), ("lyo-ad", "LyonAD", &["SharedMailboxes"])];
+    assert!(steps(&both)[0].starts_with("inventory: move `SharedMailboxes` from `BerlinAD`"));
+}
+
+#[test]
 fn what_hosts_say_tells_what_is_missing_and_what_is_secret() {
     let (configuration, declared) = shipped();
     let host = |agent: &str, connections: &[&str]| ObservedHost {

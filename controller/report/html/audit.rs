@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::certificates::{TimeLine, time_line};
 use super::page::{Few, Mark, Page, some, write};
-use super::picture::{Picture, picture};
+use super::picture::{Picture, picture, system_of};
 use crate::audit::{AgentRow, Audit, ConnectorRow, JobRow, SystemRow, Waived};
 use crate::preflight::{Finding, Severity};
 
@@ -85,6 +85,10 @@ struct Figure {
 struct FindingView<'a> {
     mark: Mark,
     finding: &'a Finding,
+    /// The managed system that it is about.
+    system: Option<&'a str>,
+    /// Why it matters.
+    why: Option<&'static str>,
 }
 
 struct ConnectorView<'a> {
@@ -150,13 +154,14 @@ impl<'a> AuditPage<'a> {
         let systems: BTreeMap<&str, &SystemRow> =
             audit.managed_systems.iter().map(|system| (system.name.as_str(), system)).collect();
         let certificates = time_line(&audit.certificates, meta.at);
+        let picture = picture(audit);
         Self {
             page: Page::new("Agents and connectors".to_owned(), meta.at),
             verdict,
             worst,
             sources: sources(audit, meta),
-            figures: figures(audit, &certificates),
-            picture: picture(audit),
+            figures: figures(audit, picture.counts, &certificates),
+            picture,
             connectors: audit
                 .connectors
                 .iter()
@@ -186,7 +191,12 @@ impl<'a> AuditPage<'a> {
                 .findings
                 .iter()
                 .take(FINDINGS)
-                .map(|finding| FindingView { mark: Mark(finding.severity), finding })
+                .map(|finding| FindingView {
+                    mark: Mark(finding.severity),
+                    finding,
+                    system: system_of(finding),
+                    why: crate::audit::rule(&finding.id).map(|rule| rule.why),
+                })
                 .collect(),
             findings_left_out: audit.findings.len().saturating_sub(FINDINGS),
             ids: ids(&audit.findings),
@@ -213,19 +223,15 @@ fn sources(audit: &Audit, meta: &Meta) -> Vec<(&'static str, String)> {
     sources
 }
 
-fn figures(audit: &Audit, certificates: &TimeLine) -> Vec<Figure> {
+/// Numbers of things are those of the picture's headings, so that the page has one answer.
+fn figures(audit: &Audit, counts: [usize; 4], certificates: &TimeLine) -> Vec<Figure> {
+    let [hosts, agents, connectors, systems] = counts;
     let of = |severity| audit.findings.iter().filter(|finding| finding.severity == severity).count();
     let unserved = audit
         .connectors
         .iter()
         .filter(|row| row.hosts.is_empty() && row.agent.as_deref() != Some("Local") && !row.deactivated)
         .count();
-    let hosts: BTreeSet<&String> = audit
-        .agents
-        .iter()
-        .flat_map(|agent| &agent.hosts)
-        .chain(audit.hosts.iter().map(|asked| &asked.host))
-        .collect();
     let idle = audit.agents.iter().filter(|agent| agent.connectors.is_empty()).count();
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     let note = |count: usize, text: &str| if count > 0 { format!("{count} {text}") } else { String::new() };
@@ -238,7 +244,7 @@ fn figures(audit: &Audit, certificates: &TimeLine) -> Vec<Figure> {
             class: marked(warnings, "warning"),
         },
         Figure {
-            number: audit.connectors.len(),
+            number: connectors,
             text: "connectors",
             about: match unserved {
                 0 => "all served".to_owned(),
@@ -246,19 +252,9 @@ fn figures(audit: &Audit, certificates: &TimeLine) -> Vec<Figure> {
             },
             class: "",
         },
-        Figure {
-            number: audit.agents.len(),
-            text: "agents",
-            about: note(idle, "without connectors"),
-            class: "",
-        },
-        Figure { number: hosts.len(), text: "hosts", about: String::new(), class: "" },
-        Figure {
-            number: audit.managed_systems.len(),
-            text: "managed systems",
-            about: String::new(),
-            class: "",
-        },
+        Figure { number: agents, text: "agents", about: note(idle, "without connectors"), class: "" },
+        Figure { number: hosts, text: "hosts", about: String::new(), class: "" },
+        Figure { number: systems, text: "managed systems", about: String::new(), class: "" },
     ];
     if certificates.all > 0 {
         let about = match (certificates.expired, certificates.soon) {
@@ -311,7 +307,7 @@ fn ids(findings: &[Finding]) -> Vec<(&str, usize)> {
     counts
 }
 
-/// Names of hosts, agents and connectors that findings are about.
+/// Names of hosts, agents, connectors and managed systems that findings are about.
 fn subjects(findings: &[Finding]) -> Vec<&str> {
     const MOST: usize = 2_000;
     let mut names: BTreeSet<&str> = BTreeSet::new();
@@ -319,6 +315,7 @@ fn subjects(findings: &[Finding]) -> Vec<&str> {
         names.extend(
             [&finding.host, &finding.agent, &finding.connector].into_iter().flatten().map(String::as_str),
         );
+        names.extend(system_of(finding));
     }
     names.into_iter().take(MOST).collect()
 }

@@ -22,7 +22,7 @@
       let shown = 0;
       items.forEach((item, at) => {
         const data = item.dataset;
-        const about = [data.host, data.agent, data.connector].filter((it) => it !== undefined).map((it) => it.toLowerCase());
+        const about = [data.host, data.agent, data.connector, data.system].filter((it) => it !== undefined).map((it) => it.toLowerCase());
         const fits =
           kinds.every((key) => !off.has(`${key}=${data[key]}`)) &&
           (!id || data.id === id) &&

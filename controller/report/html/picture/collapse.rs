@@ -153,7 +153,7 @@ fn quotient(graph: &Graph, becomes: &[Becomes]) -> Graph {
     for (node, becomes) in graph.nodes.iter().zip(becomes) {
         let at = *known.entry(*becomes).or_insert_with(|| {
             let fresh = match becomes {
-                Becomes::Itself(_) => Node { findings: 0, worst: None, count: 0, ..node.clone() },
+                Becomes::Itself(_) => Node { findings: 0, worst: None, count: 0, listed: 0, ..node.clone() },
                 Becomes::Counted(column, _) => Node {
                     column: *column,
                     name: String::new(),
@@ -161,6 +161,7 @@ fn quotient(graph: &Graph, becomes: &[Becomes]) -> Graph {
                     worst: None,
                     findings: 0,
                     count: 0,
+                    listed: 0,
                 },
             };
             merged.nodes.push(fresh);
@@ -170,6 +171,7 @@ fn quotient(graph: &Graph, becomes: &[Becomes]) -> Graph {
         target.worst = target.worst.max(node.worst);
         target.findings += node.findings;
         target.count += node.count;
+        target.listed += node.listed;
         into.push(at);
     }
     for node in merged.nodes.iter_mut().filter(|node| node.name.is_empty()) {

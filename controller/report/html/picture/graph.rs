@@ -1,5 +1,5 @@
-//! An audit as nodes and edges. Names that are only spoken of (a connector's agent that nothing declares, the host of
-//! a finding) are nodes too, so that no finding is without a place.
+//! An audit as nodes and edges. Names that are only spoken of (a connector's agent that nothing declares, a connector
+//! of a finding) are nodes too, so that no finding is without a place; headings count what the audit itself lists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -46,6 +46,8 @@ pub(super) struct Node {
     pub findings: usize,
     /// How many things it stands for.
     pub count: usize,
+    /// How many of them the audit lists; the others are only spoken of.
+    pub listed: usize,
 }
 
 /// How two things belong together.
@@ -86,7 +88,14 @@ impl Builder {
         let at = self.graph.nodes.len();
         self.known.insert((column, name.to_owned()), at);
         let (name, about) = (name.to_owned(), String::new());
-        self.graph.nodes.push(Node { column, name, about, worst: None, findings: 0, count: 1 });
+        self.graph.nodes.push(Node { column, name, about, worst: None, findings: 0, count: 1, listed: 0 });
+        at
+    }
+
+    /// A node for what the audit lists.
+    fn listed(&mut self, column: Column, name: &str) -> usize {
+        let at = self.node(column, name);
+        self.graph.nodes[at].listed = 1;
         at
     }
 
@@ -105,17 +114,17 @@ impl Builder {
 pub(super) fn graph(audit: &Audit) -> Graph {
     let mut builder = Builder::default();
     for agent in &audit.agents {
-        let at = builder.node(Column::Agent, &agent.identifier);
+        let at = builder.listed(Column::Agent, &agent.identifier);
         let words: BTreeSet<&str> =
             agent.versions.iter().chain(&agent.maintenance_groups).map(String::as_str).collect();
         builder.about(at, words.into_iter().collect::<Vec<_>>().join(", "));
         for host in &agent.hosts {
-            let host = builder.node(Column::Host, host);
+            let host = builder.listed(Column::Host, host);
             builder.graph.join(host, at, Tie::Real);
         }
     }
     for connector in &audit.connectors {
-        let at = builder.node(Column::Connector, &connector.identifier);
+        let at = builder.listed(Column::Connector, &connector.identifier);
         let about = match connector.jobs.len() {
             _ if connector.deactivated => "deactivated".to_owned(),
             0 => String::new(),
@@ -131,12 +140,12 @@ pub(super) fn graph(audit: &Audit) -> Graph {
             builder.graph.join(agent, at, Tie::Meant);
         }
         for system in &connector.managed_systems {
-            let system = builder.node(Column::System, system);
+            let system = builder.listed(Column::System, system);
             builder.graph.join(at, system, Tie::Real);
         }
     }
     for system in &audit.managed_systems {
-        let at = builder.node(Column::System, &system.name);
+        let at = builder.listed(Column::System, &system.name);
         let about = system.kind.as_ref().or(system.address.as_ref()).cloned();
         builder.about(at, about.unwrap_or_default());
         for connector in &system.connectors {
@@ -145,12 +154,18 @@ pub(super) fn graph(audit: &Audit) -> Graph {
         }
     }
     for asked in &audit.hosts {
-        builder.node(Column::Host, &asked.host);
+        builder.listed(Column::Host, &asked.host);
     }
     for finding in &audit.findings {
         place(finding, &mut builder);
     }
     builder.graph
+}
+
+/// The managed system that a finding is about.
+pub(in super::super) fn system_of(finding: &Finding) -> Option<&str> {
+    let subject = finding.subject.as_deref()?;
+    subject.strip_prefix("managed system ").filter(|name| !name.is_empty())
 }
 
 fn place(finding: &Finding, builder: &mut Builder) {
@@ -162,8 +177,18 @@ fn place(finding: &Finding, builder: &mut Builder) {
     for (column, name) in named {
         if let Some(name) = name {
             let at = builder.node(column, name);
+            // A host is one of the inventory; other names may be nobody's.
+            if column == Column::Host {
+                builder.graph.nodes[at].listed = 1;
+            } else if builder.graph.nodes[at].listed == 0 {
+                builder.about(at, "unknown".to_owned());
+            }
             builder.found(at, finding.severity);
         }
+    }
+    if let Some(name) = system_of(finding) {
+        let at = builder.node(Column::System, name);
+        builder.found(at, finding.severity);
     }
     if finding.id == "managed-system-unreachable"
         && let Some(connector) = &finding.connector

@@ -36,10 +36,14 @@ pub(in super::super) struct Picture {
     pub width: u32,
     pub height: u32,
     pub headings: Vec<(String, i32)>,
+    /// What the headings count.
+    pub counts: [usize; 4],
     pub boxes: Vec<Drawn>,
     pub lines: Vec<Line>,
     /// Whether boxes stand for several things.
     pub merged: bool,
+    /// Whether boxes stand for names that the audit does not list.
+    pub unknown: bool,
 }
 
 /// A box.
@@ -55,6 +59,8 @@ pub(in super::super) struct Drawn {
     /// Its plain name; nothing for several.
     pub name: Option<String>,
     pub mark: Option<Mark>,
+    /// Whether it is only spoken of.
+    pub unknown: bool,
     pub x: i32,
     pub y: i32,
     pub width: i32,
@@ -112,9 +118,10 @@ pub(super) fn lay_out(graph: &Graph) -> Picture {
     });
     let gap = ((PAGE - widths.iter().sum::<f64>()) / 3.0).clamp(COLUMN_GAP, WIDEST_GAP);
     let (mut x, mut left, mut headings) = (1.0, [0.0; 4], Vec::new());
-    for column in Column::ALL {
-        let total: usize =
-            graph.nodes.iter().filter(|node| node.column == column).map(|node| node.count).sum();
+    let counts = Column::ALL.map(|column| {
+        graph.nodes.iter().filter(|node| node.column == column).map(|node| node.listed).sum::<usize>()
+    });
+    for (column, total) in Column::ALL.into_iter().zip(counts) {
         left[column.index()] = x;
         headings.push((super::super::page::some(total, column.noun()), round(x)));
         x += widths[column.index()] + gap;
@@ -132,9 +139,11 @@ pub(super) fn lay_out(graph: &Graph) -> Picture {
         width: round(x - gap + 1.0).unsigned_abs(),
         height: round(bottom + EDGE).unsigned_abs(),
         headings,
+        counts,
         boxes,
         lines,
         merged: graph.nodes.iter().any(|node| node.count > 1),
+        unknown: graph.nodes.iter().any(|node| node.listed == 0),
     }
 }
 
@@ -164,6 +173,7 @@ fn drawn(number: usize, node: &Node, (x, y, width): (f64, f64, f64)) -> Drawn {
         _ => "",
     };
     let title = match node.count {
+        1 if node.listed == 0 => format!("{} {}, unknown{found}{worst}", node.column.noun(), node.name),
         1 => format!("{} {}{found}{worst}", node.column.noun(), node.name),
         _ => format!("{}{found}{worst}", node.name),
     };
@@ -175,6 +185,7 @@ fn drawn(number: usize, node: &Node, (x, y, width): (f64, f64, f64)) -> Drawn {
         title,
         name: (node.count == 1).then(|| node.name.clone()),
         mark: node.worst.map(Mark),
+        unknown: node.listed == 0,
         x: round(x),
         y: round(y),
         width: round(width),

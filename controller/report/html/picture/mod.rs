@@ -7,6 +7,7 @@ mod collapse;
 mod graph;
 mod layout;
 
+pub(super) use graph::system_of;
 pub(super) use layout::Picture;
 
 use crate::audit::Audit;
@@ -103,6 +104,52 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         check(&picture);
         assert!(picture.boxes.len() < 10, "{}", picture.boxes.len());
+    }
+
+    #[test]
+    fn findings_about_managed_systems_are_on_their_boxes() {
+        for many in [3, 300] {
+            let rows: Vec<Value> =
+                (0..many).map(|n| json!({"name": format!("S{n}"), "connectors": [], "agents": []})).collect();
+            let findings: Vec<Value> = (0..many)
+                .map(|n| json!({"id": "managed-system-two-agents", "severity": "warning", "subject": format!("managed system S{n}"), "place": "p", "message": "m", "hint": ""}))
+                .collect();
+            let audit = serde_json::from_value(
+                json!({"findings": findings, "connectors": [], "agents": [], "managed_systems": rows}),
+            );
+            let picture = picture(&audit.unwrap());
+            check(&picture);
+            let marked = picture.boxes.iter().filter(|one| one.kind == "system" && one.mark.is_some());
+            let told: usize = marked.clone().filter(|one| one.name.is_some()).count();
+            assert_eq!(told, many.min(60));
+            let about: Vec<&str> =
+                marked.map(|one| one.about.as_str()).filter(|about| !about.is_empty()).collect();
+            let rest: &[&str] = if many > 60 { &["with 240 findings"] } else { &[] };
+            assert_eq!(about, rest);
+            assert_eq!(picture.counts, [0, 0, 0, many]);
+        }
+    }
+
+    #[test]
+    fn what_only_findings_name_is_unknown_and_not_counted() {
+        let finding = |host: &str, connector: &str| json!({"id": "x", "severity": "error", "host": host, "connector": connector, "place": "p", "message": "m", "hint": ""});
+        let audit: Audit = serde_json::from_value(json!({
+            "findings": [finding("b", "Typo"), finding("a", "C")],
+            "agents": [{"identifier": "A", "hosts": ["a"], "connectors": ["C"]}],
+            "connectors": [{"identifier": "C", "agent": "A", "hosts": ["a"], "declared": ["A"]}],
+        }))
+        .unwrap();
+        let picture = picture(&audit);
+        let headings: Vec<&str> = picture.headings.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(headings, ["2 hosts", "1 agent", "1 connector", "0 managed systems"]);
+        let unknown: Vec<(&str, &str)> = picture
+            .boxes
+            .iter()
+            .filter(|one| one.unknown)
+            .map(|one| (one.label.as_str(), one.about.as_str()))
+            .collect();
+        assert_eq!(unknown, [("Typo", "unknown")]);
+        assert!(picture.unknown);
     }
 
     #[test]

@@ -105,6 +105,33 @@ pub(super) fn changes(account: &Account) -> (Vec<Changed<'_>>, usize) {
     (changed.collect(), left_out)
 }
 
+/// Steps of which nobody knows whether they changed something, alike in task and module.
+pub(super) struct Unknown<'a> {
+    pub task: &'a str,
+    pub module: &'a str,
+    /// Steps, which may be several of one host.
+    pub count: usize,
+    /// Whether there are no rollback points for them.
+    pub no_way_back: bool,
+    pub hosts: Few,
+}
+
+/// Lists the steps without a result.
+pub(super) fn unknown(account: &Account) -> Vec<Unknown<'_>> {
+    let mut groups: IndexMap<(&str, &str, bool), Vec<&String>> = IndexMap::new();
+    for step in account.story.unknown.iter().filter(|step| step.may_change()) {
+        let lost = !step.point && !account.story.summary.check;
+        groups.entry((&step.task, &step.module, lost)).or_default().push(&step.host);
+    }
+    let views = groups.into_iter().take(TASKS).map(|((task, module, no_way_back), mut hosts)| {
+        let count = hosts.len();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Unknown { task, module, count, no_way_back, hosts: Few::of(hosts) }
+    });
+    views.collect()
+}
+
 fn change<'a>(step: &'a StepStory, hosts: &[String], bytes: &mut usize) -> Change<'a> {
     let all: Vec<&str> = step.diff.as_deref().unwrap_or_default().lines().collect();
     let mut lines = Vec::new();

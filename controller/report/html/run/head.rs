@@ -108,7 +108,9 @@ fn figures(account: &Account) -> Vec<(usize, &'static str, &'static str)> {
     let hosts = || account.hosts.values();
     let many = |wanted: Ended| hosts().filter(|host| ended(host) == wanted).count();
     let points: u64 = account.story.points.values().sum();
-    let mut figures = vec![(account.hosts.len(), "hosts", ""), (many(Ended::Ok), "done", "good")];
+    let number = |count: usize, one: &'static str, many: &'static str| if count == 1 { one } else { many };
+    let all = account.hosts.len();
+    let mut figures = vec![(all, number(all, "host", "hosts"), ""), (many(Ended::Ok), "done", "good")];
     for (state, text, class) in [
         (Ended::Failed, "failed", "error"),
         (Ended::Unreachable, "unreachable", "error"),
@@ -124,8 +126,14 @@ fn figures(account: &Account) -> Vec<(usize, &'static str, &'static str)> {
     }
     let changed = hosts().filter(|host| has_changed(host)).count();
     figures.push((changed, if account.story.summary.check { "would change" } else { "changed" }, ""));
+    let unknown = account.story.unknown.len();
+    if unknown > 0 {
+        let text = number(unknown, "step with unknown result", "steps with unknown result");
+        figures.push((unknown, text, "warning"));
+    }
     if points > 0 {
-        figures.push((usize::try_from(points).unwrap_or(usize::MAX), "rollback points", ""));
+        let points = usize::try_from(points).unwrap_or(usize::MAX);
+        figures.push((points, number(points, "rollback point", "rollback points"), ""));
     }
     figures
 }

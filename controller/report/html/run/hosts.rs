@@ -79,6 +79,15 @@ pub(super) fn ended(host: &HostAccount) -> Ended {
     }
 }
 
+/// How a host ended, in its own words.
+pub(super) fn words(host: &HostAccount) -> &'static str {
+    match (ended(host), host.story.status) {
+        // Its journal says `cancelled`, which sounds as if something had been begun.
+        (Ended::Idle, _) | (_, None) => ended(host).words(),
+        (_, Some(status)) => status.words(),
+    }
+}
+
 /// Whether something of the run changed it.
 pub(super) fn has_changed(host: &HostAccount) -> bool {
     host.story.steps.iter().any(|step| step.changed || step.status == Some(Status::Changed))
@@ -97,6 +106,8 @@ pub(super) struct HostView<'a> {
     pub steps: Vec<StepView<'a>>,
     pub steps_left_out: usize,
     pub points: usize,
+    /// Steps of which nobody knows how they ended.
+    pub unknown: usize,
     pub log: LogView,
     pub path: &'a str,
 }
@@ -135,15 +146,20 @@ pub(super) fn hosts<'a>(folder: &RunFolder, account: &'a Account, budget: &mut B
         HostView {
             name,
             state: ended(host),
-            words: host.story.status.map_or_else(|| ended(host).words(), HostStatus::words),
+            words: words(host),
             message: host.story.message.as_deref(),
             hint: host.story.hint.as_deref(),
             warnings: &host.story.warnings,
             recap: host.story.recap.unwrap_or_default(),
-            took: host.from.map(|from| duration(host.to.abs_diff(from))).unwrap_or_default(),
+            took: host
+                .from
+                .filter(|_| ended(host) != Ended::Idle)
+                .map(|from| duration(host.to.abs_diff(from)))
+                .unwrap_or_default(),
             steps_left_out: host.story.steps.len() - steps.len(),
             steps,
             points: host.story.steps.iter().map(|step| step.points.len()).sum(),
+            unknown: account.story.unknown.iter().filter(|step| step.host == *name).count(),
             log: budget.take(&folder.host_log(name)),
             path: &host.story.log,
         }

@@ -16,7 +16,7 @@ use std::io::Write;
 use askama::Template;
 use jiff::Timestamp;
 
-use self::changes::{Changed, changes};
+use self::changes::{Changed, Unknown, changes, unknown};
 use self::head::Asked;
 use self::hosts::{HostView, Points};
 use self::logs::{Budget, LogView};
@@ -54,6 +54,7 @@ struct RunPage<'a> {
     changes: Vec<Changed<'a>>,
     changes_left_out: usize,
     changed_hosts: usize,
+    unknown: Vec<Unknown<'a>>,
     check: bool,
     points: Points<'a>,
     hosts: Vec<HostView<'a>>,
@@ -92,6 +93,7 @@ impl<'a> RunPage<'a> {
             changes,
             changes_left_out,
             check: story.summary.check,
+            unknown: unknown(account),
             points: hosts::points(account),
             states: hosts::states(&hosts),
             quiet_steps: hosts.iter().any(|host| host.steps_left_out > 0),
@@ -125,4 +127,59 @@ fn plays(account: &Account) -> Vec<PlayView<'_>> {
         }
     });
     plays.collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::super::testing::{START, State, write};
+    use super::*;
+    use crate::executor::event::NOT_STARTED;
+
+    fn page(state: &State) -> String {
+        let mut out = Vec::new();
+        run(&state.run(), Timestamp::UNIX_EPOCH, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn steps_that_a_killed_controller_left_open_are_told_as_unknown() {
+        let state = State::new();
+        state.keep_lines(10);
+        let html = page(&state);
+        assert!(html.contains("<b>1</b> <span>step with unknown result</span>"), "the figures");
+        assert!(html.contains("1 changed, 1 step with unknown result"), "the row of the host");
+        let from = html.find("<details class=\"change unknown\"").unwrap();
+        let told = &html[from..from + html[from..].find("</details>").unwrap()];
+        for word in ["agent : Start", "<code>command</code>", "no way back", "web-1"] {
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(!page(&State::new()).contains("unknown result"));
+    }
+
+    #[test]
+    fn hosts_that_a_cancelled_run_did_not_come_to_are_a_note() {
+        let state = State::new();
+        state.keep_lines(9);
+        let path = state.run().journal();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        let head = format!(r#"{{"seq":30,"at":"2026-05-09T07:29:42.500000Z","run":"{}""#, state.run().id());
+        for rest in [
+            format!(
+                r#""host":"web-4","kind":"host_finished","status":"cancelled","message":"{NOT_STARTED}""#
+            ),
+            r#""kind":"run_finished","hosts":{},"exit_code":99,"duration_ms":9500"#.to_owned(),
+        ] {
+            text.push_str(&format!("{head},{rest}}}\n"));
+        }
+        write(&path, &text, START);
+        let html = page(&state);
+        let from = html.find("<h3>had no turn <small>1 host</small>").unwrap();
+        let mark = html[..from].rfind("<svg class=\"mark ").unwrap();
+        assert!(html[mark..from].contains("#mark-info"), "{}", &html[mark..from]);
+        let from = html.find("</svg> web-4</div>").unwrap();
+        let row = &html[from..from + html[from..].find("class=\"end\"").unwrap()];
+        assert!(!row.contains("<rect"), "{row}");
+        assert!(html.contains("had no turn <small></small>"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::report::account::{Account, Doing, HostAccount, Span, Wave};
 use crate::report::html::page::{Few, some};
-use crate::report::html::run::hosts::{Ended, ended};
+use crate::report::html::run::hosts::{Ended, ended, words};
 use crate::ui::duration;
 
 /// Rows that stand open; the others can be opened.
@@ -68,6 +68,7 @@ impl Scale {
         let share = |at: i64| ((at - self.from) * 10_000 / self.length).clamp(0, 10_000);
         let (x, end) = (share(from), share(to));
         // What is too short to be seen is still there.
+        let x = x.min(10_000 - 15);
         Bar { class, x: percent(x), width: percent((end - x).max(15)) }
     }
 
@@ -154,8 +155,10 @@ fn stops(wave: &Wave, check: bool) -> Vec<(&'static str, Few)> {
 }
 
 fn host_row<'a>(name: &'a str, host: &'a HostAccount, scale: &Scale) -> HostRow<'a> {
-    let present = host.from.map(|from| scale.bar("wait", from, host.to));
     let state = ended(host);
+    // A host without a turn is only told of at the end of the run.
+    let began = host.from.filter(|_| state != Ended::Idle);
+    let present = began.map(|from| scale.bar("wait", from, host.to));
     let near = (scale.length * NEAR / 1_000).max(1);
     let bars = merged(&host.spans, near).into_iter().map(|span| {
         let class = match span.what {
@@ -172,7 +175,7 @@ fn host_row<'a>(name: &'a str, host: &'a HostAccount, scale: &Scale) -> HostRow<
             .map(|span| span.to.abs_diff(span.from))
             .sum()
     };
-    let total = host.from.map(|from| host.to.abs_diff(from)).unwrap_or_default();
+    let total = began.map(|from| host.to.abs_diff(from)).unwrap_or_default();
     let (work, back) = (time(Doing::Work), time(Doing::Restore));
     let back = if back > 0 { format!(", restored for {}", duration(back)) } else { String::new() };
     HostRow {
@@ -183,13 +186,10 @@ fn host_row<'a>(name: &'a str, host: &'a HostAccount, scale: &Scale) -> HostRow<
             Ended::Ok => "ok",
             Ended::Idle => "info",
         },
-        words: host.story.status.map_or(
-            if state == Ended::Idle { "had no turn" } else { "not at its end" },
-            crate::executor::event::HostStatus::words,
-        ),
+        words: words(host),
         present,
         bars: bars.take(BARS).collect(),
-        took: host.from.map(|_| duration(total)).unwrap_or_default(),
+        took: began.map(|_| duration(total)).unwrap_or_default(),
         told: format!("at work for {} of {}{back}", duration(work), duration(total)),
     }
 }
@@ -268,5 +268,6 @@ mod tests {
         assert_eq!(scale.bar("work", 100, 200), bar("0.00%", "50.00%"));
         assert_eq!(scale.bar("work", 0, 900), bar("0.00%", "100.00%"));
         assert_eq!(scale.bar("work", 150, 150), bar("25.00%", "0.15%"));
+        assert_eq!(scale.bar("work", 300, 300), bar("99.85%", "0.15%"));
     }
 }

@@ -3,11 +3,14 @@
 use indexmap::IndexMap;
 
 use super::super::page::Few;
-use crate::executor::event::HostStatus;
+use crate::executor::event::{HostStatus, NOT_STARTED};
 use crate::report::account::Account;
 
 /// Causes that are told; a run has few of them, whatever the number of hosts.
 const MOST: usize = 200;
+
+/// How the page speaks of hosts that a cancelled run did not come to.
+const HAD_NO_TURN: &str = "had no turn";
 
 /// A task that failed.
 pub(super) struct Trouble<'a> {
@@ -24,6 +27,8 @@ pub(super) struct Trouble<'a> {
 
 /// Hosts that ended otherwise than done.
 pub(super) struct End<'a> {
+    /// `error`, or `info` for those that had no turn.
+    pub mark: &'static str,
     pub words: &'static str,
     pub message: &'a str,
     pub hint: Option<&'a str>,
@@ -75,13 +80,18 @@ pub(super) fn ends(account: &Account) -> Vec<End<'_>> {
             continue;
         }
         let message = end.message.as_deref().unwrap_or_default();
-        let key = (end.status.words(), message, end.hint.as_deref());
+        let idle = end.status == HostStatus::Cancelled && message == NOT_STARTED;
+        let words = if idle { HAD_NO_TURN } else { end.status.words() };
+        let message = if idle { "" } else { message };
+        let key = (words, message, end.hint.as_deref());
         groups.entry(key).or_default().push(end.host.clone());
     }
+    groups.sort_by_key(|key, _| key.0 == HAD_NO_TURN);
     groups
         .into_iter()
         .take(MOST)
         .map(|((words, message, hint), hosts)| End {
+            mark: if words == HAD_NO_TURN { "info" } else { "error" },
             words,
             message,
             hint,
