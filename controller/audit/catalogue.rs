@@ -137,12 +137,12 @@ rules! {
         "nobody reaches the agent, and it is not woken up after a restart",
         "start the site";
     NOT_USE_AGENT "not-use-agent" Error
-        "the server's `appsettings.json` has `NotUseAgent`",
+        "the server's settings have `NotUseAgent`",
         "the server uses no agent at all",
-        "remove it from the server's `appsettings.json`";
+        "remove it from the server's settings";
     // Connectors and managed systems.
     CONNECTOR_WITHOUT_AGENT "connector-without-agent" Error
-        "a connector has no agent, or one that the configuration does not have",
+        "a connector has no agent, or one that the configuration does not have; case counts",
         "none of its tasks can run",
         "set its `Agent`";
     CONNECTOR_AGENT_MISMATCH "connector-agent-mismatch" Error
@@ -220,7 +220,7 @@ rules! {
         "it runs where the settings of its connections are not",
         "give the job the connector's agent, or move the task";
     JOB_AGENT_UNKNOWN "job-agent-unknown" Error
-        "a job is on an agent that the configuration does not have",
+        "a job is on an agent that the configuration does not have; case counts",
         "nobody runs it",
         "correct its `Agent`";
     JOB_STEP_UNKNOWN "job-step-unknown" Error
@@ -232,11 +232,11 @@ rules! {
         "it runs where the settings of its connections are not",
         "set the task's `Agent` to that of the connector";
     TASK_AGENT_UNKNOWN "task-agent-unknown" Error
-        "a task is on an agent that the configuration does not have",
+        "a task is on an agent that the configuration does not have; case counts",
         "nobody runs it",
         "correct its `Agent`";
     TASK_CONNECTOR_UNKNOWN "task-connector-unknown" Error
-        "a task names a connector that the configuration does not have",
+        "a task or a scaffolding names a connector that the configuration does not have",
         "the configuration cannot be deployed, or the task fails",
         "correct its `Connector`";
     TASK_CONNECTION_UNKNOWN "task-connection-unknown" Error

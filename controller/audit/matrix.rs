@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{View, connectors_of, same, version_text};
+use super::check::{View, connectors_of, version_text};
 use super::{
     AgentRow, Audit, AuditSources, Certificates, ConnectorRow, JobRow, Sources, SystemRow, Usage, check,
 };
@@ -148,7 +148,7 @@ fn agents(view: &View<'_>, serving: &Serving<'_>) -> Vec<AgentRow> {
         let hosts = view.hosts_of(name);
         let versions = view.installations().filter_map(|(_, one)| {
             let (agent, _) = one.agent.as_ref()?;
-            same(agent, name).then(|| one.version.as_deref().map(version_text)).flatten()
+            (agent == name).then(|| one.version.as_deref().map(version_text)).flatten()
         });
         let versions: BTreeSet<String> = versions.collect();
         let configured = view.agents.get(name).and_then(|agent| agent.uri.clone());

@@ -78,7 +78,8 @@ pub(super) fn overrides(view: &View<'_>, findings: &mut Vec<Finding>) {
     let Some(configuration) = view.configuration else { return };
     for (name, (uri, place)) in &configuration.server.agent_uris {
         let spelt = view.spellings(name);
-        let found = match spelt.iter().find_map(|name| view.agents.get(name)) {
+        let exact = view.agents.get(name.as_str());
+        let found = match exact.or_else(|| spelt.iter().find_map(|name| view.agents.get(name))) {
             None if name == INTEGRATED => continue,
             None => rules::AGENT_OVERRIDE_UNKNOWN.found(
                 format!("agent {name}"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::view::View;
-use super::words::{fold, names};
+use super::words::names;
 use crate::audit::catalogue as rules;
 use crate::audit::{Installation, RunState};
 use crate::inventory::HostName;
@@ -12,11 +12,20 @@ use crate::preflight::host::{AssignedAgents, INTEGRATED, reserved as claims_rese
 
 /// Variables `agent` that mean something else.
 pub(super) fn variable(view: &View<'_>, findings: &mut Vec<Finding>) {
+    // A variable of a group is one line for all of its hosts, and one finding.
+    let mut by_place: BTreeMap<(&str, &str), (Vec<&str>, &Option<String>)> = BTreeMap::new();
     for host in view.declared.hosts.iter().filter(|host| host.selected) {
         let Some((message, hint)) = &host.foreign else { continue };
-        let message = format!("the variable `agent` of `{}` assigns no agent: {message}", host.name);
-        let mut finding =
-            rules::AGENT_VARIABLE.found(format!("host {}", host.name), &*host.place, message).on(&host.name);
+        by_place.entry((&host.place, message)).or_insert((Vec::new(), hint)).0.push(&host.name);
+    }
+    for ((place, message), (hosts, hint)) in by_place {
+        let Some(first) = hosts.first().copied() else { continue };
+        let whose = names(hosts.iter().copied());
+        let message = format!("the variable `agent` of {whose} assigns no agent: {message}");
+        let mut finding = rules::AGENT_VARIABLE.found(format!("host {first}"), place, message);
+        if hosts.len() == 1 {
+            finding = finding.on(first);
+        }
         if let Some(hint) = hint {
             finding.hint.clone_from(hint);
         }
@@ -75,11 +84,13 @@ pub(super) fn case(view: &View<'_>, findings: &mut Vec<Finding>) {
 
 /// Agents of the configuration that nobody runs.
 pub(super) fn without_host(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let declared: HashSet<String> =
-        view.declared_agents().map(|(_, agent)| fold(&agent.identifier)).collect();
+    let known = view.declared_agents().map(|(_, agent)| agent.identifier.as_str());
+    // One that runs under another spelling of the name has a finding already.
+    let known: HashSet<String> =
+        known.chain(view.running.keys().copied()).map(|agent| view.canonical(agent)).collect();
     for (name, agent) in view.agents.iter().filter(|(name, _)| **name != INTEGRATED) {
         // A host that should run it and runs another one has a finding already.
-        if view.hosts_of(name).is_empty() && !declared.contains(&fold(name)) {
+        if !known.contains(*name) {
             let message = format!("no host of the inventory runs the agent `{name}` of the configuration");
             let found = rules::AGENT_WITHOUT_HOST.found(format!("agent {name}"), &*agent.place, message);
             findings.push(found.of_agent(name));
@@ -92,7 +103,11 @@ pub(super) fn not_configured(view: &View<'_>, findings: &mut Vec<Finding>) {
     if view.configuration.is_none() {
         return;
     }
-    for name in view.running.keys().filter(|name| !view.is_configured(name)) {
+    for name in view.running.keys() {
+        // One that the configuration spells otherwise has a finding already.
+        if view.is_configured(name) || view.configured_like(name).is_some() {
+            continue;
+        }
         let hosts = names(view.hosts_of(name));
         let message = format!("the configuration has no agent `{name}`, which {hosts} runs");
         let found =
@@ -107,11 +122,12 @@ pub(super) fn idle(view: &View<'_>, findings: &mut Vec<Finding>) {
     let connectors = configuration.connectors.iter().filter_map(|connector| connector.agent.as_deref());
     let jobs = configuration.jobs.iter().filter_map(|job| job.agent.as_deref());
     let tasks = configuration.tasks.iter().filter_map(|task| task.agent.as_deref());
-    let busy: HashSet<String> = connectors.chain(jobs).chain(tasks).map(fold).collect();
+    let busy: HashSet<String> =
+        connectors.chain(jobs).chain(tasks).map(|agent| view.canonical(agent)).collect();
     for (name, agent) in &view.agents {
         // One that nobody runs has a finding already.
         let runs = *name == INTEGRATED || view.hosts_of(name).is_empty();
-        if !runs && !busy.contains(&fold(name)) {
+        if !runs && !busy.contains(*name) {
             let message = format!("no connector and no job of the configuration is on the agent `{name}`");
             let found = rules::AGENT_IDLE.found(format!("agent {name}"), &*agent.place, message);
             findings.push(found.of_agent(name));
@@ -147,7 +163,12 @@ pub(super) fn not_used(view: &View<'_>, findings: &mut Vec<Finding>) {
     let place = view.configuration.and_then(|configuration| configuration.server.not_use_agent.as_ref());
     if let Some(place) = place {
         let message = "the server's settings say `NotUseAgent`: it uses no agent";
-        findings.push(rules::NOT_USE_AGENT.found("server", &**place, message));
+        let mut finding = rules::NOT_USE_AGENT.found("server", &**place, message);
+        // Which of the server's files has it, only the place says.
+        let file = place.rsplit_once(':').map_or(place.as_str(), |(file, _)| file);
+        let file = file.rsplit_once('/').map_or(file, |(_, name)| name);
+        finding.hint = format!("remove it from the server's `{file}`");
+        findings.push(finding);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agents::{on_agent, subject};
 use super::view::View;
-use super::words::{fold, names, same};
+use super::words::{fold, names};
 use crate::audit::Installation;
 use crate::audit::catalogue as rules;
 use crate::preflight::Finding;
@@ -77,7 +77,7 @@ pub(super) fn missing<'a>(view: &View<'a>, findings: &mut Vec<Finding>) {
             continue;
         }
         let name = &connection.identifier;
-        let lack = looked.get(&fold(agent)).into_iter().flatten();
+        let lack = looked.get(&view.canonical(agent)).into_iter().flatten();
         let lack = lack.filter(|one| !one.settings.contains(&fold(name)));
         let without: Vec<&str> = lack.map(|one| one.host).collect();
         if let Some(first) = without.first() {
@@ -117,7 +117,9 @@ pub(super) fn leftover(view: &View<'_>, findings: &mut Vec<Finding>) {
                 continue;
             };
             let Some(connector) = view.connectors.get(connection.connector.as_str()) else { continue };
-            let Some(agent) = connector.agent.as_deref().filter(|agent| !same(agent, own)) else { continue };
+            let Some(agent) = connector.agent.as_deref().filter(|agent| !view.is_one(agent, own)) else {
+                continue;
+            };
             // Agents that nobody knows have a finding of their own, and so has a host that calls its agent otherwise.
             if view.is_configured(agent) && !view.is_declared_on(agent, host) {
                 let message = format!(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::view::View;
-use super::words::{fold, names, same};
+use super::words::{fold, hinted, names};
 use crate::audit::catalogue as rules;
 use crate::preflight::Finding;
 use crate::preflight::host::INTEGRATED;
@@ -25,7 +25,7 @@ pub(super) fn without_agent(view: &View<'_>, findings: &mut Vec<Finding>) {
             rules::CONNECTOR_WITHOUT_AGENT.found(format!("connector {name}"), connector.agent_at(), message);
         let found = found.of_connector(name);
         findings.push(match &connector.agent {
-            Some(agent) => found.of_agent(agent),
+            Some(agent) => hinted(found, view.configured_like(agent)).of_agent(agent),
             None => found,
         });
     }
@@ -43,7 +43,7 @@ pub(super) fn mismatch(view: &View<'_>, findings: &mut Vec<Finding>) {
         let Some(agent) = configured.agent.as_deref().filter(|agent| view.is_configured(agent)) else {
             continue;
         };
-        if serving.iter().any(|(_, declared)| same(&declared.identifier, agent)) {
+        if serving.iter().any(|(_, declared)| view.is_one(&declared.identifier, agent)) {
             continue;
         }
         let (host, _) = serving[0];

@@ -61,10 +61,11 @@ fn look<'c>(
     of: fn(Finding, &str) -> Finding,
     findings: &mut Vec<Finding>,
 ) {
-    let mut known: HashMap<String, (&str, &str)> = HashMap::new();
-    for (name, place) in all.filter(|(name, _)| !name.is_empty()) {
-        let (first, at) = *known.entry(key(name)).or_insert((name, place));
-        if at != place {
+    let mut known: HashMap<String, (usize, &str, &str)> = HashMap::new();
+    for (number, (name, place)) in all.enumerate().filter(|(_, (name, _))| !name.is_empty()) {
+        let (earlier, first, at) = *known.entry(key(name)).or_insert((number, name, place));
+        // Places do not tell them apart: two may stand on one line.
+        if earlier != number {
             let message = if first == name {
                 format!("the {kind} `{name}` is there already ({at})")
             } else {

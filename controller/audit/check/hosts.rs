@@ -1,7 +1,7 @@
 //! Hosts: whether they answer, and whether they run what the inventory gives them.
 
 use super::view::View;
-use super::words::{names, same};
+use super::words::names;
 use crate::audit::Installation;
 use crate::audit::catalogue as rules;
 use crate::preflight::Finding;
@@ -28,8 +28,9 @@ pub(super) fn installed(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let named = |one: &&Installation| one.agent.is_some();
-        let is =
-            |agent: &str, one: &Installation| one.agent.as_ref().is_some_and(|(name, _)| same(name, agent));
+        let is = |agent: &str, one: &Installation| {
+            one.agent.as_ref().is_some_and(|(name, _)| view.is_one(name, agent))
+        };
         let meant = |one: &Installation| host.agents.iter().any(|agent| is(&agent.identifier, one));
         // Installations that nobody asked for may be the missing ones under another name.
         let mut others = seen.installations.iter().filter(named).filter(|one| !meant(one));

@@ -1,9 +1,9 @@
 //! Jobs and tasks: a job runs on one agent, and each task belongs on the agent of its connector.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::view::View;
-use super::words::{fold, names, same};
+use super::words::{fold, hinted, names};
 use crate::audit::catalogue as rules;
 use crate::audit::{Job, Task};
 use crate::preflight::Finding;
@@ -29,7 +29,7 @@ pub(in crate::audit) fn connectors_of<'a>(view: &View<'a>, task: &'a Task) -> BT
 fn elsewhere<'a>(view: &View<'a>, task: &'a Task, own: &str) -> Option<(&'a str, &'a str)> {
     connectors_of(view, task).into_iter().find_map(|name| {
         let agent = view.connectors.get(name)?.agent.as_deref().filter(|agent| view.is_configured(agent))?;
-        (!same(agent, own)).then_some((name, agent))
+        (agent != own).then_some((name, agent))
     })
 }
 
@@ -51,7 +51,8 @@ pub(super) fn agents(view: &View<'_>, findings: &mut Vec<Finding>) {
         if let Some(agent) = job.agent.as_deref().filter(|agent| !known(agent)) {
             let message =
                 format!("the job `{name}` is on the agent `{agent}`, which the configuration does not have");
-            findings.push(found(&rules::JOB_AGENT_UNKNOWN, job, message));
+            let finding = found(&rules::JOB_AGENT_UNKNOWN, job, message);
+            findings.push(hinted(finding, view.configured_like(agent)));
         }
         let own = job.agent.as_deref().filter(known);
         let agents: BTreeSet<&str> =
@@ -92,10 +93,27 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
     let Some(configuration) = view.configuration else { return };
     let clients: HashSet<&str> =
         configuration.clients.iter().map(|client| client.identifier.as_str()).collect();
+    let spelt: HashMap<String, &str> = view.connectors.keys().map(|name| (fold(name), *name)).collect();
+    for job in &configuration.jobs {
+        // A scaffolding of a connector that is not there makes no task that could say so.
+        let Some(scaffolding) = &job.scaffolding else { continue };
+        let unknown = scaffolding.connector.as_deref();
+        if let Some(connector) = unknown.filter(|name| !view.connectors.contains_key(name)) {
+            let message = format!(
+                "the `{}` of the job `{}` names the connector `{connector}`, which the configuration does not have",
+                scaffolding.element, job.identifier
+            );
+            let finding =
+                rules::TASK_CONNECTOR_UNKNOWN.found(format!("job {}", job.identifier), &*job.place, message);
+            let finding = hinted(finding, spelt.get(&fold(connector)).copied()).of_connector(connector);
+            findings.push(finding);
+        }
+    }
     for task in &configuration.tasks {
         let name = &task.identifier;
-        let mut add = |rule: &rules::Rule, message: String| {
-            let mut finding = rule.found(format!("task {name}"), task.agent_at(), message);
+        let mut add = |rule: &rules::Rule, message: String, meant: Option<&str>| {
+            let finding = rule.found(format!("task {name}"), task.agent_at(), message);
+            let mut finding = hinted(finding, meant);
             if let Some(agent) = &task.agent {
                 finding = finding.of_agent(agent);
             }
@@ -110,6 +128,7 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
             add(
                 &rules::TASK_CONNECTOR_UNKNOWN,
                 format!("the task `{name}` names the connector `{connector}`, {lacks}"),
+                spelt.get(&fold(connector)).copied(),
             );
         }
         if let Some(connection) = &task.connection
@@ -118,23 +137,30 @@ pub(super) fn tasks(view: &View<'_>, findings: &mut Vec<Finding>) {
             add(
                 &rules::TASK_CONNECTION_UNKNOWN,
                 format!("the task `{name}` names the connection `{connection}`, {lacks}"),
+                None,
             );
         }
         if let Some(client) = task.client.as_deref().filter(|client| !clients.contains(client)) {
             add(
                 &rules::TASK_CLIENT_UNKNOWN,
                 format!("the task `{name}` names the OpenId client `{client}`, {lacks}"),
+                None,
             );
         }
         let Some(own) = task.agent.as_deref() else { continue };
         if !view.is_configured(own) {
-            add(&rules::TASK_AGENT_UNKNOWN, format!("the task `{name}` is on the agent `{own}`, {lacks}"));
+            add(
+                &rules::TASK_AGENT_UNKNOWN,
+                format!("the task `{name}` is on the agent `{own}`, {lacks}"),
+                view.configured_like(own),
+            );
         } else if let Some((connector, agent)) = elsewhere(view, task, own) {
             add(
                 &rules::TASK_AGENT_MISMATCH,
                 format!(
                     "the task `{name}` is on the agent `{own}`, and its connector `{connector}` on `{agent}`"
                 ),
+                None,
             );
         }
     }

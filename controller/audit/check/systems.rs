@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::view::View;
-use super::words::{fold, names};
+use super::words::names;
 use crate::audit::catalogue as rules;
 use crate::inventory::ManagedSystem;
 use crate::preflight::Finding;
@@ -21,7 +21,7 @@ pub(super) fn twice(view: &View<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for (system, (agents, place)) in agents {
-        let different: BTreeSet<String> = agents.iter().map(|agent| fold(agent)).collect();
+        let different: BTreeSet<String> = agents.iter().map(|agent| view.canonical(agent)).collect();
         if different.len() > 1 && agents.iter().any(|agent| view.selects(Some(agent))) {
             let message = format!("connectors of {} go to the managed system `{system}`", names(agents));
             findings.push(rules::MANAGED_SYSTEM_TWO_AGENTS.found(

@@ -19,7 +19,7 @@ pub(in crate::audit) struct View<'a> {
     pub configuration: Option<&'a Configuration>,
     pub observed: Option<&'a Observed>,
     pub options: &'a CheckOptions,
-    /// Agents of the configuration by identifier; the first one of a name counts.
+    /// Agents of the configuration by identifier; the last one of a name counts, as it replaces the earlier ones.
     pub agents: HashMap<&'a str, &'a ConfiguredAgent>,
     /// Connectors of the configuration, likewise.
     pub connectors: HashMap<&'a str, &'a ConfiguredConnector>,
@@ -53,13 +53,13 @@ impl<'a> View<'a> {
         };
         if let Some(configuration) = configuration {
             for agent in &configuration.agents {
-                view.agents.entry(&agent.identifier).or_insert(agent);
+                view.agents.insert(&agent.identifier, agent);
             }
             for connector in &configuration.connectors {
-                view.connectors.entry(&connector.identifier).or_insert(connector);
+                view.connectors.insert(&connector.identifier, connector);
             }
             for connection in &configuration.connections {
-                view.connections.entry(fold(&connection.identifier)).or_insert(connection);
+                view.connections.insert(fold(&connection.identifier), connection);
             }
         }
         view.run();
@@ -133,28 +133,48 @@ impl<'a> View<'a> {
         hosts.flat_map(|(name, host)| host.installations.iter().map(move |one| (name.as_str(), one)))
     }
 
-    /// Installations of an agent.
+    /// Installations by the [`Self::canonical`] name of their agent.
     pub(super) fn installed(&self) -> HashMap<String, Vec<(&'a str, &'a Installation)>> {
         let mut by_agent: HashMap<String, Vec<_>> = HashMap::new();
         for (host, installation) in self.installations() {
             if let Some((agent, _)) = &installation.agent {
-                by_agent.entry(fold(agent)).or_default().push((host, installation));
+                by_agent.entry(self.canonical(agent)).or_default().push((host, installation));
             }
         }
         by_agent
     }
 
-    /// Whether the configuration has an agent; `Local` needs no mention, and case is for a rule of its own.
+    /// Whether the configuration has an agent, letter by letter as the server looks for it; `Local` needs no mention.
     pub(super) fn is_configured(&self, agent: &str) -> bool {
-        agent == INTEGRATED
-            || self.agents.contains_key(agent)
-            || self.spellings(agent).iter().any(|name| self.agents.contains_key(name))
+        agent == INTEGRATED || self.agents.contains_key(agent)
+    }
+
+    /// The agent of the configuration that a name is meant to be, if it differs in upper and lower case only.
+    pub(super) fn configured_like(&self, agent: &str) -> Option<&'a str> {
+        if fold(agent) == fold(INTEGRATED) {
+            return Some(INTEGRATED);
+        }
+        self.spellings(agent).into_iter().find(|name| self.agents.contains_key(name))
+    }
+
+    /// One name for the spellings of an agent that stand for the same one: that of the configuration. Where the configuration
+    /// has several, they are different agents.
+    pub(super) fn canonical(&self, agent: &str) -> String {
+        if self.is_configured(agent) {
+            return agent.to_owned();
+        }
+        self.configured_like(agent).map_or_else(|| fold(agent), str::to_owned)
+    }
+
+    /// Whether two names are meant to be one agent.
+    pub(super) fn is_one(&self, one: &str, other: &str) -> bool {
+        one == other || same(one, other) && self.canonical(one) == self.canonical(other)
     }
 
     /// Whether the inventory gives an agent to a host.
     pub(super) fn is_declared_on(&self, agent: &str, host: &str) -> bool {
         let mut hosts = self.declared.hosts.iter().filter(|declared| declared.name == host);
-        hosts.any(|declared| identifiers(&declared.agents).any(|name| same(name, agent)))
+        hosts.any(|declared| identifiers(&declared.agents).any(|name| self.is_one(name, agent)))
     }
 
     /// How an agent is spelt by those who run it and by the configuration.
@@ -167,16 +187,9 @@ impl<'a> View<'a> {
         self.spellings.values().filter(|names| names.len() > 1).collect()
     }
 
-    /// Hosts that run an agent, however it is spelt.
+    /// Hosts that run an agent of exactly that name.
     pub(in crate::audit) fn hosts_of(&self, agent: &str) -> Vec<&'a str> {
-        let hosts: BTreeSet<&str> = self
-            .spellings(agent)
-            .iter()
-            .filter_map(|name| self.running.get(name))
-            .flatten()
-            .copied()
-            .collect();
-        hosts.into_iter().collect()
+        self.running.get(agent).into_iter().flatten().copied().collect()
     }
 
     /// The agent that serves a connector: the configured one, else the first of the inventory's.

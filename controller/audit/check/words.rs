@@ -1,6 +1,7 @@
 //! Small things that several rules say or compare alike.
 
 use crate::inventory::Agent;
+use crate::preflight::Finding;
 
 /// Names beyond this many are counted only.
 const NAMES: usize = 6;
@@ -26,6 +27,14 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
 /// What is equal for names that differ in case only.
 pub(super) fn fold(name: &str) -> String {
     name.to_lowercase()
+}
+
+/// Asks whether the name that differs in upper and lower case only is meant, if there is one.
+pub(super) fn hinted(mut finding: Finding, meant: Option<&str>) -> Finding {
+    if let Some(meant) = meant {
+        finding.hint = format!("did you mean `{meant}`? the server tells names apart by case");
+    }
+    finding
 }
 
 /// The identifiers of agents.

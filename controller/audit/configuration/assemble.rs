@@ -13,11 +13,16 @@ pub(super) fn assemble(mut drafts: Drafts, server: ServerSettings, notes: &mut N
     let Drafts { agents, connectors, connections, clients, tasks, resource_types, entity_types, .. } = drafts;
     let mut tasks: Vec<Task> =
         tasks.into_iter().map(|draft| with_connectors(draft, &resource_types, &entity_types)).collect();
-    let mut first = HashMap::new();
+    let mut named = HashMap::new();
     for (number, task) in tasks.iter().enumerate() {
-        first.entry(task.identifier.clone()).or_insert(number);
+        // A later definition replaces an earlier one; what a scaffolding makes replaces nothing that is written.
+        if task.generated {
+            named.entry(task.identifier.clone()).or_insert(number);
+        } else {
+            named.insert(task.identifier.clone(), number);
+        }
     }
-    let jobs = drafted.into_iter().map(|draft| job(draft, &first, &mut tasks)).collect();
+    let jobs = drafted.into_iter().map(|draft| job(draft, &named, &mut tasks)).collect();
     let clients = merged(clients.into_iter().map(|draft| (draft.client, draft.merge)), &server);
     Configuration {
         agents,
@@ -46,16 +51,16 @@ fn with_connectors(
     task
 }
 
-fn job(draft: JobDraft, first: &HashMap<String, usize>, tasks: &mut Vec<Task>) -> Job {
+fn job(draft: JobDraft, named: &HashMap<String, usize>, tasks: &mut Vec<Task>) -> Job {
     let mut job = draft.job;
     for part in draft.parts {
         match part {
             Part::Own(number) => job.tasks.push(number),
-            Part::Step(identifier) => match first.get(&identifier) {
+            Part::Step(identifier) => match named.get(&identifier) {
                 Some(number) => job.tasks.push(*number),
                 None => job.unknown_steps.push(identifier),
             },
-            Part::Override(changes) => match first.get(&changes.identifier) {
+            Part::Override(changes) => match named.get(&changes.identifier) {
                 Some(number) => {
                     let (number, task) = overridden(&tasks[*number], *changes, *number);
                     let number = task.map_or(number, |task| {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::drafts::{ClientDraft, ConnectorDraft, Drafts, JobDraft, Notes, Part, TaskDraft, Use};
 use super::model::{Client, ConfiguredAgent, ConfiguredConnector, Connection, Job, Scaffolding, Task};
 use super::values::{boolean, choice, date, misspelt, required, text};
-use super::xml::{Elements, Tag};
+use super::xml::{Attribute, Elements, Tag};
 use crate::source::Diagnostic;
 
 /// Definitions that are read.
@@ -128,6 +128,19 @@ impl Definitions {
                     .hint(format!("did you mean `{known}`? names are told apart by case")),
             );
             return;
+        }
+        let merges = |mode: &&Attribute<'_>| mode.value.trim() == "Merge";
+        if let Some(mode) = tag.attribute("ConsolidationMode").filter(merges)
+            && tag.name != "OpenIdClient"
+        {
+            let what = format!(
+                "`ConsolidationMode=\"Merge\"` is read for `OpenIdClient` only, so that this `{}` counts as a definition of its own",
+                tag.name
+            );
+            self.notes.push(
+                Diagnostic::warning(&tag.name_span(mode), what)
+                    .hint("write what it changes into the first definition, to have it audited"),
+            );
         }
         match tag.name {
             "Agent" => self.agent(tag),

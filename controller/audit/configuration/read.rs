@@ -246,11 +246,9 @@ fn read_settings(folder: &Path, given: &[PathBuf], notes: &mut Notes) -> ServerS
                 continue;
             }
         };
-        let read = crate::document::text_of(&bytes)
-            .map_err(|problem| Diagnostic::bare(problem.in_file(&name)))
-            .and_then(|text| {
-                settings::read_over(&SourceFile::new(name.as_str(), &path, text), &mut settings)
-            });
+        let read = settings::text(&bytes, &name).and_then(|text| {
+            settings::read_over(&SourceFile::new(name.as_str(), &path, &*text), &mut settings)
+        });
         if let Err(error) = read {
             notes.push(error);
         }

@@ -3,7 +3,7 @@
 //! What a scaffolding expands to is shown on its page of the reference; identifiers are made in the same way. Only the tasks that say
 //! what runs where are made here: export, prepare, synchronize, fulfill. What the server does by itself afterwards is not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::drafts::{Drafts, JobDraft, Notes, Part, TaskDraft, Use};
 use super::model::{Job, Scaffolding, Task};
@@ -53,7 +53,7 @@ struct Served {
 }
 
 struct Known {
-    /// Connectors that are not deactivated and have connections, in order; several definitions of one on the same agent once.
+    /// Connectors that are not deactivated and have connections, in order; of several definitions of one the last.
     connectors: Vec<Served>,
     by_agent: HashMap<String, Vec<usize>>,
     by_name: HashMap<String, usize>,
@@ -78,18 +78,26 @@ impl Known {
             by_name: HashMap::new(),
             agents: HashMap::new(),
         };
-        let mut seen = HashSet::new();
-        for draft in &drafts.connectors {
+        let last: HashMap<&str, usize> = drafts
+            .connectors
+            .iter()
+            .enumerate()
+            .map(|(number, draft)| (draft.connector.identifier.as_str(), number))
+            .collect();
+        for (number, draft) in drafts.connectors.iter().enumerate() {
             let connector = &draft.connector;
-            known.agents.entry(connector.identifier.clone()).or_insert_with(|| connector.agent.clone());
+            if last.get(connector.identifier.as_str()) != Some(&number) {
+                continue;
+            }
+            known.agents.insert(connector.identifier.clone(), connector.agent.clone());
             let Some(connections) = connections.get(connector.identifier.as_str()) else { continue };
-            if connector.deactivated || !seen.insert((&connector.identifier, &connector.agent)) {
+            if connector.deactivated {
                 continue;
             }
             let number = known.connectors.len();
             let agent = connector.agent.clone().unwrap_or_else(|| INTEGRATED.to_owned());
             known.by_agent.entry(agent).or_default().push(number);
-            known.by_name.entry(connector.identifier.clone()).or_insert(number);
+            known.by_name.insert(connector.identifier.clone(), number);
             known.connectors.push(Served {
                 identifier: connector.identifier.clone(),
                 agent: connector.agent.clone(),

@@ -1,12 +1,36 @@
 //! What the server's `appsettings.json` overrides (page "General purpose" of the server's configuration).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::model::ServerSettings;
 use crate::document::json::Settings;
+use crate::document::{LARGEST, text_of};
 use crate::source::{Diagnostic, SourceFile};
+
+/// The text of a file of settings, as .NET reads it: UTF-8, or UTF-16 where it begins with the mark of it.
+///
+/// # Errors
+/// It is too large, or neither.
+pub(super) fn text<'b>(bytes: &'b [u8], name: &str) -> Result<Cow<'b, str>, Diagnostic> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, 0, 0, ..] => return Err(bare(&format!("{name}: it is UTF-32\nhint: save it as UTF-8"))),
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            let text = text_of(bytes).map_err(|problem| bare(&problem.in_file(name)))?;
+            return Ok(Cow::Borrowed(text));
+        }
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = pairs.iter().skip(1).map(|pair| unit(*pair)).collect();
+    match String::from_utf16(&units) {
+        Ok(text) if rest.is_empty() && bytes.len() <= LARGEST => Ok(Cow::Owned(text)),
+        _ => Err(bare(&format!("{name}: its UTF-16 is cut off or broken\nhint: save it as UTF-8"))),
+    }
+}
 
 /// Reads one file of settings over what earlier files said. Messages hold no line of the file: passwords may stand in it.
 ///
