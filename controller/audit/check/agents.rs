@@ -13,7 +13,8 @@ use crate::preflight::host::{AssignedAgents, INTEGRATED, reserved as claims_rese
 /// Variables `agent` that mean something else.
 pub(super) fn variable(view: &View<'_>, findings: &mut Vec<Finding>) {
     // A variable of a group is one line for all of its hosts, and one finding.
-    let mut by_place: BTreeMap<(&str, &str), (Vec<&str>, &Option<String>)> = BTreeMap::new();
+    type Hosts<'v> = (Vec<&'v str>, &'v Option<String>);
+    let mut by_place: BTreeMap<(&str, &str), Hosts<'_>> = BTreeMap::new();
     for host in view.declared.hosts.iter().filter(|host| host.selected) {
         let Some((message, hint)) = &host.foreign else { continue };
         by_place.entry((&host.place, message)).or_insert((Vec::new(), hint)).0.push(&host.name);
