@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::CommandError;
-use super::later::{LaterOfRollout, VaultArgs};
+use super::later::LaterOfRollout;
+use super::vault_args::VaultArgs;
 use crate::playbook;
 use crate::ui::OutputFormat;
 

@@ -1,7 +1,8 @@
 //! What templates may read from the controller: files beside the playbook, environment variables.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::secrets::vault::Vault;
 use crate::source;
 use crate::template::Lookups;
 
@@ -12,6 +13,8 @@ pub(super) struct LocalLookups {
     pub folder: PathBuf,
     /// What `~` stands for.
     pub home: Option<PathBuf>,
+    /// What opens encrypted files.
+    pub vault: Vault,
 }
 
 impl Lookups for LocalLookups {
@@ -34,12 +37,17 @@ impl LocalLookups {
         let roots = folders.iter().map(PathBuf::as_path).chain(own);
         let path =
             source::search(roots, kind, name, self.home.as_deref()).map_err(|error| error.to_string())?;
-        read(&path)
+        let problem = |reason: String| format!("cannot read `{}`: {reason}", path.display());
+        let bytes = std::fs::read(&path).map_err(|error| problem(error.to_string()))?;
+        let not_text = || problem("it is not UTF-8 text".to_owned());
+        if !Vault::is_encrypted(&bytes) {
+            return String::from_utf8(bytes).map_err(|_| not_text());
+        }
+        let plain = self.vault.open_file(&bytes).map_err(|error| problem(error.to_string()))?;
+        let text = String::from_utf8(plain.to_vec()).map_err(|_| not_text())?;
+        self.vault.learn(&text);
+        Ok(text)
     }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -56,7 +64,7 @@ mod tests {
             std::fs::write(path, file).unwrap();
         }
         let home = Some(folder.path().join("home"));
-        let lookups = LocalLookups { folder: folder.path().to_path_buf(), home };
+        let lookups = LocalLookups { folder: folder.path().to_path_buf(), home, vault: Vault::default() };
         let role = [folder.path().join("role")];
         assert_eq!(lookups.file("a", &role).unwrap(), "role/files/a");
         assert_eq!(lookups.file("a", &[]).unwrap(), "files/a");

@@ -172,7 +172,8 @@ all:
         let (hosts, site) = (folder.path().join("hosts.yml"), folder.path().join("site.yml"));
         fs::write(&hosts, inventory).unwrap();
         fs::write(&site, playbook).unwrap();
-        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(hosts)], None);
+        let (inventory, diagnostics) =
+            Inventory::load(&[InventorySource::Path(hosts)], None, &crate::secrets::vault::Vault::default());
         assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
         let scope = Arc::new(RunScope {
             groups: Arc::new(groups_value(&inventory)),

@@ -394,7 +394,7 @@ impl Preparing<'_> {
             let found = names.iter().find_map(|name| playbook::find_vars_file(&self.play.directory, name));
             match found {
                 Some(path) => {
-                    let (variables, diagnostics) = playbook::read_vars_file(&path);
+                    let (variables, diagnostics) = playbook::read_vars_file(&path, self.engine.vault());
                     self.diagnostics.extend(diagnostics);
                     loaded.extend(variables);
                 }

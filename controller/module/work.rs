@@ -53,8 +53,10 @@ pub trait Files: Sync {
     /// Finds a file or folder by Ansible's search path: the role's `kind` folder (`files`,
     /// `templates`), the role, the playbook's `kind` folder, the playbook's folder.
     fn find(&self, kind: &str, name: &str) -> Result<PathBuf, ModuleError>;
-    /// Reads a file whole.
+    /// Reads a file whole, as it lies on the disk.
     fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
+    /// Reads a file whole; one that is encrypted is opened.
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
     /// Reads a template file.
     fn source(&self, path: &Path) -> Result<Arc<SourceFile>, ModuleError>;
     /// Lists the files and folders below `path`, relative to it, sorted, folders first; `true` marks a folder.

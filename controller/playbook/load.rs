@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::model::{Play, Playbook, Role, Task};
 use super::role::RoleUse;
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 use crate::template::{Engine, TextOptions};
 
@@ -17,6 +18,8 @@ pub struct LoadOptions {
     pub roles_path: Vec<PathBuf>,
     /// What `~` stands for in the names of files.
     pub home: Option<PathBuf>,
+    /// What opens encrypted files.
+    pub vault: Vault,
 }
 
 /// Loads the playbook at `path`. There is none if a message is an error.
@@ -123,7 +126,7 @@ impl<'a> Loader<'a> {
         if let Some(known) = self.files.get(path) {
             return known.clone();
         }
-        let (node, diagnostics) = source::load(path, &path.display().to_string());
+        let (node, diagnostics) = source::load(path, &path.display().to_string(), &self.options.vault);
         self.report_all(diagnostics);
         let node = node.map(Arc::new);
         self.files.insert(path.to_path_buf(), node.clone());
@@ -154,10 +157,6 @@ impl<'a> Loader<'a> {
                     }
                 }
                 NodeValue::Null => {}
-                NodeValue::String(text) if text.starts_with("$ANSIBLE_VAULT") => {
-                    let error = Diagnostic::error(&root.span, "this playbook is encrypted");
-                    self.report(error.hint("vault is not supported yet: decrypt it with `ansible-vault`"));
-                }
                 _ => {
                     let message = format!("a playbook is a list of plays, not {}", root.kind());
                     self.report(
@@ -203,7 +202,7 @@ impl<'a> Loader<'a> {
         }
         let mut found = Diagnostics::default();
         let mut names = Vec::new();
-        match source::read(path, &path.display().to_string()) {
+        match source::read(path, &path.display().to_string(), &self.options.vault) {
             Ok(file) => {
                 self.engine.check_text(&file, &TextOptions::default(), &mut found);
                 names = self.engine.text_names(&file, &TextOptions::default());

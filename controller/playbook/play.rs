@@ -193,7 +193,7 @@ impl Loader<'_> {
             .find_map(|name| super::vars_file::find(&self.directory, name));
         match found {
             Some(path) => {
-                let (_, diagnostics) = super::vars_file::read(&path);
+                let (_, diagnostics) = super::vars_file::read(&path, &self.options.vault);
                 self.report_all(diagnostics);
             }
             None => {

@@ -316,7 +316,7 @@ impl Loader<'_> {
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();
         for path in paths {
-            let (more, diagnostics) = vars_file::read(&path);
+            let (more, diagnostics) = vars_file::read(&path, &self.options.vault);
             self.report_all(diagnostics);
             for (name, value) in more {
                 variables.retain(|(known, _)| *known != name);
