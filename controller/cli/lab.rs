@@ -95,7 +95,6 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
         Action::Down { folder } => down(&folder_of(folder, global), global),
         Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
             vault.check()?;
-            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
             let path = folder.path().to_owned();
             let _files = Cleanup::register(move || {

@@ -62,21 +62,6 @@ impl VaultArgs {
     }
 }
 
-/// Planned options of a rollout.
-#[derive(Args, Clone, Debug, Default)]
-pub(super) struct LaterOfRollout {
-    #[arg(long, hide = true)]
-    start_at_task: Option<String>,
-}
-
-impl LaterOfRollout {
-    /// Refuses what was given.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
-        let hint = "`--tags` runs a part of the playbook; what is done already is found unchanged";
-        refuse_first(&[(self.start_at_task.is_some(), "--start-at-task")], hint)
-    }
-}
-
 /// `plan -o FILE`.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct PlanFile {
@@ -124,13 +109,11 @@ mod tests {
         for (line, what) in [
             ("vault view file", "paceline vault"),
             ("schema playbook", "paceline schema"),
-            ("apply p.yml --start-at-task Here", "--start-at-task"),
             ("apply p.yml --vault-password-file f", "--vault-password-file"),
             ("plan p.yml --vault-id dev@f", "--vault-id"),
             ("plan p.yml -o file", "plan -o"),
             ("inventory list -J", "-J"),
             ("rollback latest -J", "-J"),
-            ("lab run p.yml --start-at-task Here", "--start-at-task"),
             ("lab run p.yml -J", "-J"),
         ] {
             assert_eq!(refused(line), format!("`{what}` is not supported yet"));
@@ -141,7 +124,7 @@ mod tests {
     fn help_shows_only_what_there_is() {
         Cli::command().debug_assert();
         let help = Cli::try_parse_from(["paceline", "apply", "--help"]).unwrap_err().to_string();
-        for word in ["vault", "start-at"] {
+        for word in ["vault"] {
             assert!(!help.contains(word), "{help}");
         }
         let help = Cli::command().render_help().to_string();

@@ -25,6 +25,11 @@ impl FileCache {
     pub fn new(home: Option<PathBuf>) -> Self {
         Self { home, ..Self::default() }
     }
+
+    /// What `~` stands for.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
 }
 
 impl fmt::Debug for FileCache {
