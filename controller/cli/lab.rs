@@ -94,7 +94,6 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
         Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global), global),
         Action::Down { folder } => down(&folder_of(folder, global), global),
         Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
-            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
             let path = folder.path().to_owned();
             let _files = Cleanup::register(move || {

@@ -55,7 +55,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    request.rollout.later.check()?;
     let prepared = prepare_all(request, None, global, environment)?;
     if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
@@ -156,6 +155,7 @@ fn prepare_all(
         limit,
         tags: args.tags.clone(),
         skip_tags: args.skip_tags.clone(),
+        start_at: args.start_at_task.clone(),
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
         r#become: request.r#become.enabled || loaded.settings.r#become.enabled == Some(true),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),

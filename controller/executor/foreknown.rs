@@ -111,6 +111,7 @@ impl Foreknown<'_> {
             role: task.role.as_deref(),
             folder: task.task.span.file.path().parent(),
             local: Vec::new(),
+            frames: Vec::new(),
             of_task: true,
             as_applied: false,
         };

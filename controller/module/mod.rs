@@ -9,6 +9,8 @@ mod debug;
 mod fail;
 mod fetch;
 mod file;
+mod include;
+mod include_vars;
 mod lineinfile;
 mod meta;
 mod options;
