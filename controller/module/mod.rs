@@ -1,6 +1,7 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
 mod assert;
+mod blockinfile;
 mod certificate_check;
 mod command;
 mod connector_move;
@@ -19,6 +20,7 @@ mod preflight;
 mod python;
 mod raw;
 mod registry;
+mod replace;
 mod script;
 mod service;
 mod set_fact;

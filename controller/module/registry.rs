@@ -43,6 +43,8 @@ static MODULES: &[&dyn Module] = &[
     &super::slurp::SlurpModule,
     &super::stat::Stat,
     &super::template::TemplateModule,
+    &super::blockinfile::BlockInFile,
+    &super::replace::Replace,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {

@@ -8,6 +8,7 @@
 mod answer;
 pub mod attributes;
 pub mod audit;
+pub mod block;
 pub mod certificate;
 pub mod command;
 mod content;
@@ -28,6 +29,7 @@ mod program;
 pub mod put;
 pub mod read;
 pub mod remote_copy;
+pub mod replace;
 pub(crate) mod restored;
 mod script;
 pub mod service;
@@ -39,6 +41,7 @@ mod settings_tests;
 pub mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 pub mod tree;
 pub mod undo;
 pub mod uri;
