@@ -15,6 +15,8 @@ mod content;
 pub mod edit;
 pub mod facts;
 pub mod file;
+pub mod find;
+pub mod glob;
 pub mod guard;
 #[cfg(test)]
 mod guard_tests;
@@ -39,6 +41,7 @@ pub mod settings;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod settings_tests;
 pub mod stat;
+pub mod temporary;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
