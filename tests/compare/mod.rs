@@ -137,6 +137,7 @@ fn changed(did: &Did) -> u64 {
 #[case::copies("copies")]
 #[case::templates("templates")]
 #[case::lines("lines")]
+#[case::edits("edits")]
 #[case::handlers("handlers")]
 #[case::blocks("blocks")]
 #[case::loops("loops")]
