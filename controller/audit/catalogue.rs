@@ -247,6 +247,15 @@ rules! {
         "a task names an OpenId client that the configuration does not have",
         "the agent cannot log in to the server for it",
         "correct its `OpenIdClient`";
+    // The server's files.
+    CONFIGURATION_MISSPELT "configuration-misspelt" Warning
+        "an element or attribute of the XML has a name that is nearly one of those that are read",
+        "what stands there does not count here, and the deployment refuses it",
+        "correct the name; case counts";
+    CONFIGURATION_MERGE "configuration-merge" Warning
+        "`ConsolidationMode` is `Merge` at something else than an `OpenIdClient`",
+        "it is not merged here, so that it counts as a definition of its own",
+        "write what it changes into the first definition, to have it audited";
     // OpenId clients.
     CLIENT_EXPIRED "client-expired" Error
         "the `ExpirationDate` of an OpenId client has passed",
@@ -268,6 +277,10 @@ rules! {
         "a host has a secret for an OpenId client that the configuration does not have",
         "the server does not know it",
         "add `<OpenIdClient>` to the configuration, or remove the secret from the host";
+    CLIENT_OVERRIDE_UNKNOWN "client-override-unknown" Warning
+        "the server's `appsettings.json` overrides an OpenId client that the configuration does not have",
+        "the override has no effect",
+        "correct the name below `OpenIdClients`, or remove it";
     CLIENT_DEFAULT_UNKNOWN "client-default-unknown" Error
         "`DefaultOpenIdClient` on a host is none of its `OpenIdClients`",
         "the agent has no secret to log in with",

@@ -110,7 +110,7 @@ pub(super) fn not_configured(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let hosts = names(view.hosts_of(name));
-        let message = format!("the configuration has no agent `{name}`, which {hosts} runs");
+        let message = format!("the configuration has no agent `{name}`, which runs on {hosts}");
         let found =
             rules::AGENT_NOT_CONFIGURED.found(format!("agent {name}"), view.place_of_agent(name), message);
         findings.push(found.of_agent(name));
