@@ -16,6 +16,7 @@ use super::model::{Directives, Entry, Loop, Role};
 use super::names::{Names, names_of};
 use super::role::FileNames;
 use super::tasks::Folder;
+use crate::secrets::vault::Vault;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 
 /// How deep files may include one another.
@@ -237,7 +238,7 @@ impl Loader<'_> {
                     );
                 }
                 for path in files.into_iter().take(MOST) {
-                    if is_list_of_tasks(&path) {
+                    if is_list_of_tasks(&path, &self.options.vault) {
                         let (body, _) = self.quietly(&name.span, |loader| loader.file_body(&path, place));
                         add(include, body);
                     }
@@ -407,8 +408,8 @@ fn main() -> String {
 }
 
 /// Tells whether a file may hold tasks: other YAML files lie in the same folders.
-fn is_list_of_tasks(path: &Path) -> bool {
-    let (node, diagnostics) = crate::source::load(path, &path.display().to_string());
+fn is_list_of_tasks(path: &Path, vault: &Vault) -> bool {
+    let (node, diagnostics) = crate::source::load(path, &path.display().to_string(), vault);
     let Some(node) = node else { return diagnostics.has_errors() };
     let is_play = |entry: &Node| entry.get("hosts").is_some() || entry.get("import_playbook").is_some();
     match &node.value {

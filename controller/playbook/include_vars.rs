@@ -116,7 +116,7 @@ impl Loader<'_> {
                 );
             }
             for path in paths.into_iter().take(MOST) {
-                let (variables, found) = vars_file::read(&path);
+                let (variables, found) = vars_file::read(&path, &self.options.vault);
                 let read = match first_error(&found) {
                     None => Ok(variables),
                     Some(problem) => Err(problem),
