@@ -10,6 +10,8 @@ mod debug;
 mod fail;
 mod fetch;
 mod file;
+mod include;
+mod include_vars;
 mod find;
 mod group;
 mod lineinfile;
