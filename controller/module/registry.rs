@@ -50,6 +50,8 @@ static MODULES: &[&dyn Module] = &[
     &super::replace::Replace,
     &super::find::Find,
     &super::tempfile::TempFile,
+    &super::group::Group,
+    &super::user::User,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {
