@@ -10,9 +10,9 @@ use serde_json::json;
 use super::CommandError;
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
 use super::interrupt::{Cleanup, Interruptions};
-use super::later::VaultArgs;
 use super::rollout::{self, Request};
 use super::terminal::{self, Environment};
+use super::vault_args::VaultArgs;
 use crate::lab::{Found, Lab, LabFolder, agent};
 use crate::source::counted;
 
@@ -95,8 +95,6 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
         Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global), global),
         Action::Down { folder } => down(&folder_of(folder, global), global),
         Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
-            vault.check()?;
-            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
             let path = folder.path().to_owned();
             let _files = Cleanup::register(move || {

@@ -116,8 +116,8 @@ fn targets(
 ) -> Result<Vec<Target>, CommandError> {
     let reach = Reach::new(&common.connection, &loaded.settings, None, environment)?;
     let magic = load::magic(loaded, environment);
-    let run = std::sync::Arc::new(load::run_scope(&loaded.inventory, &[], magic, environment)?);
-    let engine = Engine::new();
+    let run = std::sync::Arc::new(load::run_scope(loaded, &[], magic, environment)?);
+    let engine = Engine::with_vault(loaded.vault.clone());
     let mut targets = Vec::new();
     for host in hosts {
         let variable = |name: &str| inventory_variable(&run, &engine, host, name);

@@ -129,6 +129,7 @@ impl Foreknown<'_> {
             role: task.role.as_deref(),
             folder: task.task.span.file.path().parent(),
             local: Vec::new(),
+            frames: Vec::new(),
             of_task: true,
             as_applied: false,
         };
@@ -190,7 +191,8 @@ all:
         let (hosts, site) = (folder.path().join("hosts.yml"), folder.path().join("site.yml"));
         fs::write(&hosts, inventory).unwrap();
         fs::write(&site, playbook).unwrap();
-        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(hosts)], None);
+        let (inventory, diagnostics) =
+            Inventory::load(&[InventorySource::Path(hosts)], None, &crate::secrets::vault::Vault::default());
         assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
         let scope = Arc::new(RunScope {
             groups: Arc::new(groups_value(&inventory)),

@@ -30,6 +30,7 @@ const PARTS: &[&str] = &[
     include_str!("posix/preflight.sh"),
     include_str!("posix/audit.sh"),
     include_str!("posix/walk.sh"),
+    include_str!("posix/find.sh"),
 ];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.

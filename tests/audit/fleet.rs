@@ -259,7 +259,11 @@ impl Fleet {
     fn declared(&self, folder: &std::path::Path) -> Declared {
         let path = folder.join("hosts.yml");
         std::fs::write(&path, self.yaml()).unwrap();
-        let (inventory, found) = Inventory::load(&[InventorySource::Path(path)], None);
+        let (inventory, found) = Inventory::load(
+            &[InventorySource::Path(path)],
+            None,
+            &paceline::secrets::vault::Vault::default(),
+        );
         assert!(!found.has_errors(), "{}", found.render(false));
         let hosts = inventory.hosts.keys().map(|host| {
             let value = inventory.variable(host, "agent").map(|variable| variable.node.to_value());
