@@ -63,6 +63,10 @@ rules! {
         "the variable `agent` of a host has another shape",
         "the host counts as one without an agent",
         "`identifier`, `uri` and `connectors` belong there; else leave it alone";
+    AGENT_MALFORMED "agent-malformed" Error
+        "the variable `agent` of a host was meant to assign an agent, and a name or value in it is wrong",
+        "the host counts as one without an agent: nothing is known of what stops with it, and no rollout begins",
+        "correct what the message names";
     AGENT_NAME_RESERVED "agent-name-reserved" Error
         "a host claims the agent `Local`",
         "that is the agent within the server: tasks meant for one of them run on the other",

@@ -34,6 +34,11 @@ impl Fleet {
                 self.hosts.push((format!("foreign{n}.example"), "telegraf".to_owned()));
                 one(format!("host foreign{n}.example"))
             }
+            "agent-malformed" => {
+                let variable = format!("{{identifier: Typo{n}, connector: [X]}}");
+                self.hosts.push((format!("typo{n}.example"), variable));
+                one(format!("host typo{n}.example"))
+            }
             "agent-name-reserved" => {
                 self.hosts.push((format!("local{n}.example"), "{identifier: Local}".to_owned()));
                 one(format!("host local{n}.example"))
