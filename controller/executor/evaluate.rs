@@ -449,11 +449,12 @@ impl<'a> Evaluator<'a> {
 }
 
 fn to_module(error: TemplateError) -> ModuleError {
+    let undefined = matches!(error, TemplateError::Undefined(_));
     match EvaluateError::from(error) {
         EvaluateError::Pending => {
-            ModuleError { message: "a value is still on its way".to_owned(), pending: true }
+            ModuleError { pending: true, ..ModuleError::new("a value is still on its way") }
         }
-        EvaluateError::Failed(message) => ModuleError::new(message),
+        EvaluateError::Failed(message) => ModuleError { undefined, ..ModuleError::new(message) },
     }
 }
 

@@ -18,6 +18,7 @@ use crate::support::tree::{Tree, copy, difference, tree};
 
 mod become_as_root;
 mod inventories;
+mod vault;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];
 
