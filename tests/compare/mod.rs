@@ -17,6 +17,7 @@ use crate::support::sshd::Sshd;
 use crate::support::tree::{Tree, copy, difference, tree};
 
 mod become_as_root;
+mod fleets;
 mod inventories;
 mod vault;
 
