@@ -26,8 +26,10 @@ const CHANGING: &[&str] = &[
     "get_url",
     "win_acl",
     "win_acl_inheritance",
+    "win_chocolatey",
     "win_command",
     "win_copy",
+    "win_dsc",
     "win_environment",
     "win_feature",
     "win_file",
@@ -37,12 +39,14 @@ const CHANGING: &[&str] = &[
     "win_package",
     "win_path",
     "win_powershell",
+    "win_psmodule",
     "win_regedit",
     "win_service",
     "win_shell",
     "win_template",
     "win_unzip",
     "win_uri",
+    "win_xml",
 ];
 
 /// Modules that a host can run again without the controller.
