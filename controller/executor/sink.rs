@@ -7,7 +7,7 @@ use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
 use crate::hostlog::{HostLog, HostLogError, OutputStream};
 use crate::journal::{Kept, Position};
-use crate::secrets::{Masks, Seal};
+use crate::secrets::{Learned, Masks, Seal};
 
 /// What is shown of a step.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Sink {
     host: Arc<str>,
     folder: Option<PathBuf>,
     masks: Masks,
+    /// Secrets that become known during the run, and how many of them the masks hold.
+    learned: Option<(Arc<Learned>, usize)>,
     log: Option<HostLog>,
     broken: bool,
     /// What seals results; without one nothing is kept for `resume`.
@@ -38,7 +40,26 @@ pub(super) struct Sink {
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false, seal: None, before: 0 }
+        Self { emitter, host, folder, masks, learned: None, log: None, broken: false, seal: None, before: 0 }
+    }
+
+    /// Hides what becomes known during the run as well.
+    #[must_use]
+    pub(super) fn learning(self, learned: Arc<Learned>) -> Self {
+        Self { learned: Some((learned, 0)), ..self }
+    }
+
+    /// Takes what became known since it was looked last.
+    fn refresh(&mut self) {
+        let Some((learned, seen)) = &mut self.learned else { return };
+        let count = learned.count();
+        if *seen != count {
+            *seen = count;
+            self.masks = self.masks.and(&learned.masks());
+            if let Some(log) = &mut self.log {
+                log.set_masks(self.masks.clone());
+            }
+        }
     }
 
     /// Keeps results for `resume`, those with a secret in them sealed.
@@ -93,7 +114,8 @@ impl Sink {
     }
 
     /// Seals what must not be read in passing.
-    fn keep(&self, kept: Kept, hidden: bool) -> Option<Box<Kept>> {
+    fn keep(&mut self, kept: Kept, hidden: bool) -> Option<Box<Kept>> {
+        self.refresh();
         let seal = self.seal.as_ref()?;
         let secret = |text: String| matches!(self.masks.mask(&text), std::borrow::Cow::Owned(_));
         let sealed = kept.text().is_some_and(|text| hidden || secret(text));
@@ -105,6 +127,7 @@ impl Sink {
         if label.hidden {
             return;
         }
+        self.refresh();
         let stream = if stderr { OutputStream::Stderr } else { OutputStream::Stdout };
         let written = match self.log() {
             Ok(Some(log)) => log.output(stream, bytes),
@@ -165,7 +188,12 @@ impl Sink {
         kind: EventKind,
         kept: Option<Box<Kept>>,
     ) {
+        self.refresh();
         let step = step.map(|step| self.before + step);
+        let task = task.map(|task| match self.masks.mask(&task) {
+            std::borrow::Cow::Owned(masked) => masked.into(),
+            std::borrow::Cow::Borrowed(_) => task.clone(),
+        });
         let event = Event {
             seq: 0,
             at: super::dispatcher::now(),

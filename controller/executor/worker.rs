@@ -6,10 +6,10 @@
 //! over, and their events are emitted, strictly in order; when one fails, the later ones that were
 //! already sent are forgotten (the host holds them back by itself).
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
@@ -20,13 +20,14 @@ use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::HostStatus;
 use super::failure::Left;
 use super::guard::Guarding;
+use super::include::{Chosen, Frame};
 use super::landed::Landed;
 use super::link::{Link, LinkError};
 use super::pipeline::{Next, Pipeline, Waited};
 use super::replay::HostReplay;
 use super::sink::Sink;
 use super::slot::{ItemResult, Slot};
-use super::wave::{Wave, WaveStop};
+use super::wave::{Ordinal, Wave, WaveStop};
 use crate::inventory::HostName;
 use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
 
@@ -153,6 +154,18 @@ pub(super) struct Worker<'a> {
     /// The loop item and the attempt that are at work, for the position of their steps.
     pub(super) item: usize,
     pub(super) attempt: usize,
+    /// The includes that the host is in, from the outside in.
+    pub(super) frames: Vec<Frame>,
+    /// What the include at work stands for, before its tasks run.
+    pub(super) chosen: Vec<Chosen>,
+    /// What stands in front of the ordinals of tasks: nothing outside of includes.
+    pub(super) prefix: Ordinal,
+    /// Roles that `include_role` brought, by address, the latest one last.
+    pub(super) brought: Vec<usize>,
+    /// Roles that `include_role` used, each with its variables.
+    pub(super) ran_roles: HashSet<String>,
+    /// The role that `meta: end_role` ended, by address.
+    pub(super) ended_role: Option<usize>,
 }
 
 impl<'a> Worker<'a> {
@@ -183,6 +196,12 @@ impl<'a> Worker<'a> {
             settled_guards: Vec::new(),
             item: 0,
             attempt: 0,
+            frames: Vec::new(),
+            chosen: Vec::new(),
+            prefix: Ordinal::new(),
+            brought: Vec::new(),
+            ran_roles: HashSet::new(),
+            ended_role: None,
         }
     }
 
@@ -191,11 +210,19 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn evaluator(&self) -> Evaluator<'_> {
-        Evaluator { run: self.run, play: self.play, host: &self.host.name, learned: &self.host.learned }
+        Evaluator {
+            run: self.run,
+            play: self.play,
+            host: &self.host.name,
+            learned: &self.host.learned,
+            frames: self.frame_vars(),
+            brought: Some(&self.brought),
+        }
     }
 
     /// Takes the host through the play.
     pub(super) async fn run(mut self) -> HostState {
+        self.host.learned.write().unwrap_or_else(PoisonError::into_inner).roles.clear();
         let mut result = self.acquire().await;
         if result.is_ok() {
             result = self.sections().await;
@@ -253,6 +280,9 @@ impl<'a> Worker<'a> {
     pub(super) fn entries<'s>(&'s mut self, entries: &'s [CompiledEntry]) -> Work<'s, ()> {
         Box::pin(async move {
             for entry in entries {
+                if self.is_over(entry) {
+                    continue;
+                }
                 match entry {
                     CompiledEntry::Task(task) => self.task(task).await?,
                     CompiledEntry::Block(block) => self.block(block).await?,
@@ -260,6 +290,16 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Whether `meta: end_role` ended the role of a task.
+    fn is_over(&mut self, entry: &CompiledEntry) -> bool {
+        let (Some(ended), CompiledEntry::Task(task)) = (self.ended_role, entry) else { return false };
+        let same = task.role.as_ref().is_some_and(|role| Arc::as_ptr(role).addr() == ended);
+        if !same {
+            self.ended_role = None;
+        }
+        same
     }
 
     async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
@@ -302,9 +342,13 @@ impl<'a> Worker<'a> {
         self.drain().await?;
         let handlers = &self.play.compiled.handlers;
         let was_in_handlers = std::mem::replace(&mut self.in_handlers, true);
+        // Handlers do not see what is around the task that flushes them.
+        let frames = std::mem::take(&mut self.frames);
         let mut result = Ok(());
         while let Some(index) = self.notified.pop_first() {
-            result = self.start(&handlers[index], flush + 1 + index).await;
+            let mut ordinal = self.prefix.clone();
+            ordinal.extend([flush, index]);
+            result = self.start(&handlers[index], ordinal).await;
             if result.is_ok() {
                 result = self.drain().await;
             }
@@ -313,23 +357,26 @@ impl<'a> Worker<'a> {
             }
         }
         self.in_handlers = was_in_handlers;
+        self.frames = frames;
         result
     }
 
     /// Comes to a task: meets the other hosts if need be, then starts it.
     async fn task(&mut self, task: &Arc<CompiledTask>) -> Result<(), Stop> {
-        self.start(task, task.ordinal).await
+        let mut ordinal = self.prefix.clone();
+        ordinal.push(task.ordinal);
+        self.start(task, ordinal).await
     }
 
-    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: usize) -> Result<(), Stop> {
+    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
         self.may_go_on()?;
         if self.wave.lockstep || task.batch_barrier {
             self.drain().await?;
-            self.wave.reach(self.key(), ordinal);
+            self.wave.reach(self.key(), &ordinal);
             self.permit = None;
             let (wave, run) = (self.wave, self.run);
             tokio::select! {
-                () = wave.all_at(ordinal) => {}
+                () = wave.all_at(&ordinal) => {}
                 () = run.cancel.reached(1) => return Err(Stop::Cancelled),
             }
             self.acquire().await?;
@@ -345,9 +392,12 @@ impl<'a> Worker<'a> {
             Err(error) => return self.fail_at_once(task, error.to_string()).await,
         };
         match self.once(task) {
-            Ok(true) => self.once_for_all(task, settled, ordinal).await?,
+            Ok(true) => self.once_for_all(task, settled, &ordinal).await?,
             Ok(false) => self.run_or_ignore(task, settled).await?,
             Err(error) => self.fail_at_once(task, error.to_string()).await?,
+        }
+        if !task.bodies.is_empty() {
+            return Box::pin(self.go_through(task, &ordinal)).await;
         }
         // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
         if task.task.module == "setup" { self.drain().await } else { Ok(()) }
