@@ -1,5 +1,6 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
+mod apt;
 mod assert;
 mod blockinfile;
 mod certificate_check;
@@ -7,13 +8,14 @@ mod command;
 mod connector_move;
 mod copy;
 mod debug;
+mod dnf;
 mod fail;
 mod fetch;
 mod file;
-mod include;
-mod include_vars;
 mod find;
 mod group;
+mod include;
+mod include_vars;
 mod lineinfile;
 mod meta;
 mod options;
