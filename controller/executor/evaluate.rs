@@ -3,7 +3,6 @@
 //! Everything here is a pure function of the host's variables. A value that is still on its way makes
 //! the evaluation fail with [`EvaluateError::Pending`]; the worker then waits and evaluates again.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -103,7 +102,7 @@ pub(super) struct Evaluator<'a> {
     /// Variables of the includes around the task.
     pub frames: Vec<(String, Binding)>,
     /// Roles that `include_role` brought, by address.
-    pub brought: Option<&'a HashSet<usize>>,
+    pub brought: Option<&'a [usize]>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -431,14 +430,15 @@ impl<'a> Evaluator<'a> {
         Ok(found)
     }
 
-    /// Tells whether the host has a handler: one of an included role is there once the role was included.
-    fn is_here(&self, handler: usize) -> bool {
+    /// Whether the host has a handler, and how late it came: one of an included role is there once the role was included.
+    fn is_here(&self, handler: usize) -> Option<usize> {
         let role = self.play.handler_tasks.get(handler).and_then(|handler| handler.role.as_ref());
-        let Some(role) = role.filter(|role| role.dynamic) else { return true };
+        let Some(role) = role.filter(|role| role.dynamic) else { return Some(0) };
         let brought = |role: &Arc<Role>| {
-            self.brought.is_some_and(|brought| brought.contains(&Arc::as_ptr(role).addr()))
+            let address = Arc::as_ptr(role).addr();
+            self.brought?.iter().position(|known| *known == address).map(|at| at + 1)
         };
-        brought(role) || role.parents.iter().any(brought)
+        brought(role).or_else(|| role.parents.iter().rev().find_map(brought))
     }
 
     /// Adds what a task learned to the host's variables.

@@ -72,7 +72,8 @@ impl Worker<'_> {
             ));
         }
         self.chosen.push(Chosen { body, item: item.clone() });
-        ItemResult::of_map(value)
+        value.insert("changed".to_owned(), json!(false));
+        ItemResult { value, ..ItemResult::default() }
     }
 
     fn chosen_file(&self, task: &CompiledTask, name: &str) -> Result<usize, String> {
@@ -127,7 +128,16 @@ impl Worker<'_> {
         let Chosen { body, item } = chosen;
         if let Some(role) = task.bodies[body].body.role() {
             let again = task.task.include.as_ref().is_none_or(|include| include.again);
-            if !again && self.ran_roles.contains(&role.path) {
+            // The same role with the same variables is the same use.
+            let own =
+                task.task.directives.vars.iter().map(|(name, node)| format!("{name}={};", node.to_json()));
+            let of_item = item.values.iter().map(|(name, value)| format!("{name}={value};"));
+            let used: String = [format!("{:?};", task.bodies[body].body.key)]
+                .into_iter()
+                .chain(own)
+                .chain(of_item)
+                .collect();
+            if !self.ran_roles.insert(used) && !again {
                 return Ok(());
             }
             self.bring(&task, role);
@@ -175,7 +185,9 @@ impl Worker<'_> {
 
     /// From here on the host has the handlers of a role, and, if it is public, its variables.
     fn bring(&mut self, task: &CompiledTask, role: &Arc<Role>) {
-        self.brought.insert(Arc::as_ptr(role).addr());
+        let address = Arc::as_ptr(role).addr();
+        self.brought.retain(|known| *known != address);
+        self.brought.push(address);
         if task.task.include.as_ref().is_some_and(|include| include.public) {
             let mut learned = self.host.learned.write().unwrap_or_else(PoisonError::into_inner);
             for role in role.dependencies.list().iter().chain([role]) {

@@ -41,13 +41,7 @@ impl Worker<'_> {
         let home = self.run.files.home();
         let paths = match (text("file"), text("dir")) {
             (Some(name), _) => vec![candidates.find(name, home)?],
-            (None, Some(name)) => {
-                let folder = candidates.find(name, home)?;
-                if !folder.is_dir() {
-                    return Err(format!("`{}` is no folder", folder.display()));
-                }
-                files_of(&folder, options)?
-            }
+            (None, Some(name)) => files_of(&candidates.find_folder(name)?, options)?,
             (None, None) => Vec::new(),
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();

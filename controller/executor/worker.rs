@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -161,10 +160,10 @@ pub(super) struct Worker<'a> {
     pub(super) chosen: Vec<Chosen>,
     /// What stands in front of the ordinals of tasks: nothing outside of includes.
     pub(super) prefix: Ordinal,
-    /// Roles that `include_role` brought, by address.
-    pub(super) brought: HashSet<usize>,
-    /// Folders of roles of which a task has begun.
-    pub(super) ran_roles: HashSet<PathBuf>,
+    /// Roles that `include_role` brought, by address, the latest one last.
+    pub(super) brought: Vec<usize>,
+    /// Roles that `include_role` used, each with its variables.
+    pub(super) ran_roles: HashSet<String>,
     /// The role that `meta: end_role` ended, by address.
     pub(super) ended_role: Option<usize>,
 }
@@ -200,7 +199,7 @@ impl<'a> Worker<'a> {
             frames: Vec::new(),
             chosen: Vec::new(),
             prefix: Ordinal::new(),
-            brought: HashSet::new(),
+            brought: Vec::new(),
             ran_roles: HashSet::new(),
             ended_role: None,
         }
@@ -371,9 +370,6 @@ impl<'a> Worker<'a> {
 
     async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
         self.may_go_on()?;
-        if let Some(role) = task.role.as_ref().filter(|role| !self.ran_roles.contains(&role.path)) {
-            self.ran_roles.insert(role.path.clone());
-        }
         if self.wave.lockstep || task.batch_barrier {
             self.drain().await?;
             self.wave.reach(self.key(), &ordinal);

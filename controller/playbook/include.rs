@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::directives::is_flag;
 use super::keywords::Place;
-use super::load::{Loader, folder, normal};
+use super::load::{LoadOptions, Loader, folder, normal};
 use super::model::{Directives, Entry, Loop, Role};
 use super::names::{Names, names_of};
 use super::role::FileNames;
@@ -237,7 +237,7 @@ impl Loader<'_> {
                     );
                 }
                 for path in files.into_iter().take(MOST) {
-                    if is_list_of_tasks(&path) {
+                    if is_list_of_tasks(&path, self.options) {
                         let (body, _) = self.quietly(&name.span, |loader| loader.file_body(&path, place));
                         add(include, body);
                     }
@@ -407,8 +407,8 @@ fn main() -> String {
 }
 
 /// Tells whether a file may hold tasks: other YAML files lie in the same folders.
-fn is_list_of_tasks(path: &Path) -> bool {
-    let (node, diagnostics) = crate::source::load(path, &path.display().to_string());
+fn is_list_of_tasks(path: &Path, options: &LoadOptions) -> bool {
+    let (node, diagnostics) = crate::source::load(path, &path.display().to_string(), &options.vault);
     let Some(node) = node else { return diagnostics.has_errors() };
     let is_play = |entry: &Node| entry.get("hosts").is_some() || entry.get("import_playbook").is_some();
     match &node.value {

@@ -24,6 +24,8 @@ type Variables = Vec<(String, Arc<Node>)>;
 pub struct VarsCandidates {
     /// Folders that names are relative to, the first one first; in each one its folder `vars` comes first.
     pub roots: Vec<PathBuf>,
+    /// Folder of the role of the task.
+    role: Option<PathBuf>,
     /// The files, with their variables or their first mistake.
     files: BTreeMap<PathBuf, Result<Variables, String>>,
 }
@@ -50,6 +52,20 @@ impl VarsCandidates {
         }
     }
 
+    /// Finds what the name of a folder means: in a role below its `vars`, elsewhere beside the file of the task.
+    ///
+    /// # Errors
+    /// Where it was looked for.
+    pub fn find_folder(&self, name: &str) -> Result<PathBuf, String> {
+        let place = match &self.role {
+            Some(role) if name.split('/').next() == Some("vars") => role.join(name),
+            Some(role) => role.join("vars").join(name),
+            None => self.roots.first().map(|root| root.join(name)).unwrap_or_default(),
+        };
+        let place = normal(&place);
+        if place.is_dir() { Ok(place) } else { Err(format!("there is no folder `{}`", place.display())) }
+    }
+
     /// Finds what a name means.
     ///
     /// # Errors
@@ -69,8 +85,9 @@ impl Loader<'_> {
         place: &Folder,
     ) -> Arc<VarsCandidates> {
         let role = place.role.as_ref().map(|role| role.path.clone());
+        let of_role = role.clone();
         let roots = role.into_iter().chain([place.path.clone(), self.directory.clone()]).collect();
-        let mut candidates = VarsCandidates { roots, ..VarsCandidates::default() };
+        let mut candidates = VarsCandidates { roots, role: of_role, ..VarsCandidates::default() };
         let known = self.known_folders(place);
         for (option, value) in options.iter().filter(|(name, _)| name == "file" || name == "dir") {
             let is_dir = option == "dir";
@@ -79,12 +96,15 @@ impl Loader<'_> {
                     let mut paths = Vec::new();
                     for name in names {
                         let text = name.as_str().unwrap_or_default();
-                        match candidates.find(text, self.options.home.as_deref()) {
-                            Ok(path) if is_dir && path.is_dir() => paths.extend(below(&path, 0)),
-                            Ok(path) if !is_dir && path.is_file() => paths.push(path),
+                        let found = match is_dir {
+                            true => candidates.find_folder(text),
+                            false => candidates.find(text, self.options.home.as_deref()),
+                        };
+                        match found {
+                            Ok(path) if is_dir => paths.extend(below(&path, 0)),
+                            Ok(path) if path.is_file() => paths.push(path),
                             Ok(path) => {
-                                let wanted = if is_dir { "folder" } else { "file" };
-                                let message = format!("`{}` is no {wanted}", path.display());
+                                let message = format!("`{}` is no file", path.display());
                                 self.report(Diagnostic::error(&name.span, message));
                             }
                             Err(problem) => self.report(Diagnostic::error(&name.span, problem)),
@@ -116,7 +136,7 @@ impl Loader<'_> {
                 );
             }
             for path in paths.into_iter().take(MOST) {
-                let (variables, found) = vars_file::read(&path);
+                let (variables, found) = vars_file::read(&path, &self.options.vault);
                 let read = match first_error(&found) {
                     None => Ok(variables),
                     Some(problem) => Err(problem),
