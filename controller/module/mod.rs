@@ -1,5 +1,6 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
+mod apt;
 mod assert;
 mod blockinfile;
 mod certificate_check;
@@ -7,6 +8,7 @@ mod command;
 mod connector_move;
 mod copy;
 mod debug;
+mod dnf;
 mod fail;
 mod fetch;
 mod file;

@@ -52,6 +52,9 @@ static MODULES: &[&dyn Module] = &[
     &super::tempfile::TempFile,
     &super::group::Group,
     &super::user::User,
+    &super::apt::Apt,
+    &super::apt::Package,
+    &super::dnf::Dnf,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {
