@@ -138,6 +138,12 @@ impl<'a> Evaluator<'a> {
         item: &Item,
         local: &[(String, Binding)],
     ) -> HostScope<'b> {
+        let mut frames = self.frames.clone();
+        if !task.bodies.is_empty() {
+            // The variables of an include hold for itself as they do for its tasks.
+            let own = task.task.directives.vars.iter();
+            frames.extend(own.map(|(name, node)| (name.clone(), Binding::Source(node.clone()))));
+        }
         HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
@@ -148,7 +154,7 @@ impl<'a> Evaluator<'a> {
                 role: task.role.as_deref(),
                 folder: task.task.span.file.path().parent(),
                 local: local.to_vec(),
-                frames: self.frames.clone(),
+                frames,
                 of_task: true,
                 as_applied: false,
             },

@@ -42,6 +42,7 @@ static MODULES: &[&dyn Module] = &[
     &super::setup::Setup,
     &super::shell::Shell,
     &super::uri::Uri,
+    &super::validate_argument_spec::ValidateArgumentSpec,
     &super::wait_for::WaitFor,
     &super::slurp::SlurpModule,
     &super::stat::Stat,
