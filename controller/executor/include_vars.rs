@@ -46,7 +46,7 @@ impl Worker<'_> {
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();
         for path in &paths {
-            for (name, node) in candidates.variables(path)? {
+            for (name, node) in candidates.variables(path, &|path| self.run.scope.absolute(path))? {
                 variables.retain(|(known, _)| known != name);
                 variables.push((name.clone(), node.clone()));
             }
