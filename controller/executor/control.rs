@@ -29,7 +29,7 @@ impl Worker<'_> {
             Control::Result(value) => ItemResult::of_map(value),
             Control::SetFacts(values) => {
                 for (name, value) in &values {
-                    self.evaluator().learn(name, value.clone());
+                    self.teach(name, value.clone());
                 }
                 ItemResult::of_map(
                     [("ansible_facts".to_owned(), Value::Object(values))].into_iter().collect(),

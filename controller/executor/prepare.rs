@@ -178,6 +178,7 @@ impl Preparing<'_> {
         let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
         let compiled = plan::compile(play, gathering, &others, tags);
         self.diagnostics.extend(plan::unguarded(&compiled));
+        self.diagnostics.extend(plan::delegated_in_guards(&compiled));
         if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
             self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0, self.selection.r#become));
         }

@@ -116,11 +116,13 @@ impl Fleet {
                         sink: sink.keeping(run.seal.clone()),
                         condition: if left_out { Condition::left(status) } else { Condition::Active },
                         steps: replay.as_ref().map_or(0, HostReplay::last_step),
-                        left: replay.as_ref().map(Left::of).unwrap_or_default(),
+                        left: Left::default(),
                         changed: false,
                         eager: false,
                         ended: left_out || status == Some(HostStatus::Ok),
                         replay: replay.map(Arc::new),
+                        desk: run.desks.of(run, host),
+                        seat: None,
                     })
                 });
             }
@@ -250,6 +252,7 @@ impl Fleet {
                 let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
                 if !together {
                     state.leave(is_last).await;
+                    state.leave_desk();
                 }
                 state
             });
@@ -281,7 +284,8 @@ impl Fleet {
             let hosts = over.into_iter().map(|host| (is_last(&host), host)).map(|(last, host)| (host, last));
             over = settling.settle(hosts.collect()).await;
         }
-        for state in over {
+        for mut state in over {
+            state.leave_desk();
             self.hosts.insert(state.name.clone(), Some(state));
         }
         stopped
@@ -290,6 +294,7 @@ impl Fleet {
     async fn finish(mut self, run: &RunContext, start: Instant) -> Verdict {
         let mut verdict = Verdict { cancelled: run.cancel.level() > 0, ..Verdict::default() };
         for state in self.hosts.values_mut().flatten() {
+            state.take_desk().await;
             state.part().await;
             if !state.ended {
                 if state.left.failures == 0 && (verdict.cancelled || self.stopped) {
@@ -313,6 +318,7 @@ impl Fleet {
                 Condition::Active | Condition::Stopped => {}
             }
         }
+        run.desks.close().await;
         // A worker that crashed left no state behind: its host counts as failed.
         let crashed = self.hosts.values().filter(|state| state.is_none()).count();
         verdict.failed += crashed;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::context::RunContext;
 use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
 use crate::hostlog::{HostLog, HostLogError, OutputStream};
+use crate::inventory::HostName;
 use crate::journal::{Kept, Position};
 use crate::secrets::{Masks, Seal};
 
@@ -33,18 +35,31 @@ pub(super) struct Sink {
     seal: Option<Arc<Seal>>,
     /// Steps that came before those which are counted from 1 again.
     before: u64,
+    /// The host that the steps are for, where it is another one.
+    for_host: Option<Arc<str>>,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false, seal: None, before: 0 }
+        Self { emitter, host, folder, masks, log: None, broken: false, seal: None, before: 0, for_host: None }
     }
 
     /// Keeps results for `resume`, those with a secret in them sealed.
     #[must_use]
     pub(super) fn keeping(self, seal: Option<Arc<Seal>>) -> Self {
         Self { seal, ..self }
+    }
+
+    /// Where what another host does for this one goes.
+    pub(super) fn of_other(&self, run: &RunContext, host: &HostName) -> Self {
+        let other = Self::new(self.emitter.clone(), host.0.clone(), self.folder.clone(), self.masks.clone());
+        other.keeping(run.seal.clone())
+    }
+
+    /// From now on, steps are for this host.
+    pub(super) fn works_for(&mut self, host: Option<Arc<str>>) {
+        self.for_host = host;
     }
 
     /// From now on, steps are numbered behind so many others: a restore counts its own from 1.
@@ -70,7 +85,9 @@ impl Sink {
     }
 
     pub(super) async fn step_started(&mut self, step: u64, label: &StepLabel) {
-        let kind = EventKind::StepStarted { item: label.item.clone(), module: label.module.clone() };
+        let for_host = self.for_host.as_deref().map(str::to_owned);
+        let kind =
+            EventKind::StepStarted { item: label.item.clone(), module: label.module.clone(), for_host };
         let kept = self.keep(Kept::place(label.at), false);
         self.emit_kept(Some(label.task.clone()), Some(step), kind, kept).await;
     }

@@ -136,6 +136,11 @@ impl CompiledPlay {
 }
 
 impl CompiledTask {
+    /// Whether another host may do its work (`delegate_to`). Actions about the run itself stay where they are.
+    pub fn is_delegated(&self) -> bool {
+        self.directives.delegate_to.is_some() && self.task.module != "meta"
+    }
+
     /// Returns the unrendered name to show: the task's, else its module's.
     pub fn name(&self) -> Result<&Node, &str> {
         self.task.name.as_ref().ok_or(self.task.module_as_written.as_str())
@@ -283,8 +288,10 @@ impl Compiler<'_> {
         let fatal = directives.any_errors_fatal.as_ref();
         self.any_errors_fatal |= fatal.is_some_and(|node| !matches!(node.value, NodeValue::Bool(false)));
         let for_all = is_for_all(task);
-        let batch_barrier =
-            for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let batch_barrier = for_all
+            || directives.run_once.is_some()
+            || directives.delegate_to.is_some()
+            || self.others.are_read_by(task, &directives);
         let around = Directives { when: Vec::new(), ..directives.clone() };
         let undo = task.rollback.iter().map(|undoing| CompiledTask {
             task: undoing.clone(),
@@ -389,6 +396,9 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         run_once: innermost(&outer.run_once, &inner.run_once),
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
+        delegate_to: innermost(&outer.delegate_to, &inner.delegate_to),
+        delegate_facts: innermost(&outer.delegate_facts, &inner.delegate_facts),
+        within: innermost(&outer.within, &inner.within),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod call;
+mod delegation;
 mod directives;
 mod keywords;
 mod listing;
