@@ -66,7 +66,8 @@ impl Desks {
         let desks: Vec<Desk> =
             self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, desk)| desk).collect();
         for desk in desks {
-            let mut session = desk.lock().await;
+            // Nobody is at work any more; a seat that a crashed worker left is none of a session.
+            let Ok(mut session) = desk.try_lock() else { continue };
             let Some(mut link) = session.link.take() else { continue };
             let safe = match &session.sink {
                 Some(sink) => sink.written().await.is_ok(),

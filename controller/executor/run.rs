@@ -317,6 +317,7 @@ impl Fleet {
                 Condition::Cancelled => verdict.cancelled = true,
                 Condition::Active | Condition::Stopped => {}
             }
+            state.leave_desk();
         }
         run.desks.close().await;
         // A worker that crashed left no state behind: its host counts as failed.
