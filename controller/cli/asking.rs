@@ -72,8 +72,9 @@ impl<'a> Asking<'a> {
         };
         let reach = Reach::new(connection, &loaded.settings, login, environment)?;
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, extra_vars, magic, environment)?);
-        Ok(Self { loaded, reach, scope, engine: Engine::new(), become_defaults })
+        let scope = Arc::new(load::run_scope(&loaded, extra_vars, magic, environment)?);
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { loaded, reach, scope, engine, become_defaults })
     }
 
     /// A variable of a host, rendered.

@@ -89,7 +89,6 @@ fn version(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
-    args.inventory.vault.check()?;
     if args.who_could_serve.is_some() && !matches!(global.output, Output::Human | Output::Json) {
         return Err(CommandError::user("`--who-could-serve` has no such form")
             .hint("leave `--output` out, or use `json`"));

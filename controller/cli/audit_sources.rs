@@ -35,8 +35,9 @@ impl<'a> Reading<'a> {
         environment: &'a Environment,
     ) -> Result<Self, CommandError> {
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
-        Ok(Self { args, loaded, environment, scope, engine: Engine::new() })
+        let scope = Arc::new(load::run_scope(&loaded, &args.extra_vars, magic, environment)?);
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { args, loaded, environment, scope, engine })
     }
 
     fn variable(&self, host: &HostName, name: &str) -> Result<Option<serde_json::Value>, CommandError> {

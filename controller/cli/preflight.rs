@@ -82,7 +82,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    args.inventory.vault.check()?;
     let policy = policy(args, environment)?;
     if args.certificate.is_empty() {
         let report = preflight_hosts::ask(args, &policy, global, environment)?;

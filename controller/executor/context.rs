@@ -130,9 +130,10 @@ pub struct PlayContext {
 }
 
 impl PlayContext {
-    /// Returns the handlers that are called `name` or listen to it, by their index.
-    pub fn handlers_called(&self, name: &str) -> Vec<usize> {
-        crate::playbook::notified(&self.handler_tasks, &self.handler_names, name)
+    /// Returns the handlers that are called `name` or listen to it, by their index, of those that are `here`;
+    /// the number says how late they came.
+    pub fn handlers_called(&self, name: &str, here: &dyn Fn(usize) -> Option<usize>) -> Vec<usize> {
+        crate::playbook::notified(&self.handler_tasks, &self.handler_names, name, here)
     }
 }
 

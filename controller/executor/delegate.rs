@@ -82,7 +82,15 @@ impl Evaluator<'_> {
 
     /// The variables about the delegate; no secret is among them.
     fn shown(&self, delegate: &Delegate) -> Result<Vec<(String, Binding)>, EvaluateError> {
-        let there = Evaluator { on: Some(delegate), ..*self };
+        let there = Evaluator {
+            on: Some(delegate),
+            frames: self.frames.clone(),
+            run: self.run,
+            play: self.play,
+            host: self.host,
+            learned: self.learned,
+            brought: self.brought,
+        };
         let mut about = Map::new();
         let mut shown = Vec::new();
         for name in SHOWN {
@@ -280,5 +288,18 @@ pub fn arrow(delegates: &[String]) -> String {
     match delegates {
         [] => String::new(),
         names => format!(" -> {}", names.join(", ")),
+    }
+}
+
+/// The result of a task with `async` says that it was waited for, and, as in Ansible, that its time was over.
+pub(super) fn awaited(task: &CompiledTask, result: &mut ItemResult) {
+    if task.directives.within.is_none() {
+        return;
+    }
+    for name in ["started", "finished"] {
+        result.value.insert(name.to_owned(), json!(true));
+    }
+    if result.failed && result.value.contains_key("timedout") {
+        result.value.insert("msg".to_owned(), json!("Timeout exceeded"));
     }
 }

@@ -21,7 +21,7 @@ use crate::plan::{
     CompiledTask, HostScope, HostValues, LocalFiles, Login, LoginError, LoopScope, TaskScope, resolve_login,
     truth,
 };
-use crate::playbook::Loop;
+use crate::playbook::{Loop, Role};
 use crate::shell::{self, Platform};
 use crate::source::{Node, NodeValue};
 use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
@@ -101,16 +101,20 @@ pub(super) struct Evaluator<'a> {
     pub learned: &'a RwLock<HostValues>,
     /// Who does the task for it.
     pub on: Option<&'a Delegate>,
+    /// Variables of the includes around the task.
+    pub frames: Vec<(String, Binding)>,
+    /// Roles that `include_role` brought, by address.
+    pub brought: Option<&'a [usize]>,
 }
 
 impl<'a> Evaluator<'a> {
-    /// Evaluates for the host where the work is done.
+    /// Evaluates for a host outside any task.
     pub(super) fn at(
         run: &'a RunContext,
         play: &'a PlayContext,
         (host, learned): (&'a HostName, &'a RwLock<HostValues>),
     ) -> Self {
-        Self { run, play, host, learned, on: None }
+        Self { run, play, host, learned, on: None, frames: Vec::new(), brought: None }
     }
 
     /// Returns a variable that decides how the host is reached, rendered; the play's own keywords come last.
@@ -134,14 +138,14 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether the work is done on the controller, which no inventory describes.
-    fn is_here(&self) -> bool {
+    fn is_on_controller(&self) -> bool {
         let (host, _) = self.worked_on();
         crate::pattern::is_localhost(&host.0) && !self.run.scope.inventory().hosts.contains_key(host)
     }
 
     /// Returns what the host is taken for, by its connection variables.
     pub(super) fn platform(&self) -> Result<Platform, EvaluateError> {
-        if self.is_here() {
+        if self.is_on_controller() {
             return Ok(Platform::Posix);
         }
         let lookup = |name: &str| self.connection_variable(name);
@@ -166,6 +170,7 @@ impl<'a> Evaluator<'a> {
                 role: task.role.as_deref(),
                 folder: task.task.span.file.path().parent(),
                 local: shown.iter().chain(local).cloned().collect(),
+                frames: self.frames.clone(),
                 of_task: true,
                 as_applied: false,
             },
@@ -364,15 +369,18 @@ impl<'a> Evaluator<'a> {
 
     /// Returns the items of a loop with the variables that each one sets.
     pub(super) fn items(&self, task: &CompiledTask, looping: &Loop) -> Result<Vec<Item>, EvaluateError> {
-        let rendered = self.run.engine.render(&looping.items, &self.scope(task, &Item::default(), &[]))?;
-        let list = match rendered {
-            Value::Array(list) if looping.flatten => list
-                .into_iter()
-                .flat_map(|item| if let Value::Array(inner) = item { inner } else { vec![item] })
-                .collect(),
-            Value::Array(list) => list,
-            other if looping.flatten => vec![other],
-            other => {
+        let scope = self.scope(task, &Item::default(), &[]);
+        let list = match (looping.lookup, self.run.engine.render(&looping.items, &scope)?) {
+            (Some(lookup), terms) => {
+                let kind = match task.task.module {
+                    "template" | "win_template" => "templates",
+                    "include_vars" => "vars",
+                    _ => "files",
+                };
+                self.run.engine.loop_items(lookup, terms, &scope, kind).map_err(EvaluateError::Failed)?
+            }
+            (None, Value::Array(list)) => list,
+            (None, other) => {
                 let hint = "write a list, or use `dict2items` for a mapping";
                 let message = format!("`loop` needs a list, not {}; hint: {hint}", kind(&other));
                 return Err(EvaluateError::Failed(message));
@@ -484,7 +492,7 @@ impl<'a> Evaluator<'a> {
                 other => vec![crate::module::to_text(&other)],
             };
             for name in names {
-                let matching = self.play.handlers_called(&name);
+                let matching = self.play.handlers_called(&name, &|handler| self.is_here(handler));
                 if matching.is_empty() {
                     let message = format!("no handler is called `{name}` or listens to it");
                     return Err(EvaluateError::Failed(message));
@@ -493,6 +501,17 @@ impl<'a> Evaluator<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the host has a handler, and how late it came: one of an included role is there once the role was included.
+    fn is_here(&self, handler: usize) -> Option<usize> {
+        let role = self.play.handler_tasks.get(handler).and_then(|handler| handler.role.as_ref());
+        let Some(role) = role.filter(|role| role.dynamic) else { return Some(0) };
+        let brought = |role: &Arc<Role>| {
+            let address = Arc::as_ptr(role).addr();
+            self.brought?.iter().position(|known| *known == address).map(|at| at + 1)
+        };
+        brought(role).or_else(|| role.parents.iter().rev().find_map(brought))
     }
 
     /// Adds what a task learned to the host's variables.
@@ -559,10 +578,13 @@ fn loop_item(looping: &Loop, items: &[Arc<Value>], index: usize, item: &Arc<Valu
     }
     if looping.extended {
         let mut extended = json!({
-            "allitems": items, "index": index + 1, "index0": index, "length": items.len(),
+            "index": index + 1, "index0": index, "length": items.len(),
             "first": index == 0, "last": index + 1 == items.len(),
             "revindex": items.len() - index, "revindex0": items.len() - index - 1,
         });
+        if looping.all_items {
+            extended["allitems"] = json!(items);
+        }
         if index > 0 {
             extended["previtem"] = (*items[index - 1]).clone();
         }

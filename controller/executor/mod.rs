@@ -23,6 +23,8 @@ mod fold;
 mod foreknown;
 mod found;
 mod guard;
+mod include;
+mod include_vars;
 mod landed;
 mod lease;
 mod ledger;

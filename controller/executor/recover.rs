@@ -52,6 +52,10 @@ impl Worker<'_> {
     /// Tells whether the result of the item and attempt at work is known from an earlier incarnation.
     pub(super) fn is_kept(&self, task: &CompiledTask) -> bool {
         let Some(replay) = &self.host.replay else { return false };
+        // What files give is given again: they are the same.
+        if matches!(task.task.module, "include_tasks" | "include_role" | "include_vars") {
+            return false;
+        }
         let at = self.place();
         self.kept_of_task(&at).is_some()
             || (self.attempt > 0 || task.task.retry.is_none())

@@ -105,7 +105,8 @@ impl Fleet {
                 last_play.insert(host.clone(), index);
                 hosts.entry(host.clone()).or_insert_with(|| {
                     let masks = (*run.masks).clone();
-                    let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks);
+                    let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks)
+                        .learning(run.engine.vault().learned().clone());
                     let replay = run.replay.as_ref().and_then(|replay| replay.host(&host.0)).cloned();
                     let left_out = run.left_out.contains(&*host.0);
                     let status = replay.as_ref().and_then(HostReplay::status);

@@ -92,10 +92,27 @@ impl Worker<'_> {
                 (true, false) => Group::Item,
                 (true, true) => Group::LastItem,
             };
+            let over = task.task.looping.as_ref().map(|looping| &looping.break_when);
+            let judged =
+                over.filter(|conditions| !conditions.is_empty()).map(|conditions| (conditions, item.clone()));
             let on_its_way = self.item(task, &settled, item, group).await?;
             // The host ends a loop at its last item; when that one is no step, the loop ends here.
             unfinished_group = looped && (unfinished_group || on_its_way);
             unfinished_group &= !(on_its_way && group == Group::LastItem);
+            if let Some((conditions, item)) = judged {
+                self.await_steps().await?;
+                match settled!(self, self.evaluator().all_hold(task, conditions, &item, &[])) {
+                    Ok(Ok(())) => break,
+                    Ok(Err(_)) => {}
+                    Err(problem) => {
+                        let problem = format!("`break_when` cannot be evaluated: {problem}");
+                        if let Some(last) = self.slots.back_mut().and_then(|slot| slot.results.last_mut()) {
+                            *last = Some(ItemResult::failure(problem));
+                        }
+                        break;
+                    }
+                }
+            }
             if self.run.cancel.level() > 0 && index + 1 < count {
                 // The task has not come to its end: the rest of its items is for the resumed run.
                 self.drain().await?;
@@ -137,6 +154,14 @@ impl Worker<'_> {
             () = tokio::time::sleep(time) => Ok(()),
             () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
         }
+    }
+
+    /// Waits until every step that was sent is over.
+    async fn await_steps(&mut self) -> Result<(), Stop> {
+        while !self.pipeline.is_idle() {
+            self.land().await?;
+        }
+        Ok(())
     }
 
     pub(super) fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
@@ -503,6 +528,7 @@ impl Worker<'_> {
             result =
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
+        super::delegate::awaited(task, &mut result);
         self.verdicts(task, item, &mut result);
         result.irreversible = is_irreversible && (result.changed || would_run);
         let status = match result.status(settled.ignore_errors) {

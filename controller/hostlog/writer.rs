@@ -109,8 +109,15 @@ impl HostLog {
         &self.path
     }
 
-    /// More secrets to mask, from the next step on.
+    /// More secrets to mask: from now on, and in output from the next step on that has shown none yet.
     pub fn set_masks(&mut self, masks: Masks) {
+        for (state, stream) in
+            [(&mut self.stdout, OutputStream::Stdout), (&mut self.stderr, OutputStream::Stderr)]
+        {
+            if state.is_unused() {
+                *state = StreamState::new(stream, &masks);
+            }
+        }
         self.masks = masks;
     }
 

@@ -1,6 +1,7 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
 mod assert;
+mod blockinfile;
 mod certificate_check;
 mod command;
 mod connector_move;
@@ -9,6 +10,10 @@ mod debug;
 mod fail;
 mod fetch;
 mod file;
+mod find;
+mod group;
+mod include;
+mod include_vars;
 mod lineinfile;
 mod meta;
 mod options;
@@ -19,6 +24,7 @@ mod preflight;
 mod python;
 mod raw;
 mod registry;
+mod replace;
 mod script;
 mod service;
 mod set_fact;
@@ -29,8 +35,10 @@ mod shell;
 mod slurp;
 mod spec;
 mod stat;
+mod tempfile;
 mod template;
 mod uri;
+mod user;
 mod wait_for;
 mod windows;
 mod words;

@@ -21,6 +21,10 @@ impl Files for OneFile {
         Ok(PathBuf::from("/files").join(name))
     }
 
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        self.content(path)
+    }
+
     fn content(&self, _path: &Path) -> Result<Arc<Content>, ModuleError> {
         Ok(Arc::new(Content::new(b"#!/bin/sh\necho script\n".to_vec())))
     }

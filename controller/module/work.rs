@@ -53,8 +53,10 @@ pub trait Files: Sync {
     /// Finds a file or folder by Ansible's search path: the role's `kind` folder (`files`,
     /// `templates`), the role, the playbook's `kind` folder, the playbook's folder.
     fn find(&self, kind: &str, name: &str) -> Result<PathBuf, ModuleError>;
-    /// Reads a file whole.
+    /// Reads a file whole, as it lies on the disk.
     fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
+    /// Reads a file whole; one that is encrypted is opened.
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
     /// Reads a template file.
     fn source(&self, path: &Path) -> Result<Arc<SourceFile>, ModuleError>;
     /// Lists the files and folders below `path`, relative to it, sorted, folders first; `true` marks a folder.
@@ -101,6 +103,10 @@ pub enum Work {
 pub enum Control {
     /// The task is over with this result (`debug`, `assert`, `fail`): `failed`, `changed`, `msg` and so on.
     Result(Map<String, Value>),
+    /// Takes the host through the tasks of a file or role (`include_tasks`, `include_role`), chosen by these options.
+    Include(Map<String, Value>),
+    /// Gives the host the variables of files (`include_vars`), chosen by these options.
+    IncludeVars(Map<String, Value>),
     /// Sets facts of the host, then is over with this result.
     SetFacts(Map<String, Value>),
     /// `meta: flush_handlers`, `end_host`, `end_play`, `end_batch`,

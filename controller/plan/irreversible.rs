@@ -39,6 +39,9 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
     for entry in entries {
         match entry {
             CompiledEntry::Task(task) => {
+                for body in &task.bodies {
+                    collect(body.entries.as_deref().unwrap_or_default(), found);
+                }
                 let directives = &task.directives;
                 let looks = directives.check_mode.as_ref().is_some_and(|node| is(node, true));
                 let never = directives.when.iter().any(|node| is(node, false));

@@ -23,7 +23,8 @@ mod waves;
 mod windows;
 
 pub use compile::{
-    CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
+    CompiledBlock, CompiledBody, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, StartAt,
+    compile,
 };
 pub use composition::{Composition, MaintenanceGroup, Moved, compose};
 pub use delegation::{delegated_in_guards, delegates};

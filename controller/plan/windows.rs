@@ -40,6 +40,13 @@ impl Looking<'_> {
         for entry in entries {
             match entry {
                 CompiledEntry::Task(task) if may_end(task) => return false,
+                CompiledEntry::Task(task) if !task.bodies.is_empty() => {
+                    let [body] = task.bodies.as_slice() else { return false };
+                    let entries = body.entries.as_deref().unwrap_or_default();
+                    if !is_certain(task) || !self.through(entries) {
+                        return false;
+                    }
+                }
                 CompiledEntry::Task(task) => self.task(task),
                 CompiledEntry::Block(block) => {
                     if let Some(guard) = &block.guard

@@ -80,6 +80,9 @@ impl Loader<'_> {
             }
         }
         self.merge_args(call, args, &mut given);
+        if template.is_none() {
+            self.add_defaults(call.spec, &mut given);
+        }
         let options = self.check_options(call, given, !cut && template.is_none());
         (options, template)
     }

@@ -25,21 +25,31 @@ pub(super) struct RoleUse {
 }
 
 /// One use of a role, as it is written.
-#[derive(Default)]
 struct Request {
     directives: Directives,
     params: Vec<(String, Arc<Node>)>,
     /// Other names than `main` for the files, from `import_role`.
     names: FileNames,
+    /// Whether `include_role` asks for it.
+    dynamic: bool,
+    /// Whether its arguments are checked.
+    validate: bool,
 }
 
-struct FileNames {
-    tasks: String,
-    vars: String,
-    defaults: String,
-    handlers: String,
+impl Default for Request {
+    fn default() -> Self {
+        let (directives, params, names) = (Directives::default(), Vec::new(), FileNames::default());
+        Self { directives, params, names, dynamic: false, validate: true }
+    }
+}
+
+pub(super) struct FileNames {
+    pub(super) tasks: String,
+    pub(super) vars: String,
+    pub(super) defaults: String,
+    pub(super) handlers: String,
     /// Whether the use runs even if the role ran before.
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Default for FileNames {
@@ -55,6 +65,19 @@ struct Around {
     paths: Vec<PathBuf>,
     inherited: String,
     params: Vec<(String, Arc<Node>)>,
+    parents: Vec<Arc<Role>>,
+    /// A folder beside which roles are looked for too.
+    beside: Option<PathBuf>,
+    dynamic: bool,
+}
+
+impl Around {
+    /// What is around a role that a task of `place` asks for.
+    fn place(place: &Folder) -> Self {
+        let Some(role) = &place.role else { return Self::default() };
+        let parents = role.parents.iter().chain([role]).cloned().collect();
+        Self { parents, beside: Some(role.path.clone()), dynamic: role.dynamic, ..Self::default() }
+    }
 }
 
 impl Loader<'_> {
@@ -133,6 +156,18 @@ impl Loader<'_> {
                         request.names.again = self.literal_boolean("allow_duplicates", value).unwrap_or(true);
                         continue;
                     }
+                    "rolespec_validate" => {
+                        request.validate = self.literal_boolean("rolespec_validate", value).unwrap_or(true);
+                        continue;
+                    }
+                    "public" => {
+                        if self.literal_boolean("public", value) == Some(false) {
+                            let error =
+                                Diagnostic::error(&key.span, "`public: false` has no effect on an import");
+                            self.report(error.hint("use `include_role`, whose variables are its own"));
+                        }
+                        continue;
+                    }
                     word => {
                         let known = ["name", "tasks_from", "vars_from", "defaults_from", "handlers_from"];
                         let error =
@@ -151,11 +186,23 @@ impl Loader<'_> {
             self.report(error.hint("write `import_role: { name: NAME }`"));
             return None;
         };
-        let around = match &place.role {
-            Some(role) => Around { paths: vec![role.path.clone()], ..Around::default() },
-            None => Around::default(),
-        };
-        self.role_use(name, request, &around).map(Entry::Block)
+        let around = self.begin_defaults(node);
+        let used = self.role_use(name, request, &Around::place(place)).map(Entry::Block);
+        self.end_defaults(around);
+        used
+    }
+
+    /// Reads the role of an `include_role`.
+    pub(super) fn included_role(
+        &mut self,
+        name: &Node,
+        names: FileNames,
+        validate: bool,
+        place: &Folder,
+    ) -> Option<Arc<Block>> {
+        let request = Request { names, dynamic: true, validate, ..Request::default() };
+        let around = Around { dynamic: true, ..Around::place(place) };
+        self.role_use(name, request, &around)
     }
 
     /// Reads one use of a role; nothing if it would not run because the role ran before.
@@ -166,12 +213,19 @@ impl Loader<'_> {
             self.report(Diagnostic::error(&name.span, message));
             return None;
         }
-        let identity = identity(&path, &request);
+        let identity = format!("{}|{}", identity(&path, &request), self.defaults_in_force());
         let before = self.gathered.uses.iter().find(|used| used.identity == identity);
         if let Some(used) = before {
             // The same tags and conditions decide about both uses: the second one can never run.
-            let never = used.around == around.inherited && !used.role.allow_duplicates;
-            return (!never).then(|| Arc::clone(&used.block));
+            let never = used.around == around.inherited && !used.role.allow_duplicates && !request.dynamic;
+            let same_parents = used.role.parents.len() == around.parents.len()
+                && used.role.parents.iter().zip(&around.parents).all(|(one, other)| Arc::ptr_eq(one, other));
+            if never {
+                return None;
+            }
+            if same_parents || !used.role.allow_duplicates {
+                return Some(Arc::clone(&used.block));
+            }
         }
         let (dependencies, allow_duplicates) = self.meta(&path);
         let role = Arc::new(Role {
@@ -180,17 +234,29 @@ impl Loader<'_> {
             vars: self.role_variables(&path, "vars", &request.names.vars, name),
             params: request.params,
             allow_duplicates: allow_duplicates || request.names.again,
+            dynamic: around.dynamic || request.dynamic,
+            parents: around.parents.clone(),
+            dependencies: super::model::Dependencies::default(),
             path: path.clone(),
         });
         let mut inner = around.clone();
         inner.paths.push(path.clone());
+        inner.beside = Some(path.clone());
+        inner.dynamic = role.dynamic;
+        inner.parents.push(Arc::clone(&role));
         inner.inherited.push_str(&marks(&request.directives));
         inner.params.extend(role.params.iter().cloned());
         let mut entries: Vec<Entry> = Vec::new();
         if let Some(list) = dependencies {
-            entries.extend(self.role_list("dependencies", &list, &inner).into_iter().map(Entry::Block));
+            let blocks = self.role_list("dependencies", &list, &inner);
+            let needed = blocks.iter().filter_map(|block| block.role.clone());
+            let _ = role.dependencies.0.set(needed.collect());
+            entries.extend(blocks.into_iter().map(Entry::Block));
         }
-        self.gathered.roles.push(Arc::clone(&role));
+        match role.dynamic {
+            true => self.gathered.included_roles.push(Arc::clone(&role)),
+            false => self.gathered.roles.push(Arc::clone(&role)),
+        }
         let folder = |kind: &str| Folder {
             role: Some(Arc::clone(&role)),
             path: path.join(kind),
@@ -202,7 +268,11 @@ impl Loader<'_> {
             self.gathered.handlers.extend(handlers);
         }
         if let Some(list) = self.role_file(&path, "tasks", &request.names.tasks, name) {
-            entries.extend(self.entries("tasks", &list, &folder("tasks")));
+            let file = list.span.file.path().to_path_buf();
+            if self.enter(&file, Some(&name.span)) {
+                entries.extend(self.entries("tasks", &list, &folder("tasks")));
+                self.open.pop();
+            }
         }
         let mut directives = request.directives;
         // A dependency sees the parameters of the roles that need it.
@@ -223,12 +293,18 @@ impl Loader<'_> {
         Some(block)
     }
 
-    fn find_role(&mut self, name: &Node, around: &Around) -> Option<PathBuf> {
-        let word = self.literal("role", name)?;
+    /// Folders where roles are looked for, the first one first; `beside` is the role that asks.
+    pub(super) fn role_folders(&self, beside: Option<&Path>) -> Vec<PathBuf> {
         let mut folders = vec![self.directory.join("roles")];
         folders.extend(self.options.roles_path.iter().cloned());
-        folders.extend(around.paths.last().and_then(|path| path.parent()).map(Path::to_path_buf));
+        folders.extend(beside.and_then(Path::parent).map(Path::to_path_buf));
         folders.push(self.directory.clone());
+        folders
+    }
+
+    fn find_role(&mut self, name: &Node, around: &Around) -> Option<PathBuf> {
+        let word = self.literal("role", name)?;
+        let folders = self.role_folders(around.beside.as_deref());
         if let Some(folder) = folders.iter().find(|folder| folder.join(word).is_dir()) {
             return Some(normal(&folder.join(word)));
         }
@@ -316,7 +392,7 @@ impl Loader<'_> {
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();
         for path in paths {
-            let (more, diagnostics) = vars_file::read(&path);
+            let (more, diagnostics) = vars_file::read(&path, &self.options.vault);
             self.report_all(diagnostics);
             for (name, value) in more {
                 variables.retain(|(known, _)| *known != name);
@@ -375,7 +451,7 @@ fn identity(path: &Path, request: &Request) -> String {
     };
     let names = &request.names;
     format!(
-        "{}|{}|{}|{}|{}|{}|{}|{}|{}",
+        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
         path.display(),
         vars(&request.params),
         vars(&request.directives.vars),
@@ -384,7 +460,9 @@ fn identity(path: &Path, request: &Request) -> String {
         names.vars,
         names.defaults,
         names.handlers,
-        names.again
+        names.again,
+        request.dynamic,
+        request.validate
     )
 }
 

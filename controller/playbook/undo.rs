@@ -11,6 +11,17 @@ use crate::source::{Diagnostic, Node};
 
 /// Modules that change a host, and may do more than their own rollback points cover.
 const CHANGING: &[&str] = &[
+    "apt",
+    "authorized_key",
+    "blockinfile",
+    "cron",
+    "dnf",
+    "group",
+    "known_hosts",
+    "package",
+    "replace",
+    "tempfile",
+    "user",
     "command",
     "copy",
     "file",

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::fit::{pad, shorten, width};
-use super::recap::counted;
 use super::{Palette, Tone};
 use crate::executor::event::{Event, EventKind, HostStatus, Status};
 use crate::hostlog::sanitize_line;
+use crate::source::counted;
 
 /// Cells of the bar on a narrow and on a wide terminal.
 const BAR: (usize, usize) = (16, 30);

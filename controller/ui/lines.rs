@@ -6,12 +6,13 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::diff::diff_lines;
-use super::recap::{End, TakenBack, banner, counted, end_lines, recap_lines};
+use super::recap::{End, TakenBack, banner, end_lines, recap_lines};
 use super::stops::{arranged, breach, stopping};
 use super::{Options, Palette, Tone};
 use crate::executor::arrow;
 use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
+use crate::source::counted;
 
 /// Names of hosts that a line lists before it only counts.
 const NAMES_SHOWN: usize = 5;

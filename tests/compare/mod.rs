@@ -137,6 +137,7 @@ fn changed(did: &Did) -> u64 {
 #[case::copies("copies")]
 #[case::templates("templates")]
 #[case::lines("lines")]
+#[case::edits("edits")]
 #[case::handlers("handlers")]
 #[case::blocks("blocks")]
 #[case::loops("loops")]
@@ -149,6 +150,7 @@ fn changed(did: &Did) -> u64 {
 #[case::facts("facts")]
 #[case::fatal("fatal")]
 #[case::once("once")]
+#[case::includes("includes")]
 fn the_same_playbook_leaves_the_same(#[case] case: &str) {
     let did = Comparison::new(case, &[]).check();
     assert!(changed(&did) > 0, "a case that changes nothing shows nothing");

@@ -110,10 +110,11 @@ pub(crate) async fn a_held_back_payload_stays_here(peer: &Peer) {
     let mut session = Session::open_with(peer, Setting { wrap, ..Setting::default() }).await;
     let failing = session.step("false");
     let mut large = session.step("true");
-    large.payload = Some(Arc::new(vec![0; 8 << 20]));
+    large.payload = Some(Arc::new(vec![0; 64 << 20]));
     let answers = session.run_all(vec![failing, large]).await;
     assert_eq!(answers[1].status, None);
-    assert!(count.load(Ordering::Acquire) < 1 << 20, "the rest of the payload was not sent");
+    // How much leaves before the failure is seen depends on the machine; the rest stays.
+    assert!(count.load(Ordering::Acquire) < 32 << 20, "the rest of the payload was not sent");
     assert_eq!(session.run("true").await.status, Some(0));
 }
 

@@ -1,16 +1,18 @@
 //! A headless Chromium that opens pages (`tests/support/browser/drive.py`). It ends when its standard input does, so when the
 //! test dies too.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::{Value, json};
+
+use super::patience::{self, Lines, PATIENCE};
 
 /// The browser's process.
 pub(crate) struct Browser {
     child: Child,
-    pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
+    pipes: Option<(ChildStdin, Lines)>,
 }
 
 /// A window.
@@ -47,7 +49,7 @@ impl Browser {
             .stdout(Stdio::piped())
             .spawn()
             .expect("install python3; `tests/run` does");
-        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let pipes = (child.stdin.take().unwrap(), Lines::of(child.stdout.take().unwrap()));
         Self { child, pipes: Some(pipes) }
     }
 
@@ -138,8 +140,7 @@ impl Browser {
     fn ask(&mut self, line: &Value) -> Value {
         let (stdin, stdout) = self.pipes.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
-        let mut answer = String::new();
-        stdout.read_line(&mut answer).unwrap();
+        let answer = stdout.next("the browser").unwrap_or_default();
         let mut answer: Value = serde_json::from_str(&answer)
             .expect("the browser ended; its message is above (install chromium; `tests/run` does)");
         assert!(answer.get("error").is_none(), "{line}: {answer}");
@@ -151,6 +152,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Without input it ends by itself, and takes Chromium with it.
         self.pipes.take();
-        let _ = self.child.wait();
+        patience::ends(&mut self.child, PATIENCE);
     }
 }

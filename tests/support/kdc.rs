@@ -1,13 +1,14 @@
 //! A KDC of Kerberos on loopback (`tests/support/winrm/kdc.py`), for the WinRM peer and its clients. It ends when its
 //! standard input does, so when the test dies too.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
 
+use super::patience::{self, Lines, PATIENCE};
 use super::winrm::{PASSWORD, python, script};
 
 /// The realm; the peer's domain account `svc-rollout` is a user of it, with the peer's password.
@@ -16,7 +17,7 @@ pub(crate) const REALM: &str = "CORP.EXAMPLE";
 /// The KDC's process.
 pub(crate) struct Kdc {
     child: Child,
-    pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+    pipes: Mutex<Option<(ChildStdin, Lines)>>,
     folder: tempfile::TempDir,
     ready: Value,
 }
@@ -35,7 +36,7 @@ impl Kdc {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let pipes = (child.stdin.take().unwrap(), Lines::of(child.stdout.take().unwrap()));
         let mut kdc = Self { child, pipes: Mutex::new(Some(pipes)), folder, ready: Value::Null };
         kdc.ready = kdc.ask(PASSWORD);
         kdc
@@ -63,8 +64,7 @@ impl Kdc {
         let mut pipes = self.pipes.lock().unwrap();
         let (stdin, stdout) = pipes.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
-        let mut answer = String::new();
-        stdout.read_line(&mut answer).unwrap();
+        let answer = stdout.next("the KDC").unwrap_or_default();
         serde_json::from_str(&answer).expect("the KDC ended; its message is above")
     }
 
@@ -79,6 +79,6 @@ impl Drop for Kdc {
         if let Ok(mut pipes) = self.pipes.lock() {
             pipes.take();
         }
-        let _ = self.child.wait();
+        patience::ends(&mut self.child, PATIENCE);
     }
 }

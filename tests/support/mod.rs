@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 pub(crate) mod environment;
 pub(crate) mod hosts;
 pub(crate) mod kdc;
+pub(crate) mod patience;
 pub(crate) mod processes;
 pub(crate) mod proxy;
 pub(crate) mod running;

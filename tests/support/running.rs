@@ -2,13 +2,13 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::processes;
+use super::{patience::PATIENCE, processes};
 
 /// No run of a test takes longer than this.
 const LIMIT: Duration = Duration::from_secs(400);
@@ -36,30 +36,40 @@ pub(crate) struct Ended {
 
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
+    /// Closed at the end of the stream.
+    end: Receiver<()>,
 }
 
 impl Stream {
     fn of(mut from: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&bytes);
-        let reader = std::thread::spawn(move || {
+        let (open, end) = channel::<()>();
+        std::thread::spawn(move || {
+            let _open = open;
             let mut buffer = [0; 65536];
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 into.lock().unwrap().extend_from_slice(&buffer[..length]);
             }
         });
-        Self { bytes, reader: Some(reader) }
+        Self { bytes, end }
     }
 
     fn so_far(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
-    fn all(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
-        }
+    /// Everything up to the end, which has to come soon after that of the program: what it leaves running must not hold its
+    /// output open.
+    #[track_caller]
+    fn all(&self) -> String {
+        let ended = self.end.recv_timeout(PATIENCE);
+        assert_eq!(
+            ended,
+            Err(RecvTimeoutError::Disconnected),
+            "something holds the output open: {}",
+            self.so_far()
+        );
         self.so_far()
     }
 }

@@ -1,13 +1,13 @@
 //! OpenSSH's `sshd` on loopback, reachable as many hosts: 127.0.1.1, 127.0.1.2, ...
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
+use super::patience::Lines;
 use super::processes;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -95,19 +95,19 @@ impl Sshd {
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
-            let mut log = BufReader::new(child.stderr.take().unwrap());
+            let log = Lines::of(child.stderr.take().unwrap());
             let mut said = String::new();
             let mut listening = 0;
             while listening < addresses.len() {
-                let start = said.len();
-                if log.read_line(&mut said).unwrap() == 0 {
+                let Some(line) = log.next("sshd") else { break };
+                said.push_str(&line);
+                listening += usize::from(line.contains("Server listening on"));
+                // It goes on with the addresses that it got.
+                if line.contains("in use") {
                     break;
                 }
-                listening += usize::from(said[start..].contains("Server listening on"));
             }
             if listening == addresses.len() {
-                // A full pipe would stop the server.
-                std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
                 return Server { child, port };
             }
             let _ = child.kill();

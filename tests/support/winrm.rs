@@ -1,12 +1,14 @@
 //! The WinRM test peer (`tests/support/winrm/serve.py`) with as many hosts as a test wants, each with an address, a
 //! record and injected faults of its own. It ends when its standard input does, so when the test dies too.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
+
+use super::patience::Lines;
 
 /// The password of all accounts of the peer.
 pub(crate) const PASSWORD: &str = "Pa55-of-the-Peer:ü";
@@ -18,7 +20,7 @@ pub(crate) const ADMINISTRATOR: &str = "Administrator";
 /// The peer's process.
 pub(crate) struct Peer {
     child: Child,
-    pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+    pipes: Mutex<Option<(ChildStdin, Lines)>>,
     folder: tempfile::TempDir,
     ready: Value,
 }
@@ -41,7 +43,7 @@ impl Peer {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let pipes = (child.stdin.take().unwrap(), Lines::of(child.stdout.take().unwrap()));
         let mut peer = Self { child, pipes: Mutex::new(Some(pipes)), folder, ready: Value::Null };
         let hosts: Vec<Value> = (1..=hosts)
             .map(|number| json!({"name": name(number), "address": address(number), "settings": settings}))
@@ -89,8 +91,7 @@ impl Peer {
         let mut pipes = self.pipes.lock().unwrap();
         let (stdin, stdout) = pipes.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
-        let mut answer = String::new();
-        stdout.read_line(&mut answer).unwrap();
+        let answer = stdout.next("the WinRM peer").unwrap_or_default();
         let mut answer: Value =
             serde_json::from_str(&answer).expect("the WinRM peer ended; its message is above");
         assert!(answer.get("error").is_none(), "the WinRM peer refuses {line}: {answer}");

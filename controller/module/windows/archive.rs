@@ -122,8 +122,7 @@ fn unzip(options: &Options, context: &ModuleContext<'_>, there: bool) -> Result<
         Archive::There(src)
     } else {
         let local = context.files.find("files", &src)?;
-        let content = context.files.content(&local)?;
-        crate::module::copy::check_vault(&local, &content, options)?;
+        let content = crate::module::copy::local_content(&local, options, context)?;
         Archive::Here(Arc::clone(&content), local.display().to_string())
     };
     let mut unzip = Unzip::new(archive, place::path(options, "dest")?);
