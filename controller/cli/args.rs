@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::CommandError;
-use super::later::LaterOfRollout;
 use super::vault_args::VaultArgs;
 use crate::playbook;
 use crate::ui::OutputFormat;
@@ -182,6 +181,9 @@ pub(super) struct RolloutArgs {
     /// No task with one of these tags
     #[arg(long, value_delimiter = ',', value_name = "TAGS", help_heading = "Rollout")]
     pub skip_tags: Vec<String>,
+    /// Begin with the first task of this name, or one that this pattern matches; what is in front of it is left out
+    #[arg(long, value_name = "NAME", help_heading = "Rollout")]
+    pub start_at_task: Option<String>,
     /// Sizes of waves for plays without `serial`: `1,10%,50%`
     #[arg(long, value_delimiter = ',', value_name = "LIST", help_heading = "Rollout")]
     pub serial: Vec<String>,
@@ -215,6 +217,4 @@ pub(super) struct RolloutArgs {
     /// Check all files and stop
     #[arg(long, help_heading = "Look first")]
     pub syntax_check: bool,
-    #[command(flatten)]
-    pub later: LaterOfRollout,
 }

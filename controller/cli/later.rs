@@ -34,21 +34,6 @@ impl Later {
     }
 }
 
-/// Planned options of a rollout.
-#[derive(Args, Clone, Debug, Default)]
-pub(super) struct LaterOfRollout {
-    #[arg(long, hide = true)]
-    start_at_task: Option<String>,
-}
-
-impl LaterOfRollout {
-    /// Refuses what was given.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
-        let hint = "`--tags` runs a part of the playbook; what is done already is found unchanged";
-        refuse_first(&[(self.start_at_task.is_some(), "--start-at-task")], hint)
-    }
-}
-
 /// `plan -o FILE`.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct PlanFile {
@@ -93,12 +78,7 @@ mod tests {
 
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
-        for (line, what) in [
-            ("schema playbook", "paceline schema"),
-            ("apply p.yml --start-at-task Here", "--start-at-task"),
-            ("plan p.yml -o file", "plan -o"),
-            ("lab run p.yml --start-at-task Here", "--start-at-task"),
-        ] {
+        for (line, what) in [("schema playbook", "paceline schema"), ("plan p.yml -o file", "plan -o")] {
             assert_eq!(refused(line), format!("`{what}` is not supported yet"));
         }
     }
@@ -106,13 +86,7 @@ mod tests {
     #[test]
     fn help_shows_only_what_there_is() {
         Cli::command().debug_assert();
-        let help = Cli::try_parse_from(["paceline", "apply", "--help"]).unwrap_err().to_string();
-        for word in ["start-at"] {
-            assert!(!help.contains(word), "{help}");
-        }
         let help = Cli::command().render_help().to_string();
-        for word in ["schema"] {
-            assert!(!help.contains(word), "{help}");
-        }
+        assert!(!help.contains("schema"), "{help}");
     }
 }

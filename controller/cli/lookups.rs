@@ -1,6 +1,6 @@
 //! What templates may read from the controller: files beside the playbook, environment variables.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::secrets::vault::Vault;
 use crate::source;
@@ -20,6 +20,38 @@ pub(super) struct LocalLookups {
 impl Lookups for LocalLookups {
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn find(&self, kind: &str, name: &str, folders: &[PathBuf]) -> Option<String> {
+        let own = folders.is_empty().then_some(self.folder.as_path());
+        let roots = folders.iter().map(PathBuf::as_path).chain(own);
+        let path = source::search(roots, kind, name, self.home.as_deref()).ok()?;
+        Some(whole(&path).display().to_string())
+    }
+
+    fn glob(&self, kind: &str, pattern: &str, folders: &[PathBuf]) -> Result<Vec<String>, String> {
+        let own = folders.is_empty().then_some(self.folder.as_path());
+        let given = source::expand(pattern, self.home.as_deref());
+        let name = given.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let below = given.parent().unwrap_or(Path::new(""));
+        for root in folders.iter().map(PathBuf::as_path).chain(own) {
+            for folder in [root.join(kind).join(below), root.join(below)] {
+                let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+                let fits = |entry: &std::fs::DirEntry| {
+                    let found = entry.file_name().to_string_lossy().into_owned();
+                    // As for a shell, a pattern does not name hidden files unless it begins as they do.
+                    let hidden = found.starts_with('.') && !name.starts_with('.');
+                    !hidden && crate::pattern::glob_matches(&name, &found) && entry.path().is_file()
+                };
+                let mut found: Vec<String> =
+                    entries.filter(fits).map(|entry| whole(&entry.path()).display().to_string()).collect();
+                if !found.is_empty() {
+                    found.sort();
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn template(&self, name: &str, folders: &[PathBuf]) -> Result<String, String> {
@@ -48,6 +80,11 @@ impl LocalLookups {
         self.vault.learn(&text);
         Ok(text)
     }
+}
+
+/// A path from the root on.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 #[cfg(test)]

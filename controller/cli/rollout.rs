@@ -18,7 +18,8 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
+    Claimant, Desks, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute,
+    prepare,
 };
 use crate::inventory::{HostName, InventorySource};
 use crate::journal::{RunRecord, digests};
@@ -55,7 +56,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    request.rollout.later.check()?;
     let prepared = prepare_all(request, None, global, environment)?;
     if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
@@ -156,6 +156,7 @@ fn prepare_all(
         limit,
         tags: args.tags.clone(),
         skip_tags: args.skip_tags.clone(),
+        start_at: args.start_at_task.clone(),
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
         r#become: request.r#become.enabled || loaded.settings.r#become.enabled == Some(true),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
@@ -279,6 +280,7 @@ async fn roll_out(
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
         exit_code: request.exit_code,
+        agreed: request.rollout.yes || request.trusted,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
     let past = begun.replay.as_ref().map(|replay| replay.past()).unwrap_or_default();
@@ -312,6 +314,7 @@ async fn roll_out(
         assume: begun.assume,
         left_out: begun.left_out,
         masks: Arc::new(masks),
+        desks: Desks::default(),
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
         ask: if environment.can_ask && global.output == Output::Human {
             Some(Box::new(show::ask))

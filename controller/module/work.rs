@@ -105,6 +105,10 @@ pub enum Work {
 pub enum Control {
     /// The task is over with this result (`debug`, `assert`, `fail`): `failed`, `changed`, `msg` and so on.
     Result(Map<String, Value>),
+    /// Takes the host through the tasks of a file or role (`include_tasks`, `include_role`), chosen by these options.
+    Include(Map<String, Value>),
+    /// Gives the host the variables of files (`include_vars`), chosen by these options.
+    IncludeVars(Map<String, Value>),
     /// Sets facts of the host, then is over with this result.
     SetFacts(Map<String, Value>),
     /// `meta: flush_handlers`, `end_host`, `end_play`, `end_batch`,

@@ -29,6 +29,11 @@ impl FileCache {
     pub fn new(home: Option<PathBuf>, vault: Vault) -> Self {
         Self { home, vault, ..Self::default() }
     }
+
+    /// What `~` stands for.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
 }
 
 impl fmt::Debug for FileCache {

@@ -7,6 +7,15 @@ use super::model::Directives;
 use super::values::{is_templated, listed};
 use crate::source::{Diagnostic, Node, NodeValue, suggestion};
 
+/// Tells whether an option is a boolean that is written out as true.
+pub(super) fn is_flag(node: &Node) -> bool {
+    match &node.value {
+        NodeValue::Bool(value) => *value,
+        NodeValue::Int(number) => *number == 1,
+        _ => node.as_str().and_then(super::values::spelled_bool).unwrap_or(false),
+    }
+}
+
 impl Loader<'_> {
     /// Takes one of the shared keywords; answers whether it was one. `name` and, for a play, what the
     /// play keeps itself are left to the caller.
@@ -29,6 +38,8 @@ impl Loader<'_> {
             "diff" => directives.diff = self.boolean(key, value),
             "run_once" => directives.run_once = self.boolean(key, value),
             "timeout" => directives.timeout = self.number(key, value, true),
+            "delegate_to" => directives.delegate_to = self.delegate_to(value),
+            "delegate_facts" => directives.delegate_facts = self.boolean(key, value),
             // They only say where short names of modules are looked up; ours have one meaning.
             "collections" => {}
             _ => return false,

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::defaults::Defaults;
+use super::include::{Body, Context};
 use super::model::{Play, Playbook, Role, Task};
 use super::role::RoleUse;
 use crate::secrets::vault::Vault;
@@ -47,6 +49,10 @@ pub(super) struct Loader<'a> {
     pub(super) makes_files: bool,
     /// What the play in hand has gathered.
     pub(super) gathered: Gathered,
+    /// How many includes are around what is read.
+    pub(super) depth: usize,
+    /// `module_defaults` around what is read, from the outside in.
+    pub(super) defaults: Vec<Defaults>,
     files: HashMap<PathBuf, Option<Arc<Node>>>,
     /// Template files that were checked, with the variables that they look up.
     checked: HashMap<PathBuf, Vec<&'static str>>,
@@ -61,6 +67,32 @@ pub(super) struct Gathered {
     pub(super) handlers: Vec<Arc<Task>>,
     /// `notify` entries of all tasks.
     pub(super) notified: Vec<Node>,
+    /// Roles that `include_role` may use.
+    pub(super) included_roles: Vec<Arc<Role>>,
+    /// What includes stand for, read so far.
+    pub(super) bodies: HashMap<Context, Arc<Body>>,
+}
+
+impl Gathered {
+    /// How much there is now.
+    pub(super) fn mark(&self) -> [usize; 5] {
+        [
+            self.roles.len(),
+            self.uses.len(),
+            self.handlers.len(),
+            self.notified.len(),
+            self.included_roles.len(),
+        ]
+    }
+
+    /// Forgets what came behind a mark, because it cannot be used.
+    pub(super) fn rewind(&mut self, [roles, uses, handlers, notified, included]: [usize; 5]) {
+        self.roles.truncate(roles);
+        self.uses.truncate(uses);
+        self.handlers.truncate(handlers);
+        self.notified.truncate(notified);
+        self.included_roles.truncate(included);
+    }
 }
 
 impl<'a> Loader<'a> {
@@ -72,6 +104,8 @@ impl<'a> Loader<'a> {
             open: Vec::new(),
             makes_files: false,
             gathered: Gathered::default(),
+            depth: 0,
+            defaults: Vec::new(),
             files: HashMap::new(),
             checked: HashMap::new(),
             engine: Engine::new(),
@@ -131,6 +165,12 @@ impl<'a> Loader<'a> {
         let node = node.map(Arc::new);
         self.files.insert(path.to_path_buf(), node.clone());
         node
+    }
+
+    /// Forgets files that could not be read, so that whoever names them next hears of their mistakes.
+    pub(super) fn forget_unreadable(&mut self) {
+        self.files.retain(|_, node| node.is_some());
+        self.checked.clear();
     }
 
     /// Reads the plays of a playbook; `from` is the place that imports it.
@@ -232,7 +272,7 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 }
 
 /// Takes `.` and `..` out of a path, without asking the disk.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {

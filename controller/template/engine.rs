@@ -108,6 +108,23 @@ impl Engine {
         Err(TemplateError::Failed(Box::new(Diagnostic::error(&node.span, message).hint(hint))))
     }
 
+    /// Makes the items of a `with_...` from what stands behind it. `kind` is the folder where files are looked for first.
+    pub fn loop_items(
+        &self,
+        lookup: &str,
+        terms: Json,
+        scope: &dyn Scope,
+        kind: &str,
+    ) -> Result<Vec<Json>, String> {
+        let terms = match terms {
+            Json::Array(terms) => terms,
+            term => vec![term],
+        };
+        let folders = scope.folders();
+        let disk = super::listing::Disk { lookups: &*self.inner.lookups, folders: &folders, kind };
+        super::listing::run(lookup, &terms, &serde_json::Map::new(), &disk)
+    }
+
     /// Finds everything that is wrong in a node before it is rendered.
     pub fn check(&self, node: &Node, diagnostics: &mut Diagnostics) {
         match &node.value {

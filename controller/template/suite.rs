@@ -374,6 +374,14 @@ fn reads_unsafe_text_as_it_stands_and_refuses_ciphertext() {
 struct Files;
 
 impl Lookups for Files {
+    fn find(&self, _: &str, _: &str, _: &[std::path::PathBuf]) -> Option<String> {
+        None
+    }
+
+    fn glob(&self, _: &str, _: &str, _: &[std::path::PathBuf]) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+
     fn file(&self, path: &str, _: &[PathBuf]) -> Result<String, String> {
         if path == "a" {
             Ok("from {{ a }}\n\n".to_owned())

@@ -51,3 +51,11 @@ pub(crate) fn peak_memory(process: i32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
+
+/// Whether a process has a handler for a signal.
+pub(crate) fn catches(process: i32, signal: Signal) -> bool {
+    let status = String::from_utf8(about(process, "status").unwrap_or_default()).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    caught & (1 << (signal.as_raw() - 1)) != 0
+}
