@@ -170,6 +170,12 @@ impl Loader<'_> {
             // Not every name that looks like one is a module of Ansible.
             let meant = windows.and_then(|()| suggestion(short, module::names()));
             let other = match windows {
+                None if matches!(short, "add_host" | "group_by") => {
+                    "hosts and groups that a run makes are not supported yet: name them in the inventory"
+                }
+                None if short == "async_status" => {
+                    "tasks are waited for: `async` is a time limit, and its result is that of the task"
+                }
                 Some(()) => "use `win_command`, `win_shell` or `win_powershell` with `creates` instead",
                 None => "use `command`, `shell` or `script` with `creates` instead",
             };
