@@ -280,6 +280,7 @@ async fn roll_out(
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
         exit_code: request.exit_code,
+        agreed: request.rollout.yes || request.trusted,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
     let past = begun.replay.as_ref().map(|replay| replay.past()).unwrap_or_default();

@@ -159,6 +159,12 @@ impl<'a> Evaluator<'a> {
         item: &Item,
         local: &[(String, Binding)],
     ) -> HostScope<'b> {
+        let mut frames = self.frames.clone();
+        if !task.bodies.is_empty() {
+            // The variables of an include hold for itself as they do for its tasks.
+            let own = task.task.directives.vars.iter();
+            frames.extend(own.map(|(name, node)| (name.clone(), Binding::Source(node.clone()))));
+        }
         let shown = self.on.map_or(&[][..], |on| &on.shown);
         HostScope {
             run: &self.run.scope,
@@ -170,7 +176,7 @@ impl<'a> Evaluator<'a> {
                 role: task.role.as_deref(),
                 folder: task.task.span.file.path().parent(),
                 local: shown.iter().chain(local).cloned().collect(),
-                frames: self.frames.clone(),
+                frames,
                 of_task: true,
                 as_applied: false,
             },
@@ -522,11 +528,12 @@ impl<'a> Evaluator<'a> {
 }
 
 fn to_module(error: TemplateError) -> ModuleError {
+    let undefined = matches!(error, TemplateError::Undefined(_));
     match EvaluateError::from(error) {
         EvaluateError::Pending => {
-            ModuleError { message: "a value is still on its way".to_owned(), pending: true }
+            ModuleError { pending: true, ..ModuleError::new("a value is still on its way") }
         }
-        EvaluateError::Failed(message) => ModuleError::new(message),
+        EvaluateError::Failed(message) => ModuleError { undefined, ..ModuleError::new(message) },
     }
 }
 

@@ -41,6 +41,7 @@ mod restore;
 mod run;
 mod sink;
 mod slot;
+mod standing;
 mod steps;
 mod tasks;
 mod undo;

@@ -13,6 +13,7 @@ use super::failure::{Left, Settling};
 use super::prepare::PreparedPlay;
 use super::replay::HostReplay;
 use super::sink::Sink;
+use super::standing::Next;
 use super::wave::{Budget, Wave, WaveStop};
 use super::worker::{Condition, HostState, Worker};
 use crate::inventory::HostName;
@@ -185,6 +186,13 @@ impl Fleet {
             if hosts.is_empty() {
                 continue;
             }
+            let next = Next { play: &context.name, wave: (number + 1, waves) };
+            let works = self.works(&play.touched, &hosts);
+            let down = |host: &HostName| self.is_down(host);
+            if !next.may_begin(run, &play.serving, &works, &down).await {
+                self.stopped = true;
+                return false;
+            }
             run.emitter
                 .emit(EventKind::WaveStarted {
                     wave: number + 1,
@@ -214,21 +222,30 @@ impl Fleet {
     /// What stops while these hosts are worked on. Those that are done already, in a resumed run, are not worked on;
     /// those that ended badly serve nothing.
     fn stops(&self, serving: &Serving, touched: &HashSet<HostName>, wave: &[HostName]) -> Vec<Stop> {
-        let state = |host: &HostName| self.hosts.get(host).and_then(Option::as_ref);
+        serving.stops(&self.works(touched, wave), &|host| self.is_down(host))
+    }
+
+    fn state(&self, host: &HostName) -> Option<&HostState> {
+        self.hosts.get(host).and_then(Option::as_ref)
+    }
+
+    /// The hosts of a wave that are worked on.
+    fn works<'h>(&self, touched: &HashSet<HostName>, wave: &'h [HostName]) -> HashSet<&'h HostName> {
         let works =
-            |host: &&HostName| touched.contains(*host) && state(host).is_none_or(|state| !state.ended);
-        let down = |host: &HostName| {
-            let condition = state(host).map(|state| state.condition).unwrap_or_default();
-            matches!(
-                condition,
-                Condition::Failed
-                    | Condition::Unreachable
-                    | Condition::Held
-                    | Condition::InDoubt
-                    | Condition::RollbackFailed
-            )
-        };
-        serving.stops(&wave.iter().filter(works).collect(), &down)
+            |host: &&HostName| touched.contains(*host) && self.state(host).is_none_or(|state| !state.ended);
+        wave.iter().filter(works).collect()
+    }
+
+    fn is_down(&self, host: &HostName) -> bool {
+        let condition = self.state(host).map(|state| state.condition).unwrap_or_default();
+        matches!(
+            condition,
+            Condition::Failed
+                | Condition::Unreachable
+                | Condition::Held
+                | Condition::InDoubt
+                | Condition::RollbackFailed
+        )
     }
 
     async fn wave(

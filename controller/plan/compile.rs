@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::others::OtherHosts;
+use super::start::StartAt;
 use crate::playbook::{Become, Block, Body, Directives, Entry, Guard, Play, Role, Task, selected};
 use crate::source::{Node, NodeValue};
 
@@ -269,42 +270,6 @@ struct Compiler<'a> {
     start: &'a mut StartAt,
 }
 
-/// `--start-at-task`: what stands in front of the first task with that name is left out. Only tasks that are there before the
-/// run count.
-#[derive(Debug, Default)]
-pub struct StartAt {
-    name: Option<String>,
-}
-
-impl StartAt {
-    /// Starts at a task with this name, or one that this shell glob matches.
-    pub fn new(name: Option<String>) -> Self {
-        Self { name }
-    }
-
-    /// The name that no task has had so far.
-    pub fn waits_for(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    fn has_come(&mut self, task: &Task) -> bool {
-        let Some(wanted) = &self.name else { return true };
-        let own = task.name.as_ref().map(Node::key_text).unwrap_or_default();
-        let shown = match (&task.role, own.is_empty()) {
-            (Some(role), false) => format!("{} : {own}", role.name),
-            (Some(role), true) => format!("{} : {}", role.name, task.module_as_written),
-            (None, false) => own.clone(),
-            (None, true) => task.module_as_written.clone(),
-        };
-        let fits = |name: &String| name == wanted || crate::pattern::glob_matches(wanted, name);
-        let found = fits(&own) || fits(&shown);
-        if found {
-            self.name = None;
-        }
-        found
-    }
-}
-
 impl Compiler<'_> {
     /// Whether the run has come to its first task; tasks of includes are not looked at.
     fn has_come(&mut self, task: &Task) -> bool {
@@ -352,10 +317,10 @@ impl Compiler<'_> {
             [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists).enumerate()
         {
             // Nothing starts in a `rescue`, which nothing has come to.
-            let held = (number == 1 && waited).then(|| self.start.name.take()).flatten();
+            let held = (number == 1 && waited).then(|| self.start.pause()).flatten();
             self.entries(list, inherited, compiled);
-            if held.is_some() {
-                self.start.name = held;
+            if let Some(name) = held {
+                self.start.go_on(name);
             }
         }
         self.guarded = was_guarded;

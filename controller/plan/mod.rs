@@ -17,14 +17,14 @@ mod others;
 mod participants;
 mod search;
 mod serving;
+mod start;
 mod touched;
 mod variables;
 mod waves;
 mod windows;
 
 pub use compile::{
-    CompiledBlock, CompiledBody, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, StartAt,
-    compile,
+    CompiledBlock, CompiledBody, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
 };
 pub use composition::{Composition, MaintenanceGroup, Moved, compose};
 pub use delegation::{delegated_in_guards, delegates};
@@ -36,6 +36,7 @@ pub use others::OtherHosts;
 pub use participants::Participants;
 pub use search::{FileCache, LocalFiles};
 pub use serving::{Breach, Serving, Stop};
+pub use start::StartAt;
 pub use touched::{can_change, may_change};
 pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,

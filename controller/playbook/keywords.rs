@@ -200,7 +200,6 @@ const ANSIBLE_MODULES: &[&str] = &[
     "tempfile",
     "unarchive",
     "user",
-    "validate_argument_spec",
     "wait_for_connection",
     "yum_repository",
 ];

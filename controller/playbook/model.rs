@@ -91,6 +91,10 @@ pub struct Role {
     /// Whether `include_role` brings it: its handlers are there when a host has included it, and its variables are
     /// for its own tasks.
     pub dynamic: bool,
+    /// Whether a task imports or includes it.
+    pub by_task: bool,
+    /// Names of the roles whose tasks include or import it, the nearest first.
+    pub included_from: Vec<String>,
     /// The roles that it was used from, outermost first.
     pub parents: Vec<Arc<Self>>,
     /// The roles that it depends on.

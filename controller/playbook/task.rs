@@ -51,6 +51,7 @@ impl Loader<'_> {
             self.try_out(&call, &options, folder, expected);
         }
         self.check_undone(node, call.spec.name);
+        self.check_include(node, call.spec.name);
         let rollback = node.get("rollback").map(|list| self.rollback(list, folder));
         self.makes_files |= call.spec.name == "fetch";
         let file_names = self.check_template_file(call.spec, &options, folder);

@@ -151,10 +151,12 @@ impl Lines {
                 }
             }
             EventKind::Paused { prompt, seconds } => {
-                lines.extend(prompt.iter().map(|prompt| format!("[{task}] {}", sanitize_text(prompt))));
+                // No task asks about a wave.
+                let by = if task.is_empty() { String::new() } else { format!("[{task}] ") };
+                lines.extend(prompt.iter().map(|prompt| format!("{by}{}", sanitize_text(prompt))));
                 lines.push(match seconds {
-                    Some(seconds) => format!("[{task}] pausing for {}", counted(*seconds as usize, "second")),
-                    None => format!("[{task}] press Enter to go on, Ctrl-C to stop"),
+                    Some(seconds) => format!("{by}pausing for {}", counted(*seconds as usize, "second")),
+                    None => format!("{by}press Enter to go on, Ctrl-C to stop"),
                 });
             }
             EventKind::HostFinished { status, message, hint } => {

@@ -40,9 +40,8 @@ fn what_a_delegate_did_is_found_under_its_name_and_restored() {
     let events = fleet.apply(0, &[]);
     assert_eq!(counted(&fleet), COUNTED);
     let of = |host: &str| events.0.iter().filter(move |event| event.host.as_deref() == Some(host));
-    let connected = |host: &str| {
-        of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count()
-    };
+    let connected =
+        |host: &str| of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count();
     assert_eq!(connected("h03"), 1, "one session for all who delegate");
     let whose: Vec<_> = of("h03")
         .filter_map(|event| match &event.kind {
@@ -56,7 +55,8 @@ fn what_a_delegate_did_is_found_under_its_name_and_restored() {
     assert!(of("h03").all(|event| !matches!(event.kind, EventKind::TaskFinished { .. })));
     assert_eq!((events.of("h01").changed, events.of("h01").ok), (4, 4));
     // The log of each says what the other one did.
-    let logs = fs::read_dir(fleet.environment.path(".paceline/runs")).unwrap().next().unwrap().unwrap().path();
+    let logs =
+        fs::read_dir(fleet.environment.path(".paceline/runs")).unwrap().next().unwrap().unwrap().path();
     let log = |host: &str| fs::read_to_string(logs.join("hosts").join(format!("{host}.log"))).unwrap();
     assert!(log("h03").contains("for h01") && log("h01").contains("TASK Written there changed -> h03"));
 
@@ -70,7 +70,8 @@ fn a_killed_controller_has_no_delegated_step_done_twice() {
     for record in [7, 12, 17, 22, 27] {
         let fleet = Fleet::of(3);
         fleet.environment.write("playbook.yml", DELEGATES);
-        let mut killed = fleet.environment.paceline(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
+        let mut killed =
+            fleet.environment.paceline(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);
         killed.env("PACELINE_TEST_KILL_AFTER_RECORD", record.to_string());
         Running::start(&mut killed).end().expect(-1);
         fleet.environment.events(0, &["resume", "latest"]);
@@ -101,7 +102,9 @@ fn a_dead_delegate_is_the_end_of_the_host_that_asked() {
         .0
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::HostFinished { status, message, .. } => Some((event.host.clone()?, *status, message.clone())),
+            EventKind::HostFinished { status, message, .. } => {
+                Some((event.host.clone()?, *status, message.clone()))
+            }
             _ => None,
         })
         .collect();
