@@ -45,6 +45,7 @@ mod template;
 mod unarchive;
 mod uri;
 mod user;
+mod validate_argument_spec;
 mod wait_for;
 mod windows;
 mod words;
@@ -59,6 +60,7 @@ pub use options::{OptionValues, check_option, convert, to_bool, to_int};
 pub use python::text as to_text;
 pub use registry::{Module, lookup, names};
 pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec, Platforms};
+pub(crate) use validate_argument_spec::TYPES as ARGUMENT_TYPES;
 pub use words::split as split_words;
 pub use work::{
     Control, Evaluate, Files, ModuleContext, ModuleError, Options, Reconnect, Render, Restart, Work,
