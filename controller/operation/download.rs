@@ -8,7 +8,7 @@ use super::http::Answer;
 use super::put::{PutOptions, flags};
 use super::script::Script;
 use super::uri::Uri;
-use super::{Diff, Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply};
+use super::{Diff, Mode, Operation, Outcome, Payload, Program, Progress, Reply};
 use crate::shell::quote;
 
 /// A digest that a download must have.
@@ -49,7 +49,6 @@ pub(crate) struct DownloadProgress {
     message: String,
     status: u16,
     elapsed: u64,
-    points: Vec<Point>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -248,7 +248,7 @@ mod tests {
     fn keys_are_known_by_their_content() {
         let key = Key::read(ONE).unwrap();
         let mut edit = AuthorizedKeys { keys: vec![key.clone()], present: true, exclusive: false };
-        let odd = "# mine\nfrom=\"a b\",command=\"echo \\\"x\" ";
+        let odd = "# mine\nfrom=\"a b\",command=\"echo \\\"x\\\"\" ";
         let old = format!("{odd}{ONE}\n{TWO}\n\n");
         assert_eq!(after(&edit, &old), format!("# mine\n{ONE}\n{TWO}\n\n"));
         assert_eq!(after(&edit, &format!("{TWO}\n")), format!("{TWO}\n{ONE}\n"));
