@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
+use super::desk::Desks;
 use super::dispatcher::Emitter;
 use super::lease::Claimant;
 use super::replay::Replay;
@@ -98,6 +99,8 @@ pub struct RunContext {
     pub left_out: HashSet<String>,
     /// What to take for true of steps of which it is not known whether they ran.
     pub assume: Option<Assume>,
+    /// Where the sessions of hosts are while other hosts may use them.
+    pub desks: Desks,
     /// How to ask the person at the terminal (`pause`); nothing without one.
     pub ask: Option<Box<Ask>>,
 }

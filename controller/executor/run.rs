@@ -118,11 +118,13 @@ impl Fleet {
                         sink: sink.keeping(run.seal.clone()),
                         condition: if left_out { Condition::left(status) } else { Condition::Active },
                         steps: replay.as_ref().map_or(0, HostReplay::last_step),
-                        left: replay.as_ref().map(Left::of).unwrap_or_default(),
+                        left: Left::default(),
                         changed: false,
                         eager: false,
                         ended: left_out || status == Some(HostStatus::Ok),
                         replay: replay.map(Arc::new),
+                        desk: run.desks.of(run, host),
+                        seat: None,
                     })
                 });
             }
@@ -268,6 +270,7 @@ impl Fleet {
                 let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
                 if !together {
                     state.leave(is_last).await;
+                    state.leave_desk();
                 }
                 state
             });
@@ -299,7 +302,8 @@ impl Fleet {
             let hosts = over.into_iter().map(|host| (is_last(&host), host)).map(|(last, host)| (host, last));
             over = settling.settle(hosts.collect()).await;
         }
-        for state in over {
+        for mut state in over {
+            state.leave_desk();
             self.hosts.insert(state.name.clone(), Some(state));
         }
         stopped
@@ -308,6 +312,7 @@ impl Fleet {
     async fn finish(mut self, run: &RunContext, start: Instant) -> Verdict {
         let mut verdict = Verdict { cancelled: run.cancel.level() > 0, ..Verdict::default() };
         for state in self.hosts.values_mut().flatten() {
+            state.take_desk().await;
             state.part().await;
             if !state.ended {
                 if state.left.failures == 0 && (verdict.cancelled || self.stopped) {
@@ -330,7 +335,9 @@ impl Fleet {
                 Condition::Cancelled => verdict.cancelled = true,
                 Condition::Active | Condition::Stopped => {}
             }
+            state.leave_desk();
         }
+        run.desks.close().await;
         // A worker that crashed left no state behind: its host counts as failed.
         let crashed = self.hosts.values().filter(|state| state.is_none()).count();
         verdict.failed += crashed;

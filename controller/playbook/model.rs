@@ -91,6 +91,10 @@ pub struct Role {
     /// Whether `include_role` brings it: its handlers are there when a host has included it, and its variables are
     /// for its own tasks.
     pub dynamic: bool,
+    /// Whether a task imports or includes it.
+    pub by_task: bool,
+    /// Names of the roles whose tasks include or import it, the nearest first.
+    pub included_from: Vec<String>,
     /// The roles that it was used from, outermost first.
     pub parents: Vec<Arc<Self>>,
     /// The roles that it depends on.
@@ -178,6 +182,12 @@ pub struct Directives {
     pub timeout: Option<Node>,
     /// `remote_user`; a play has it among its connection variables, elsewhere it is refused.
     pub remote_user: Option<Node>,
+    /// `delegate_to`: the host that does the work.
+    pub delegate_to: Option<Node>,
+    /// `delegate_facts`: whether facts belong to that host.
+    pub delegate_facts: Option<Node>,
+    /// `async`, in seconds: how long the task may take.
+    pub within: Option<Node>,
 }
 
 /// `become` and its companions; each one is inherited by itself.
