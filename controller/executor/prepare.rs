@@ -179,7 +179,8 @@ impl Preparing<'_> {
         {
             self.error(node, format!("`max_fail_percentage` must be a number, not `{value}`"));
         }
-        let targets = self.targets(&hosts);
+        let named = self.targets(&hosts);
+        let targets = ordered(named.clone(), play.order.unwrap_or_default());
         let name = match name {
             Value::String(name) => name,
             other => crate::module::to_text(&other),
@@ -208,10 +209,10 @@ impl Preparing<'_> {
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),
-            ("ansible_role_names", json!(role_names(play))),
-            ("ansible_play_role_names", json!(role_names(play))),
+            ("ansible_role_names", json!(play.role_names())),
+            ("ansible_play_role_names", json!(play.direct_role_names())),
             ("ansible_search_path", json!([*directory])),
-            ("role_names", json!(role_names(play))),
+            ("role_names", json!(play.direct_role_names())),
         ];
         let magic = magic.map(|(name, value)| (name.to_owned(), Arc::new(value))).into_iter();
         let magic = magic.chain([("playbook_dir".to_owned(), directory.clone())]).collect();
@@ -226,7 +227,7 @@ impl Preparing<'_> {
             None => (self.compose(&targets, serial.as_ref(), &touched), false),
         };
         let waves = std::mem::take(&mut composition.waves);
-        scope.participants = Participants::new(waves.concat());
+        scope.participants = Participants::new(named);
         PreparedPlay {
             context: PlayContext {
                 name,
@@ -357,7 +358,7 @@ impl Preparing<'_> {
         self.diagnostics.push(Diagnostic::error(&node.span, message));
     }
 
-    /// Selects the targets of the play in its order.
+    /// Selects the targets of the play, as its pattern names them.
     fn targets(&mut self, hosts: &Value) -> Vec<HostName> {
         let text = pattern_text(hosts);
         let selected = Pattern::parse(&text).and_then(|pattern| {
@@ -378,7 +379,7 @@ impl Preparing<'_> {
             let hint = unmatched.suggestion.map(|name| format!("did you mean `{name}`?"));
             self.diagnostics.push(Diagnostic { hint, ..Diagnostic::warning(&self.play.hosts.span, message) });
         }
-        ordered(selection.hosts, self.play.order.unwrap_or_default())
+        selection.hosts
     }
 
     /// Loads `vars_files`; of a list, the first file that exists.
@@ -435,10 +436,6 @@ fn percentage(value: &Value) -> Option<f64> {
 
 fn names(hosts: &[HostName]) -> Vec<&str> {
     hosts.iter().map(|host| &*host.0).collect()
-}
-
-fn role_names(play: &Play) -> Vec<&str> {
-    play.roles.iter().map(|role| role.name.as_str()).collect()
 }
 
 fn ordered(mut hosts: Vec<HostName>, order: Order) -> Vec<HostName> {

@@ -72,6 +72,23 @@ pub struct Play {
     pub handlers: Vec<Arc<Task>>,
 }
 
+impl Play {
+    /// Names of its roles with those that they depend on, in the order in which they run.
+    pub fn role_names(&self) -> Vec<&str> {
+        self.roles.iter().map(|role| role.name.as_str()).collect()
+    }
+
+    /// Names of the roles that the play itself uses, without those that they depend on.
+    pub fn direct_role_names(&self) -> Vec<&str> {
+        let depends = |role: &&Arc<Role>| {
+            let parent = role.parents.last();
+            parent
+                .is_some_and(|parent| parent.dependencies.list().iter().any(|other| Arc::ptr_eq(other, role)))
+        };
+        self.roles.iter().filter(|role| !depends(role)).map(|role| role.name.as_str()).collect()
+    }
+}
+
 /// A role as used by a play.
 #[derive(Debug)]
 pub struct Role {
