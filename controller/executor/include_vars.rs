@@ -46,7 +46,7 @@ impl Worker<'_> {
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();
         for path in &paths {
-            for (name, node) in candidates.variables(path)? {
+            for (name, node) in candidates.variables(path, &|path| self.run.scope.absolute(path))? {
                 variables.retain(|(known, _)| known != name);
                 variables.push((name.clone(), node.clone()));
             }
@@ -123,7 +123,9 @@ fn files_of(folder: &Path, options: &Map<String, Value>) -> Result<Vec<PathBuf>,
     let depth = options.get("depth").and_then(Value::as_u64).unwrap_or(0);
     let matching = options.get("files_matching").and_then(Value::as_str).map(&regex).transpose()?;
     let ignored = words("ignore_files").unwrap_or_default();
-    let ignored: Vec<Regex> = ignored.iter().map(|text| regex(text)).collect::<Result<_, _>>()?;
+    // As in Ansible, what a name ends in.
+    let ignored: Vec<Regex> =
+        ignored.iter().map(|text| regex(&format!("{text}$"))).collect::<Result<_, _>>()?;
     let extensions: BTreeSet<String> = words("extensions")
         .unwrap_or_else(|| ["yaml", "yml", "json"].map(str::to_owned).to_vec())
         .into_iter()

@@ -19,7 +19,7 @@ use crate::plan::{
     self, Breach, Composition, Foresight, HostlessScope, Named, Participants, PlayScope, RunScope, Serving,
     StartAt,
 };
-use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
+use crate::playbook::{self, OnFailure, Order, Play, Playbook, Role, RollbackScope, Strategy, Task};
 use crate::shell::Platform;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
@@ -193,6 +193,7 @@ impl Preparing<'_> {
         let compiled = plan::compile(play, gathering, &others, tags, &mut start);
         *self.start = start;
         self.diagnostics.extend(plan::unguarded(&compiled));
+        self.diagnostics.extend(plan::delegated_in_guards(&compiled));
         if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
             self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0, self.selection.r#become));
         }
@@ -209,10 +210,20 @@ impl Preparing<'_> {
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),
-            ("ansible_role_names", json!(play.role_names())),
-            ("ansible_play_role_names", json!(play.direct_role_names())),
+            (
+                "ansible_role_names",
+                json!(role_names(play, &|role| !role.by_task || !role.parents.is_empty())),
+            ),
+            (
+                "ansible_play_role_names",
+                json!(role_names(play, &|role| !role.by_task && role.parents.is_empty())),
+            ),
+            (
+                "ansible_dependent_role_names",
+                json!(role_names(play, &|role| !role.by_task && !role.parents.is_empty())),
+            ),
             ("ansible_search_path", json!([*directory])),
-            ("role_names", json!(play.direct_role_names())),
+            ("role_names", json!(role_names(play, &|role| !role.by_task && role.parents.is_empty()))),
         ];
         let magic = magic.map(|(name, value)| (name.to_owned(), Arc::new(value))).into_iter();
         let magic = magic.chain([("playbook_dir".to_owned(), directory.clone())]).collect();
@@ -436,6 +447,16 @@ fn percentage(value: &Value) -> Option<f64> {
 
 fn names(hosts: &[HostName]) -> Vec<&str> {
     hosts.iter().map(|host| &*host.0).collect()
+}
+
+fn role_names<'p>(play: &'p Play, which: &dyn Fn(&Role) -> bool) -> Vec<&'p str> {
+    let mut names: Vec<&str> = Vec::new();
+    for role in play.roles.iter().filter(|role| which(role)) {
+        if !names.contains(&role.name.as_str()) {
+            names.push(&role.name);
+        }
+    }
+    names
 }
 
 fn ordered(mut hosts: Vec<HostName>, order: Order) -> Vec<HostName> {

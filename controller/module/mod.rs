@@ -1,5 +1,6 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
+mod apt;
 mod assert;
 mod blockinfile;
 mod certificate_check;
@@ -7,6 +8,7 @@ mod command;
 mod connector_move;
 mod copy;
 mod debug;
+mod dnf;
 mod fail;
 mod fetch;
 mod file;
@@ -39,6 +41,7 @@ mod tempfile;
 mod template;
 mod uri;
 mod user;
+mod validate_argument_spec;
 mod wait_for;
 mod windows;
 mod words;
@@ -53,6 +56,7 @@ pub use options::{OptionValues, check_option, convert, to_bool, to_int};
 pub use python::text as to_text;
 pub use registry::{Module, lookup, names};
 pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec, Platforms};
+pub(crate) use validate_argument_spec::TYPES as ARGUMENT_TYPES;
 pub use words::split as split_words;
 pub use work::{
     Control, Evaluate, Files, ModuleContext, ModuleError, Options, Reconnect, Render, Restart, Work,

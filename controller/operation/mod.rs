@@ -26,6 +26,7 @@ mod lease;
 mod library;
 pub mod lines;
 mod outcome;
+pub mod packages;
 pub mod ping;
 pub mod preflight;
 mod program;

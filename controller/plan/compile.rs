@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::others::OtherHosts;
+use super::start::StartAt;
 use crate::playbook::{Become, Block, Body, Directives, Entry, Guard, Play, Role, Task, selected};
 use crate::source::{Node, NodeValue};
 
@@ -159,6 +160,11 @@ impl CompiledPlay {
 }
 
 impl CompiledTask {
+    /// Whether another host may do its work (`delegate_to`). Actions about the run itself stay where they are.
+    pub fn is_delegated(&self) -> bool {
+        self.directives.delegate_to.is_some() && self.task.module != "meta" && self.bodies.is_empty()
+    }
+
     /// The entries of everything that it may include, as far as they are not those of a file around it.
     pub fn included(&self) -> impl Iterator<Item = &CompiledEntry> {
         self.bodies.iter().filter_map(|body| body.entries.as_ref()).flatten()
@@ -264,42 +270,6 @@ struct Compiler<'a> {
     start: &'a mut StartAt,
 }
 
-/// `--start-at-task`: what stands in front of the first task with that name is left out. Only tasks that are there before the
-/// run count.
-#[derive(Debug, Default)]
-pub struct StartAt {
-    name: Option<String>,
-}
-
-impl StartAt {
-    /// Starts at a task with this name, or one that this shell glob matches.
-    pub fn new(name: Option<String>) -> Self {
-        Self { name }
-    }
-
-    /// The name that no task has had so far.
-    pub fn waits_for(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    fn has_come(&mut self, task: &Task) -> bool {
-        let Some(wanted) = &self.name else { return true };
-        let own = task.name.as_ref().map(Node::key_text).unwrap_or_default();
-        let shown = match (&task.role, own.is_empty()) {
-            (Some(role), false) => format!("{} : {own}", role.name),
-            (Some(role), true) => format!("{} : {}", role.name, task.module_as_written),
-            (None, false) => own.clone(),
-            (None, true) => task.module_as_written.clone(),
-        };
-        let fits = |name: &String| name == wanted || crate::pattern::glob_matches(wanted, name);
-        let found = fits(&own) || fits(&shown);
-        if found {
-            self.name = None;
-        }
-        found
-    }
-}
-
 impl Compiler<'_> {
     /// Whether the run has come to its first task; tasks of includes are not looked at.
     fn has_come(&mut self, task: &Task) -> bool {
@@ -347,10 +317,10 @@ impl Compiler<'_> {
             [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists).enumerate()
         {
             // Nothing starts in a `rescue`, which nothing has come to.
-            let held = (number == 1 && waited).then(|| self.start.name.take()).flatten();
+            let held = (number == 1 && waited).then(|| self.start.pause()).flatten();
             self.entries(list, inherited, compiled);
-            if held.is_some() {
-                self.start.name = held;
+            if let Some(name) = held {
+                self.start.go_on(name);
             }
         }
         self.guarded = was_guarded;
@@ -380,8 +350,10 @@ impl Compiler<'_> {
         let fatal = directives.any_errors_fatal.as_ref();
         self.any_errors_fatal |= fatal.is_some_and(|node| !matches!(node.value, NodeValue::Bool(false)));
         let for_all = is_for_all(task);
-        let mut batch_barrier =
-            for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let mut batch_barrier = for_all
+            || directives.run_once.is_some()
+            || directives.delegate_to.is_some()
+            || self.others.are_read_by(task, &directives);
         if !batch_barrier && !self.around_includes.is_empty() {
             let around = Directives { vars: self.around_includes.clone(), ..Directives::default() };
             batch_barrier = self.others.are_read_by(task, &around);
@@ -529,6 +501,9 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         run_once: innermost(&outer.run_once, &inner.run_once),
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
+        delegate_to: innermost(&outer.delegate_to, &inner.delegate_to),
+        delegate_facts: innermost(&outer.delegate_facts, &inner.delegate_facts),
+        within: innermost(&outer.within, &inner.within),
     }
 }
 

@@ -38,6 +38,11 @@ pub struct RunScope {
 }
 
 impl RunScope {
+    /// The inventory as it is now.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
     /// A path as variables have it: whole, whatever folder it is used in later.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         let mut whole = PathBuf::new();
@@ -204,6 +209,10 @@ impl HostScope<'_> {
                 data(Value::Object(learned.facts.clone()))
             }
             "role_name" | "ansible_role_name" => data(json!(self.task.role?.name)),
+            "ansible_parent_role_names" => {
+                let names = &self.task.role?.included_from;
+                (!names.is_empty()).then(|| Binding::Data(Arc::new(json!(names))))
+            }
             "ansible_check_mode" if self.task.as_applied => data(json!(false)),
             "role_path" => data(json!(self.run.absolute(&self.task.role?.path))),
             _ => self

@@ -36,12 +36,17 @@ impl VarsCandidates {
         self.files.keys().cloned()
     }
 
-    /// The variables of a file.
+    /// The variables of a file; `absolute` makes paths comparable.
     ///
     /// # Errors
     /// Its first mistake, or that it was not read before the run.
-    pub fn variables(&self, path: &Path) -> Result<&[(String, Arc<Node>)], String> {
-        match self.files.get(path) {
+    pub fn variables(
+        &self,
+        path: &Path,
+        absolute: &dyn Fn(&Path) -> PathBuf,
+    ) -> Result<&[(String, Arc<Node>)], String> {
+        let wanted = absolute(path);
+        match self.files.iter().find(|(known, _)| absolute(known) == wanted).map(|(_, read)| read) {
             Some(Ok(variables)) => Ok(variables),
             Some(Err(problem)) => Err(problem.clone()),
             None => Err(format!(

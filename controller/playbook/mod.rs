@@ -3,9 +3,11 @@
 //! [`load`] reads a playbook with everything that literal names reach and answers with all mistakes of
 //! all files at once. What only a run can know (the value of a template) is left to the executor.
 
+mod argument_specs;
 mod arguments;
 mod call;
 mod defaults;
+mod delegation;
 mod directives;
 mod include;
 mod include_vars;

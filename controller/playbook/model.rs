@@ -72,23 +72,6 @@ pub struct Play {
     pub handlers: Vec<Arc<Task>>,
 }
 
-impl Play {
-    /// Names of its roles with those that they depend on, in the order in which they run.
-    pub fn role_names(&self) -> Vec<&str> {
-        self.roles.iter().map(|role| role.name.as_str()).collect()
-    }
-
-    /// Names of the roles that the play itself uses, without those that they depend on.
-    pub fn direct_role_names(&self) -> Vec<&str> {
-        let depends = |role: &&Arc<Role>| {
-            let parent = role.parents.last();
-            parent
-                .is_some_and(|parent| parent.dependencies.list().iter().any(|other| Arc::ptr_eq(other, role)))
-        };
-        self.roles.iter().filter(|role| !depends(role)).map(|role| role.name.as_str()).collect()
-    }
-}
-
 /// A role as used by a play.
 #[derive(Debug)]
 pub struct Role {
@@ -108,6 +91,10 @@ pub struct Role {
     /// Whether `include_role` brings it: its handlers are there when a host has included it, and its variables are
     /// for its own tasks.
     pub dynamic: bool,
+    /// Whether a task imports or includes it.
+    pub by_task: bool,
+    /// Names of the roles whose tasks include or import it, the nearest first.
+    pub included_from: Vec<String>,
     /// The roles that it was used from, outermost first.
     pub parents: Vec<Arc<Self>>,
     /// The roles that it depends on.
@@ -195,6 +182,12 @@ pub struct Directives {
     pub timeout: Option<Node>,
     /// `remote_user`; a play has it among its connection variables, elsewhere it is refused.
     pub remote_user: Option<Node>,
+    /// `delegate_to`: the host that does the work.
+    pub delegate_to: Option<Node>,
+    /// `delegate_facts`: whether facts belong to that host.
+    pub delegate_facts: Option<Node>,
+    /// `async`, in seconds: how long the task may take.
+    pub within: Option<Node>,
 }
 
 /// `become` and its companions; each one is inherited by itself.

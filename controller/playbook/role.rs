@@ -34,12 +34,14 @@ struct Request {
     dynamic: bool,
     /// Whether its arguments are checked.
     validate: bool,
+    /// Whether a task asks for it.
+    by_task: bool,
 }
 
 impl Default for Request {
     fn default() -> Self {
         let (directives, params, names) = (Directives::default(), Vec::new(), FileNames::default());
-        Self { directives, params, names, dynamic: false, validate: true }
+        Self { directives, params, names, dynamic: false, validate: true, by_task: false }
     }
 }
 
@@ -59,6 +61,15 @@ impl Default for FileNames {
     }
 }
 
+/// What `meta` of a role says.
+#[derive(Default)]
+struct Meta {
+    dependencies: Option<Node>,
+    /// Whether each use of the role runs.
+    allow_duplicates: bool,
+    argument_specs: Option<Node>,
+}
+
 /// The roles around a dependency.
 #[derive(Clone, Default)]
 struct Around {
@@ -66,6 +77,8 @@ struct Around {
     inherited: String,
     params: Vec<(String, Arc<Node>)>,
     parents: Vec<Arc<Role>>,
+    /// Names of roles whose tasks include or import this one.
+    included_from: Vec<String>,
     /// A folder beside which roles are looked for too.
     beside: Option<PathBuf>,
     dynamic: bool,
@@ -76,7 +89,14 @@ impl Around {
     fn place(place: &Folder) -> Self {
         let Some(role) = &place.role else { return Self::default() };
         let parents = role.parents.iter().chain([role]).cloned().collect();
-        Self { parents, beside: Some(role.path.clone()), dynamic: role.dynamic, ..Self::default() }
+        let included_from = [&role.name].into_iter().chain(&role.included_from).cloned().collect();
+        Self {
+            parents,
+            included_from,
+            beside: Some(role.path.clone()),
+            dynamic: role.dynamic,
+            ..Self::default()
+        }
     }
 }
 
@@ -138,7 +158,7 @@ impl Loader<'_> {
             return None;
         }
         let found = self.import(node, import, place);
-        let mut request = Request { directives: found.directives, ..Request::default() };
+        let mut request = Request { directives: found.directives, by_task: true, ..Request::default() };
         request.names.again = true;
         let mut name = None;
         for options in [found.value, found.args].into_iter().flatten() {
@@ -200,7 +220,7 @@ impl Loader<'_> {
         validate: bool,
         place: &Folder,
     ) -> Option<Arc<Block>> {
-        let request = Request { names, dynamic: true, validate, ..Request::default() };
+        let request = Request { names, dynamic: true, validate, by_task: true, ..Request::default() };
         let around = Around { dynamic: true, ..Around::place(place) };
         self.role_use(name, request, &around)
     }
@@ -227,7 +247,7 @@ impl Loader<'_> {
                 return Some(Arc::clone(&used.block));
             }
         }
-        let (dependencies, allow_duplicates) = self.meta(&path);
+        let Meta { dependencies, allow_duplicates, argument_specs } = self.meta(&path);
         let role = Arc::new(Role {
             name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             defaults: self.role_variables(&path, "defaults", &request.names.defaults, name),
@@ -235,6 +255,8 @@ impl Loader<'_> {
             params: request.params,
             allow_duplicates: allow_duplicates || request.names.again,
             dynamic: around.dynamic || request.dynamic,
+            by_task: request.by_task,
+            included_from: around.included_from.clone(),
             parents: around.parents.clone(),
             dependencies: super::model::Dependencies::default(),
             path: path.clone(),
@@ -266,6 +288,10 @@ impl Loader<'_> {
         if let Some(list) = self.role_file(&path, "handlers", &request.names.handlers, name) {
             let handlers = self.handlers(&list, &folder("handlers"));
             self.gathered.handlers.extend(handlers);
+        }
+        if let Some(specs) = argument_specs.filter(|_| request.validate) {
+            let check = self.argument_check(&specs, &request.names.tasks, &role.params, &role);
+            entries.extend(check.map(Entry::Task));
         }
         if let Some(list) = self.role_file(&path, "tasks", &request.names.tasks, name) {
             let file = list.span.file.path().to_path_buf();
@@ -322,27 +348,31 @@ impl Loader<'_> {
     }
 
     /// Reads `meta/main.yml`: the dependencies, and whether each use of the role runs.
-    fn meta(&mut self, role: &Path) -> (Option<Node>, bool) {
-        if let Some(path) = file_of(role, "meta", "argument_specs") {
-            self.unchecked_arguments(&path);
+    fn meta(&mut self, role: &Path) -> Meta {
+        let mut found = Meta::default();
+        let specs = file_of(role, "meta", "argument_specs").and_then(|path| self.file(&path));
+        if let Some(specs) = &specs {
+            found.argument_specs = specs.get("argument_specs").cloned();
+            for (key, _) in specs.entries().iter().filter(|(key, _)| key.as_str() != Some("argument_specs")) {
+                let message = format!("`argument_specs` of a role has no `{}`", key.key_text());
+                self.report(Diagnostic::error(&key.span, message).hint("its one key is `argument_specs`"));
+            }
         }
         let Some(meta) = file_of(role, "meta", "main").and_then(|path| self.file(&path)) else {
-            return (None, false);
+            return found;
         };
         if !meta.is_mapping() && !meta.is_null() {
             let message = format!("`meta` of a role is a mapping, not {}", meta.kind());
             self.report(Diagnostic::error(&meta.span, message));
         }
-        let mut dependencies = None;
-        let mut allow_duplicates = false;
         for (key, value) in meta.entries() {
             match key.as_str().unwrap_or_default() {
-                "dependencies" => dependencies = Some(value.clone()),
+                "dependencies" => found.dependencies = Some(value.clone()),
                 "allow_duplicates" => {
-                    allow_duplicates = self.literal_boolean("allow_duplicates", value).unwrap_or(false);
+                    found.allow_duplicates = self.literal_boolean("allow_duplicates", value).unwrap_or(false);
                 }
                 "argument_specs" => {
-                    self.report(Diagnostic::warning(&key.span, "arguments of roles are not checked yet"));
+                    found.argument_specs.get_or_insert_with(|| value.clone());
                 }
                 // What a catalogue of roles shows.
                 "galaxy_info" | "collections" => {}
@@ -353,13 +383,7 @@ impl Loader<'_> {
                 }
             }
         }
-        (dependencies, allow_duplicates)
-    }
-
-    fn unchecked_arguments(&mut self, path: &Path) {
-        if let Some(node) = self.file(path) {
-            self.report(Diagnostic::warning(&node.span, "arguments of roles are not checked yet"));
-        }
+        found
     }
 
     /// Reads `tasks/main.yml` or `handlers/main.yml`; a file that was asked for by name has to exist.
@@ -451,7 +475,7 @@ fn identity(path: &Path, request: &Request) -> String {
     };
     let names = &request.names;
     format!(
-        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
         path.display(),
         vars(&request.params),
         vars(&request.directives.vars),
@@ -462,7 +486,8 @@ fn identity(path: &Path, request: &Request) -> String {
         names.handlers,
         names.again,
         request.dynamic,
-        request.validate
+        request.validate,
+        request.by_task
     )
 }
 

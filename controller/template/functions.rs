@@ -146,7 +146,7 @@ fn list_lookup(
     };
     let terms: Vec<serde_json::Value> =
         call.rest.iter().map(|term| to_json(term, 0)).collect::<Result<_, _>>()?;
-    let found = listing::run(name, &terms, options, &Disk::of(session, &folders)).map_err(fail)?;
+    let found = listing::run(name, &terms, options, &Disk::of(name, session, &folders)).map_err(fail)?;
     Ok(found.iter().map(from_json).collect())
 }
 

@@ -40,8 +40,10 @@ pub(super) struct Disk<'a> {
 }
 
 impl Disk<'_> {
-    pub(super) fn of<'s>(session: &'s Session, folders: &'s [PathBuf]) -> Disk<'s> {
-        Disk { lookups: session.lookups(), folders, kind: "files" }
+    /// Outside of a loop `first_found` looks into no folder `files`, as in Ansible.
+    pub(super) fn of<'s>(name: &str, session: &'s Session, folders: &'s [PathBuf]) -> Disk<'s> {
+        let kind = if name == "first_found" { "" } else { "files" };
+        Disk { lookups: session.lookups(), folders, kind }
     }
 }
 
@@ -326,7 +328,7 @@ fn first_found(terms: &[Value], options: &Map<String, Value>, disk: &Disk<'_>) -
         match &term {
             Value::Object(map) => wanted.extend(search(map)?),
             Value::Null => {}
-            other => wanted.push(crate::module::to_text(other)),
+            other => wanted.extend(words(Some(other), &[',', ';'])),
         }
     }
     if !options.is_empty() {

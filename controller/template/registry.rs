@@ -264,6 +264,10 @@ pub(super) fn unknown_function<'a>(name: &str, locals: impl Iterator<Item = &'a 
 /// Finds the lookup of a name as written.
 pub(super) fn lookup_name(written: &str) -> Result<&'static str, Refusal> {
     let name = short(written);
+    let name = match name.strip_prefix("community.general.") {
+        Some(other) if ["cartesian", "flattened"].contains(&other) => other,
+        _ => name,
+    };
     if let Some(known) = lookups().find(|known| *known == name) {
         return Ok(known);
     }

@@ -73,7 +73,7 @@ impl Board {
                 self.at_work.clear();
             }
             EventKind::WaveStarted { wave, waves, .. } => self.wave = Some((*wave, *waves)),
-            EventKind::StepStarted { item, module } => {
+            EventKind::StepStarted { item, module, .. } => {
                 let task = sanitize_line(event.task.as_deref().unwrap_or(module)).into_owned();
                 let item =
                     item.as_ref().map(|item| format!(" ({})", sanitize_line(item))).unwrap_or_default();

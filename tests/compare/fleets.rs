@@ -14,6 +14,7 @@ use fancy_regex::{Captures, Regex};
 use indexmap::IndexMap;
 use paceline::inventory::{self, Inventory, InventorySource};
 use paceline::pattern::{Limit, Pattern, PatternErrorKind, select};
+use paceline::secrets::vault::Vault;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -104,7 +105,7 @@ fn compare(batch: &Batch, answer: &Answer, folder: &Path) -> Vec<String> {
         false => InventorySource::Path(folder.join(source)),
     };
     let sources: Vec<InventorySource> = batch.sources.iter().map(source).collect();
-    let (inventory, diagnostics) = Inventory::load(&sources, Some(&folder.join("play")));
+    let (inventory, diagnostics) = Inventory::load(&sources, Some(&folder.join("play")), &Vault::default());
     if diagnostics.has_errors() {
         return vec![diagnostics.render(false)];
     }

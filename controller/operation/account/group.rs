@@ -25,7 +25,8 @@ pub struct Group {
     pub force: bool,
     /// The range of a new number.
     pub range: [Option<u64>; 2],
-    changing: bool,
+    /// Whether the tool was sent.
+    pub(crate) changing: bool,
 }
 
 impl Group {

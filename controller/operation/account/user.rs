@@ -59,7 +59,8 @@ pub struct User {
     pub remove: bool,
     /// Whether it is removed although it is logged in.
     pub force: bool,
-    changing: Option<bool>,
+    /// Whether the tools were sent, to make it.
+    pub(crate) changing: Option<bool>,
 }
 
 impl std::fmt::Debug for User {

@@ -99,14 +99,6 @@ pf_packages_save() {
   pf_record packages "$3" "pf_undo_packages $1 $2" && pf_sync
 }
 
-# MANAGER: notes what is installed after it, whatever became of the step.
-pf_packages_saved() {
-  pf_u_status=$?
-  pf_packages_list "$1" >"$pl_points/$pf_u_point.after" 2>/dev/null
-  if cmp -s "$pl_points/$pf_u_point.kept" "$pl_points/$pf_u_point.after"; then :; else pl_v changed packages; fi
-  return $pf_u_status
-}
-
 # MANAGER COMMAND: brings back exactly what the step changed: what came goes, what went or has another version comes
 # as it was, as far as the host's sources still have it.
 pf_undo_packages() {
@@ -160,4 +152,15 @@ pf_came_new() {
     [ "$pf_part" != "$pf_u_name" ] || return 1
   done <"$pl_d/pf_went"
   grep -qxF -e "$pf_u_name $pf_u_version" "$pl_d/pf_now"
+}
+
+# MANAGER EXPORTS ARGV...: changes packages, and notes what is installed afterwards whatever became of it.
+pf_packages_act() {
+  pf_u_manager=$1
+  shift
+  pf_tool "$@"
+  pf_u_result=$?
+  pf_packages_list "$pf_u_manager" >"$pl_points/$pf_u_point.after" 2>/dev/null
+  if cmp -s "$pl_points/$pf_u_point.kept" "$pl_points/$pf_u_point.after"; then :; else pl_v changed packages; fi
+  return $pf_u_result
 }

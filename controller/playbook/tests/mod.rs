@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 mod declared;
 mod imports;
+mod includes;
 mod options;
 mod roles;
 
@@ -35,7 +36,7 @@ fn ten_mistakes_are_found_in_one_go() {
     - name: nothing to do
     - set_fact: { a: 1 }
       ignore_errors: maybe
-      with_dict: { a: 1 }
+      with_lines: ls
   handlers:
     - name: restart agent
       debug: { msg: restarted }
@@ -59,7 +60,7 @@ fn ten_mistakes_are_found_in_one_go() {
     site.yml:19:15: error: no handler is called `restart agnet` or listens to it | did you mean `restart agent`?
     site.yml:20:7: error: the task has no module | name what it does: `- debug: { msg: ... }`
     site.yml:22:22: error: `ignore_errors` takes a boolean, not `maybe`
-    site.yml:23:7: error: `with_dict` is not supported | write `loop: "{{ mapping | dict2items }}"`; the item has `key` and `value` as here
+    site.yml:23:7: error: `with_lines` is not supported | register the output of a command and loop over its `stdout_lines`
     site.yml:27:3: error: a play needs `hosts`
     "#);
 }
@@ -170,7 +171,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     let files = site(
         "- hosts: all
   vars_prompt: []
-  module_defaults: {}
+  module_defaults: { group/aws: {} }
   gather_subset: min
   fact_path: /x
   when: true
@@ -179,7 +180,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     - include_role: { name: x }
     - local_action: debug msg=x
     - apt: { name: x }
-    - win_chocolatey: { name: x }
+    - win_updates: { name: x }
     - debug: { msg: x }
       async: 10
       poll: 0
@@ -203,15 +204,15 @@ fn keywords_of_ansible_are_refused_by_name() {
     );
     assert_snapshot!(files.messages(), @r"
     site.yml:2:3: error: `vars_prompt` is not supported | questions in the middle of a rollout are not supported: use `--extra-vars` or `vars_files`
-    site.yml:3:3: error: `module_defaults` is not supported | not supported yet: give the options to each task
+    site.yml:3:22: error: `group/aws` names a group of modules of a collection | none of its modules is supported: name modules one by one
     site.yml:4:3: error: `gather_subset` is not supported | not supported yet: use `gather_facts: false` and a `setup` task
     site.yml:5:3: error: `fact_path` is not supported | not supported yet: leave it out
     site.yml:6:3: error: `when` does not belong here | it belongs to a task
-    site.yml:8:7: error: `include_tasks` is not supported | inclusion while running is not supported yet: use `import_tasks` with a literal name
-    site.yml:9:7: error: `include_role` is not supported | inclusion while running is not supported yet: use `import_role` with a literal name
+    site.yml:8:22: error: there is no file `more.yml` | looked for `FOLDER/more.yml`
+    site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
     site.yml:10:7: error: `local_action` is not supported | delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`
     site.yml:11:7: error: module `apt` is not supported yet | use `command`, `shell` or `script` with `creates` instead
-    site.yml:12:7: error: module `win_chocolatey` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
+    site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
     site.yml:14:7: error: `async` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
     site.yml:15:7: error: `poll` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
     site.yml:17:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
@@ -220,7 +221,6 @@ fn keywords_of_ansible_are_refused_by_name() {
     site.yml:20:7: error: `listen` does not belong here | it belongs to a handler
     site.yml:22:13: error: `loop` takes a list, or a template that gives one, not `text`
     site.yml:23:23: error: `loop_control` has no `loop_vra` | did you mean `loop_var`?
-    site.yml:23:36: error: `extended_allitems` of `loop_control` is not supported | leave it out
     site.yml:25:22: error: `become_method: su` is not supported | use `sudo`
     site.yml:27:13: error: `tags` takes words without templates, not `{{ x }}`
     site.yml:28:15: error: `a-b` cannot be the name of a variable | use letters, digits and underscores
