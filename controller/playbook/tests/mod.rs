@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+mod declared;
 mod imports;
 mod includes;
 mod options;
