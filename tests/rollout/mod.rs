@@ -11,6 +11,7 @@ mod failure;
 mod fifty;
 mod from_host;
 mod guard;
+mod includes;
 mod irreversible;
 mod lab;
 mod lease;
