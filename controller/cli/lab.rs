@@ -14,6 +14,7 @@ use super::rollout::{self, Request};
 use super::terminal::{self, Environment};
 use super::vault_args::VaultArgs;
 use crate::lab::{Found, Lab, LabFolder, agent};
+use crate::source::counted;
 
 /// Where a lab that was started with `lab up` lives, below the state folder.
 const FOLDER: &str = "lab";
@@ -209,7 +210,7 @@ fn announce(lab: &Lab, hosts: u16, global: &Global) -> Result<(), CommandError> 
         writeln!(out, "{document}")?;
     } else {
         let program = std::env::current_exe()?;
-        writeln!(out, "{hosts} hosts are up; stop them with Ctrl-C or `paceline lab down`\n")?;
+        writeln!(out, "{} up; stop with Ctrl-C or `paceline lab down`\n", counted(hosts.into(), "host"))?;
         writeln!(out, "inventory: {}", lab.inventory().display())?;
         writeln!(out, "try:       {} apply playbooks/install-agent.yml \\", program.display())?;
         writeln!(out, "             -i {} \\", lab.inventory().display())?;

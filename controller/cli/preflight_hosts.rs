@@ -120,8 +120,11 @@ impl Asking<'_> {
                 let message = format!("the variable `agent` of `{}` assigns no agent: {error}", host.0);
                 let hint =
                     error.hint.as_deref().unwrap_or("`identifier`, `uri` and `connectors` belong there");
-                findings
-                    .push(Finding::new("agent-variable", Severity::Info, place, message, hint).on(&host.0));
+                let (id, severity) = match error.meant {
+                    true => ("agent-malformed", Severity::Error),
+                    false => ("agent-variable", Severity::Info),
+                };
+                findings.push(Finding::new(id, severity, place, message, hint).on(&host.0));
                 Vec::new()
             }),
         };

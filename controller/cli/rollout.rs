@@ -18,7 +18,8 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
+    Claimant, Desks, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute,
+    prepare,
 };
 use crate::inventory::{HostName, InventorySource};
 use crate::journal::{RunRecord, digests};
@@ -279,6 +280,7 @@ async fn roll_out(
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
         exit_code: request.exit_code,
+        agreed: request.rollout.yes || request.trusted,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
     let past = begun.replay.as_ref().map(|replay| replay.past()).unwrap_or_default();
@@ -312,6 +314,7 @@ async fn roll_out(
         assume: begun.assume,
         left_out: begun.left_out,
         masks: Arc::new(masks),
+        desks: Desks::default(),
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
         ask: if environment.can_ask && global.output == Output::Human {
             Some(Box::new(show::ask))

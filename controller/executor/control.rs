@@ -31,7 +31,7 @@ impl Worker<'_> {
             Control::IncludeVars(options) => self.include_vars(task, &options),
             Control::SetFacts(values) => {
                 for (name, value) in &values {
-                    self.evaluator().learn(name, value.clone());
+                    self.teach(name, value.clone());
                 }
                 ItemResult::of_map(
                     [("ansible_facts".to_owned(), Value::Object(values))].into_iter().collect(),

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::connection_variable::connection_variable;
 use super::context::{PlayContext, RunContext};
-use super::worker::HostState;
+use super::delegate::Delegate;
 use crate::inventory::HostName;
 use crate::module::{self, ModuleContext, ModuleError, Work};
 use crate::operation::{Mode, windows};
@@ -99,6 +99,8 @@ pub(super) struct Evaluator<'a> {
     pub play: &'a PlayContext,
     pub host: &'a HostName,
     pub learned: &'a RwLock<HostValues>,
+    /// Who does the task for it.
+    pub on: Option<&'a Delegate>,
     /// Variables of the includes around the task.
     pub frames: Vec<(String, Binding)>,
     /// Roles that `include_role` brought, by address.
@@ -107,17 +109,22 @@ pub(super) struct Evaluator<'a> {
 
 impl<'a> Evaluator<'a> {
     /// Evaluates for a host outside any task.
-    pub(super) fn bare(run: &'a RunContext, play: &'a PlayContext, host: &'a HostState) -> Self {
-        Self { run, play, host: &host.name, learned: &host.learned, frames: Vec::new(), brought: None }
+    pub(super) fn at(
+        run: &'a RunContext,
+        play: &'a PlayContext,
+        (host, learned): (&'a HostName, &'a RwLock<HostValues>),
+    ) -> Self {
+        Self { run, play, host, learned, on: None, frames: Vec::new(), brought: None }
     }
 
     /// Returns a variable that decides how the host is reached, rendered; the play's own keywords come last.
     pub(super) fn connection_variable(&self, name: &str) -> Result<Option<Value>, Unrendered> {
+        let (host, learned) = self.worked_on();
         let scope = HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
-            host: self.host,
-            learned: self.learned,
+            host,
+            learned,
             task: TaskScope::default(),
             item: LoopScope::default(),
         };
@@ -125,10 +132,24 @@ impl<'a> Evaluator<'a> {
         connection_variable(&self.run.engine, &scope, name, keyword)
     }
 
+    /// Where the work is done: the host, or its delegate.
+    fn worked_on(&self) -> (&'a HostName, &'a RwLock<HostValues>) {
+        self.on.map_or((self.host, self.learned), |on| (&on.name, &*on.learned))
+    }
+
+    /// Whether the work is done on the controller, which no inventory describes.
+    fn is_on_controller(&self) -> bool {
+        let (host, _) = self.worked_on();
+        crate::pattern::is_localhost(&host.0) && !self.run.scope.inventory().hosts.contains_key(host)
+    }
+
     /// Returns what the host is taken for, by its connection variables.
     pub(super) fn platform(&self) -> Result<Platform, EvaluateError> {
+        if self.is_on_controller() {
+            return Ok(Platform::Posix);
+        }
         let lookup = |name: &str| self.connection_variable(name);
-        platform(&self.host.0, &lookup).map_err(|error| EvaluateError::Failed(error.to_string()))
+        platform(&self.worked_on().0.0, &lookup).map_err(|error| EvaluateError::Failed(error.to_string()))
     }
 
     /// Returns the variables of a task and item; `local` values come on top.
@@ -144,6 +165,7 @@ impl<'a> Evaluator<'a> {
             let own = task.task.directives.vars.iter();
             frames.extend(own.map(|(name, node)| (name.clone(), Binding::Source(node.clone()))));
         }
+        let shown = self.on.map_or(&[][..], |on| &on.shown);
         HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
@@ -153,7 +175,7 @@ impl<'a> Evaluator<'a> {
                 vars: &task.directives.vars,
                 role: task.role.as_deref(),
                 folder: task.task.span.file.path().parent(),
-                local: local.to_vec(),
+                local: shown.iter().chain(local).cloned().collect(),
                 frames,
                 of_task: true,
                 as_applied: false,
@@ -162,7 +184,12 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn boolean(&self, task: &CompiledTask, node: Option<&Node>, name: &str) -> Result<bool, EvaluateError> {
+    pub(super) fn boolean(
+        &self,
+        task: &CompiledTask,
+        node: Option<&Node>,
+        name: &str,
+    ) -> Result<bool, EvaluateError> {
         let Some(node) = node else { return Ok(false) };
         let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
         truth(&value).ok_or_else(|| EvaluateError::Failed(format!("`{name}` must be a boolean, not {value}")))
@@ -187,11 +214,16 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Settles the keywords of a task.
+    /// Settles the keywords of a task. Those of one that is delegated are settled for each item, when it is known to whom.
     pub(super) fn settle(&self, task: &CompiledTask) -> Result<Settled, EvaluateError> {
+        self.settle_item(task, &Item::default())
+    }
+
+    /// Settles the keywords of a task for one of its items.
+    pub(super) fn settle_item(&self, task: &CompiledTask, item: &Item) -> Result<Settled, EvaluateError> {
         let directives = &task.directives;
         let engine = &self.run.engine;
-        let scope = self.scope(task, &Item::default(), &[]);
+        let scope = self.scope(task, item, &[]);
         let check = match &directives.check_mode {
             Some(node) => self.boolean(task, Some(node), "check_mode")?,
             None => self.run.options.check,
@@ -209,6 +241,24 @@ impl<'a> Evaluator<'a> {
                 Err(problem) => return Err(EvaluateError::Failed(format!("`timeout`: {problem}"))),
             },
         };
+        let timeout = match &directives.within {
+            None => timeout,
+            Some(node) => {
+                let within = crate::module::to_int(&engine.render(node, &scope)?)
+                    .map_err(|problem| EvaluateError::Failed(format!("`async`: {problem}")))?;
+                let within = u64::try_from(within).ok().filter(|within| *within > 0).map(Duration::from_secs);
+                timeout.into_iter().chain(within).min()
+            }
+        };
+        if task.is_delegated() && self.on.is_none() {
+            return self.settled_later(task, (check, diff, timeout));
+        }
+        let there = self.on.map(|on| HostScope {
+            host: &on.name,
+            learned: &on.learned,
+            ..self.scope(task, item, &[])
+        });
+        let scope = there.unwrap_or(scope);
         let variable = |name: &str| match scope.lookup(name) {
             None => Ok(None),
             Some(Binding::Pending) => Err(EvaluateError::Pending),
@@ -238,16 +288,39 @@ impl<'a> Evaluator<'a> {
             timeout,
             login,
             password,
-            exports: self.exports(task, platform)?,
+            exports: self.exports(task, item, platform)?,
             platform,
         })
     }
 
+    /// The keywords of a task that do not depend on who does it.
+    fn settled_later(
+        &self,
+        task: &CompiledTask,
+        (check, diff, timeout): (bool, bool, Option<Duration>),
+    ) -> Result<Settled, EvaluateError> {
+        let directives = &task.directives;
+        Ok(Settled {
+            ignore_errors: self.boolean(task, directives.ignore_errors.as_ref(), "ignore_errors")?,
+            ignore_unreachable: self.boolean(
+                task,
+                directives.ignore_unreachable.as_ref(),
+                "ignore_unreachable",
+            )?,
+            any_errors_fatal: self.boolean(task, directives.any_errors_fatal.as_ref(), "any_errors_fatal")?,
+            no_log: self.boolean(task, directives.no_log.as_ref(), "no_log")?,
+            check,
+            diff,
+            timeout,
+            ..Settled::plain(self.name(task))
+        })
+    }
+
     /// Merges `environment` from the outside in and returns what sets it.
-    fn exports(&self, task: &CompiledTask, platform: Platform) -> Result<String, EvaluateError> {
+    fn exports(&self, task: &CompiledTask, item: &Item, platform: Platform) -> Result<String, EvaluateError> {
         let mut merged = Map::new();
         for node in &task.directives.environment {
-            let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
+            let value = self.run.engine.render(node, &self.scope(task, item, &[]))?;
             let maps = match value {
                 Value::Array(list) => list,
                 other => vec![other],
@@ -385,7 +458,7 @@ impl<'a> Evaluator<'a> {
             engine.render(&Node::new(node.span.clone(), value), &scope).map_err(to_module)
         };
         let platform = self.platform()?;
-        spec.check_platform(&self.host.0, platform).map_err(EvaluateError::Failed)?;
+        spec.check_platform(&self.worked_on().0.0, platform).map_err(EvaluateError::Failed)?;
         let context = ModuleContext {
             host: &self.host.0,
             platform,
@@ -455,11 +528,12 @@ impl<'a> Evaluator<'a> {
 }
 
 fn to_module(error: TemplateError) -> ModuleError {
+    let undefined = matches!(error, TemplateError::Undefined(_));
     match EvaluateError::from(error) {
         EvaluateError::Pending => {
-            ModuleError { message: "a value is still on its way".to_owned(), pending: true }
+            ModuleError { pending: true, ..ModuleError::new("a value is still on its way") }
         }
-        EvaluateError::Failed(message) => ModuleError::new(message),
+        EvaluateError::Failed(message) => ModuleError { undefined, ..ModuleError::new(message) },
     }
 }
 

@@ -56,6 +56,7 @@ impl Worker<'_> {
                     irreversible: false,
                     unplanned: false,
                     place: None,
+                    delegates: Vec::new(),
                 };
                 self.host.sink.finished(None, &name, event, kept, false).await;
                 Ok(())

@@ -192,6 +192,7 @@ impl Preparing<'_> {
         let compiled = plan::compile(play, gathering, &others, tags, &mut start);
         *self.start = start;
         self.diagnostics.extend(plan::unguarded(&compiled));
+        self.diagnostics.extend(plan::delegated_in_guards(&compiled));
         if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
             self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0, self.selection.r#become));
         }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::context::RunContext;
 use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
 use crate::hostlog::{HostLog, HostLogError, OutputStream};
+use crate::inventory::HostName;
 use crate::journal::{Kept, Position};
 use crate::secrets::{Learned, Masks, Seal};
 
@@ -35,12 +37,25 @@ pub(super) struct Sink {
     seal: Option<Arc<Seal>>,
     /// Steps that came before those which are counted from 1 again.
     before: u64,
+    /// The host that the steps are for, where it is another one.
+    for_host: Option<Arc<str>>,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, learned: None, log: None, broken: false, seal: None, before: 0 }
+        Self {
+            emitter,
+            host,
+            folder,
+            masks,
+            learned: None,
+            log: None,
+            broken: false,
+            seal: None,
+            before: 0,
+            for_host: None,
+        }
     }
 
     /// Hides what becomes known during the run as well.
@@ -68,6 +83,21 @@ impl Sink {
         Self { seal, ..self }
     }
 
+    /// Where what another host does for this one goes.
+    pub(super) fn of_other(&self, run: &RunContext, host: &HostName) -> Self {
+        let other = Self::new(self.emitter.clone(), host.0.clone(), self.folder.clone(), self.masks.clone());
+        let other = other.keeping(run.seal.clone());
+        match &self.learned {
+            Some((learned, _)) => other.learning(learned.clone()),
+            None => other,
+        }
+    }
+
+    /// From now on, steps are for this host.
+    pub(super) fn works_for(&mut self, host: Option<Arc<str>>) {
+        self.for_host = host;
+    }
+
     /// From now on, steps are numbered behind so many others: a restore counts its own from 1.
     pub(super) fn number_behind(&mut self, steps: u64) {
         self.before = steps;
@@ -91,7 +121,9 @@ impl Sink {
     }
 
     pub(super) async fn step_started(&mut self, step: u64, label: &StepLabel) {
-        let kind = EventKind::StepStarted { item: label.item.clone(), module: label.module.clone() };
+        let for_host = self.for_host.as_deref().map(str::to_owned);
+        let kind =
+            EventKind::StepStarted { item: label.item.clone(), module: label.module.clone(), for_host };
         let kept = self.keep(Kept::place(label.at), false);
         self.emit_kept(Some(label.task.clone()), Some(step), kind, kept).await;
     }

@@ -41,6 +41,8 @@ pub(super) struct Slot {
     pub results: Vec<Option<ItemResult>>,
     /// Whether items may still be added.
     pub open: bool,
+    /// The hosts that did it for this one.
+    pub delegates: Vec<String>,
     /// What the registered variable was before.
     pub before: Option<crate::template::Binding>,
 }

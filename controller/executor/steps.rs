@@ -164,7 +164,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
+    pub(super) fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
         if let Some(slot) = self.slots.back_mut() {
             slot.items.push(item);
             slot.labels.push(label);
@@ -187,21 +187,27 @@ impl Worker<'_> {
                 Some(label.unwrap_or_default())
             }
         };
+        if task.is_delegated() {
+            return match settled!(self, self.evaluator().delegate(task, &item)) {
+                Ok(Some(delegate)) => self.delegated(task, &item, label, delegate).await.map(|()| false),
+                Ok(None) => self.undelegated(task, item, label).await.map(|()| false),
+                Err(problem) => {
+                    self.add(item, label, Some(ItemResult::failure(problem)));
+                    Ok(false)
+                }
+            };
+        }
         if let Some(result) = self.kept_result(task, &item).await? {
             self.add(item, label, Some(result));
             return Ok(false);
         }
-        let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &item, &[]));
-        match when {
-            Ok(Ok(())) => {}
-            Ok(Err(condition)) => {
-                let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, &item);
-                let skipped = ItemResult { unplanned, ..ItemResult::skip(&condition) };
+        match self.condition(task, &item).await? {
+            Ok(None) => {}
+            Ok(Some(skipped)) => {
                 self.add(item, label, Some(skipped));
                 return Ok(false);
             }
             Err(problem) => {
-                let problem = format!("the condition cannot be evaluated: {problem}");
                 self.add(item, label, Some(ItemResult::failure(problem)));
                 return Ok(false);
             }
@@ -236,6 +242,23 @@ impl Worker<'_> {
                 Ok(false)
             }
         }
+    }
+
+    /// Whether the condition of a task holds for an item: nothing if so, else the result of skipping it.
+    pub(super) async fn condition(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        item: &Item,
+    ) -> Result<Result<Option<ItemResult>, String>, Stop> {
+        let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, item, &[]));
+        Ok(match when {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(condition)) => {
+                let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, item);
+                Ok(Some(ItemResult { unplanned, ..ItemResult::skip(&condition) }))
+            }
+            Err(problem) => Err(format!("the condition cannot be evaluated: {problem}")),
+        })
     }
 
     /// Hands an operation to the pipeline.
@@ -278,6 +301,7 @@ impl Worker<'_> {
             self.login = settled.login.clone();
         }
         match Box::pin(self.open(settled, shell)).await {
+            Ok(()) if self.toward.is_some() => Ok(None),
             Ok(()) => match self.settle_left_guards(settled).await? {
                 None => self.arm(settled).await,
                 problem => Ok(problem),
@@ -292,7 +316,7 @@ impl Worker<'_> {
 
     async fn open(&mut self, settled: &Settled, shell: bool) -> Result<(), super::link::LinkError> {
         if self.host.link.is_none() {
-            self.host.link = Some(super::link::Link::of(self.run, self.play, &self.host)?);
+            self.host.link = Some(super::link::Link::of(self.run, self.play, self.place_of_work())?);
         }
         let Some(link) = &mut self.host.link else { return Ok(()) };
         if link.open(&settled.login).is_some() {
@@ -321,7 +345,7 @@ impl Worker<'_> {
     }
 
     /// `until`, `retries`, `delay`: one attempt after the other.
-    async fn retried(
+    pub(super) async fn retried(
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
@@ -366,7 +390,10 @@ impl Worker<'_> {
                 Ok(false) if attempt as u64 <= retries => {
                     self.attempt = attempt + 1;
                     if !self.is_kept(task) {
+                        // Others may use the session of a delegate meanwhile.
+                        self.come_home();
                         self.sleep(delay).await?;
+                        self.go_there().await?;
                     }
                     continue;
                 }
@@ -393,7 +420,7 @@ impl Worker<'_> {
     }
 
     /// One attempt of a task with `until`.
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
@@ -440,6 +467,10 @@ impl Worker<'_> {
         loop {
             if let Some(landed) = self.fetch().await? {
                 return Ok(landed);
+            }
+            if self.pipeline.is_idle() {
+                // It was taken back after Ctrl-C, before it began.
+                return Err(Stop::Cancelled);
             }
         }
     }
@@ -490,13 +521,14 @@ impl Worker<'_> {
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
         let facts = landed.outcome.facts;
         if !facts.is_empty() {
-            let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut learned = self.taught().write().unwrap_or_else(std::sync::PoisonError::into_inner);
             learned.add_facts(facts.clone());
         }
         if task.task.register.is_some() && (cut || too_large(&result)) {
             result =
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
+        super::delegate::awaited(task, &mut result);
         self.verdicts(task, item, &mut result);
         result.irreversible = is_irreversible && (result.changed || would_run);
         let status = match result.status(settled.ignore_errors) {

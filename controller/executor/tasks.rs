@@ -36,6 +36,7 @@ impl Worker<'_> {
             results: Vec::new(),
             open: true,
             before: None,
+            delegates: Vec::new(),
         });
         let last = self.slots.len() - 1;
         &mut self.slots[last]
@@ -103,6 +104,7 @@ impl Worker<'_> {
                 irreversible: result.irreversible,
                 unplanned: result.unplanned && crate::plan::can_change(&slot.task),
                 place: failed.then(|| slot.task.task.span.place()),
+                delegates: slot.delegates.clone(),
             };
             // Behind a guarded block it goes on too, once that is undone.
             let went_on = failed && self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0;

@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
 use super::context::{PlayContext, RunContext};
+use super::delegate::{Away, Delegate};
+use super::desk::{Desk, Seat};
 use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::HostStatus;
@@ -114,6 +116,9 @@ pub(super) struct HostState {
     pub ended: bool,
     /// What earlier incarnations left of it, in a resumed run.
     pub replay: Option<Arc<HostReplay>>,
+    /// Where its session is while others may use it, and the right to it.
+    pub desk: Desk,
+    pub seat: Option<Seat>,
 }
 
 impl HostState {
@@ -154,6 +159,9 @@ pub(super) struct Worker<'a> {
     /// The loop item and the attempt that are at work, for the position of their steps.
     pub(super) item: usize,
     pub(super) attempt: usize,
+    /// Who does the item at work, and the seat there.
+    pub(super) toward: Option<Delegate>,
+    pub(super) away: Option<Away>,
     /// The includes that the host is in, from the outside in.
     pub(super) frames: Vec<Frame>,
     /// What the include at work stands for, before its tasks run.
@@ -196,6 +204,8 @@ impl<'a> Worker<'a> {
             settled_guards: Vec::new(),
             item: 0,
             attempt: 0,
+            toward: None,
+            away: None,
             frames: Vec::new(),
             chosen: Vec::new(),
             prefix: Ordinal::new(),
@@ -215,6 +225,7 @@ impl<'a> Worker<'a> {
             play: self.play,
             host: &self.host.name,
             learned: &self.host.learned,
+            on: self.toward.as_ref(),
             frames: self.frame_vars(),
             brought: Some(&self.brought),
         }
@@ -224,6 +235,7 @@ impl<'a> Worker<'a> {
     pub(super) async fn run(mut self) -> HostState {
         self.host.learned.write().unwrap_or_else(PoisonError::into_inner).roles.clear();
         let mut result = self.acquire().await;
+        self.host.take_desk().await;
         if result.is_ok() {
             result = self.sections().await;
         }
@@ -397,15 +409,45 @@ impl<'a> Worker<'a> {
         self.may_go_on()?;
         if self.wave.lockstep || task.batch_barrier {
             self.drain().await?;
-            self.wave.reach(self.key(), ordinal);
-            self.permit = None;
-            let (wave, run) = (self.wave, self.run);
-            tokio::select! {
-                () = wave.all_at(ordinal) => {}
-                () = run.cancel.reached(1) => return Err(Stop::Cancelled),
-            }
-            self.acquire().await?;
+            self.meet(ordinal).await?;
         }
+        if !task.is_delegated() {
+            return self.settle_and_run(task, ordinal).await;
+        }
+        // Its result is told before others go on, who may be the delegate.
+        self.host.leave_desk();
+        let mut result = self.settle_and_run(task, ordinal).await;
+        if result.is_ok() {
+            result = self.drain().await;
+        }
+        if result.is_ok() {
+            let mut behind = ordinal.clone();
+            behind.last_mut().into_iter().for_each(|last| *last += 1);
+            result = self.meet(&behind).await;
+        }
+        self.host.take_desk().await;
+        result
+    }
+
+    /// Waits until no host of the wave is in front of `ordinal`. Meanwhile others may use the session.
+    async fn meet(&mut self, ordinal: &Ordinal) -> Result<(), Stop> {
+        self.host.leave_desk();
+        self.wave.reach(self.key(), ordinal);
+        self.permit = None;
+        let (wave, run) = (self.wave, self.run);
+        let met = tokio::select! {
+            () = wave.all_at(ordinal) => Ok(()),
+            () = run.cancel.reached(1) => Err(Stop::Cancelled),
+        };
+        let met = match met {
+            Ok(()) => self.acquire().await,
+            stop => stop,
+        };
+        self.host.take_desk().await;
+        met
+    }
+
+    async fn settle_and_run(&mut self, task: &Arc<CompiledTask>, ordinal: &Ordinal) -> Result<(), Stop> {
         let settled = loop {
             match self.evaluator().settle(task) {
                 Err(EvaluateError::Pending) => self.values_arrive().await?,
@@ -453,10 +495,16 @@ impl<'a> Worker<'a> {
         if !self.pipeline.is_idle() || self.slots.front().is_some_and(Slot::is_complete) {
             return self.drain().await;
         }
-        tokio::select! {
+        let seated = self.host.seat.is_some();
+        self.host.leave_desk();
+        let waited = tokio::select! {
             () = tokio::time::sleep(ELSEWHERE) => Ok(()),
             () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
+        };
+        if seated {
+            self.host.take_desk().await;
         }
+        waited
     }
 
     /// Sends what waits and looks at results as long as too much is ahead.

@@ -309,7 +309,14 @@ mod tests {
     }
 
     fn started() -> Event {
-        event(Some(7), EventKind::StepStarted { item: Some("a".to_owned()), module: "command".to_owned() })
+        event(
+            Some(7),
+            EventKind::StepStarted {
+                item: Some("a".to_owned()),
+                module: "command".to_owned(),
+                for_host: None,
+            },
+        )
     }
 
     fn finished(status: Status) -> Event {
@@ -451,6 +458,7 @@ mod tests {
                 output_tail: Vec::new(),
                 handler: false,
                 place: Some("site.yml:3:7".to_owned()),
+                delegates: Vec::new(),
             };
             event(None, kind)
         };

@@ -1,5 +1,6 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
+mod apt;
 mod assert;
 mod blockinfile;
 mod certificate_check;
@@ -7,10 +8,12 @@ mod command;
 mod connector_move;
 mod copy;
 mod debug;
+mod dnf;
 mod fail;
 mod fetch;
 mod file;
 mod find;
+mod group;
 mod include;
 mod include_vars;
 mod lineinfile;
@@ -37,6 +40,7 @@ mod stat;
 mod tempfile;
 mod template;
 mod uri;
+mod user;
 mod validate_argument_spec;
 mod wait_for;
 mod windows;

@@ -51,6 +51,11 @@ static MODULES: &[&dyn Module] = &[
     &super::replace::Replace,
     &super::find::Find,
     &super::tempfile::TempFile,
+    &super::group::Group,
+    &super::user::User,
+    &super::apt::Apt,
+    &super::apt::Package,
+    &super::dnf::Dnf,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {

@@ -69,8 +69,8 @@ pub(super) fn plan_on(platform: Platform, module: &str, options: Value) -> Resul
     let raw: Vec<(String, Node)> = options.iter().map(|(name, value)| (name.clone(), node(value))).collect();
     let rendered = options.into_iter().filter(|(name, _)| !module.spec().is_raw(name)).collect::<Options>();
     let evaluate = |node: &Node| match node.as_str() {
-        Some("nosuch") => Err(ModuleError::new("'nosuch' is undefined")),
-        Some("pending") => Err(ModuleError { message: String::new(), pending: true }),
+        Some("nosuch") => Err(ModuleError { undefined: true, ..ModuleError::new("'nosuch' is undefined") }),
+        Some("pending") => Err(ModuleError { pending: true, ..ModuleError::new("") }),
         other => Ok(other.unwrap_or_default().to_owned()),
     };
     let context = ModuleContext {

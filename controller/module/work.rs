@@ -80,12 +80,14 @@ pub struct ModuleError {
     pub message: String,
     /// A template that failed because a value is still on its way.
     pub pending: bool,
+    /// A template that failed because it names what nothing defines.
+    pub undefined: bool,
 }
 
 impl ModuleError {
     /// Makes an error from a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), pending: false }
+        Self { message: message.into(), pending: false, undefined: false }
     }
 }
 

@@ -31,6 +31,8 @@ const PARTS: &[&str] = &[
     include_str!("posix/audit.sh"),
     include_str!("posix/walk.sh"),
     include_str!("posix/find.sh"),
+    include_str!("posix/account.sh"),
+    include_str!("posix/package.sh"),
 ];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.

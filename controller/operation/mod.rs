@@ -5,6 +5,7 @@
 //! ([`Progress::Done`]) or has another program. Most are over after one program, so the executor
 //! sends many of them ahead; while one is not over, the later ones of its host are held back.
 
+pub mod account;
 mod answer;
 pub mod attributes;
 pub mod audit;
@@ -25,6 +26,7 @@ mod lease;
 mod library;
 pub mod lines;
 mod outcome;
+pub mod packages;
 pub mod ping;
 pub mod preflight;
 mod program;

@@ -160,6 +160,11 @@ impl CompiledPlay {
 }
 
 impl CompiledTask {
+    /// Whether another host may do its work (`delegate_to`). Actions about the run itself stay where they are.
+    pub fn is_delegated(&self) -> bool {
+        self.directives.delegate_to.is_some() && self.task.module != "meta" && self.bodies.is_empty()
+    }
+
     /// The entries of everything that it may include, as far as they are not those of a file around it.
     pub fn included(&self) -> impl Iterator<Item = &CompiledEntry> {
         self.bodies.iter().filter_map(|body| body.entries.as_ref()).flatten()
@@ -345,8 +350,10 @@ impl Compiler<'_> {
         let fatal = directives.any_errors_fatal.as_ref();
         self.any_errors_fatal |= fatal.is_some_and(|node| !matches!(node.value, NodeValue::Bool(false)));
         let for_all = is_for_all(task);
-        let mut batch_barrier =
-            for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let mut batch_barrier = for_all
+            || directives.run_once.is_some()
+            || directives.delegate_to.is_some()
+            || self.others.are_read_by(task, &directives);
         if !batch_barrier && !self.around_includes.is_empty() {
             let around = Directives { vars: self.around_includes.clone(), ..Directives::default() };
             batch_barrier = self.others.are_read_by(task, &around);
@@ -497,6 +504,9 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         run_once: innermost(&outer.run_once, &inner.run_once),
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
+        delegate_to: innermost(&outer.delegate_to, &inner.delegate_to),
+        delegate_facts: innermost(&outer.delegate_facts, &inner.delegate_facts),
+        within: innermost(&outer.within, &inner.within),
     }
 }
 

@@ -38,6 +38,11 @@ pub struct RunScope {
 }
 
 impl RunScope {
+    /// The inventory as it is now.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
     /// A path as variables have it: whole, whatever folder it is used in later.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         let mut whole = PathBuf::new();

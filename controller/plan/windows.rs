@@ -109,6 +109,7 @@ fn is_certain(task: &CompiledTask) -> bool {
     let decides = |name: &str| matches!(name, "ansible_become" | "ansible_connection" | "ansible_shell_type");
     directives.when.is_empty()
         && directives.run_once.is_none()
+        && directives.delegate_to.is_none()
         && task.task.looping.is_none()
         && !directives.vars.iter().any(|(name, _)| decides(name))
 }

@@ -38,6 +38,8 @@ impl Loader<'_> {
             "diff" => directives.diff = self.boolean(key, value),
             "run_once" => directives.run_once = self.boolean(key, value),
             "timeout" => directives.timeout = self.number(key, value, true),
+            "delegate_to" => directives.delegate_to = self.delegate_to(value),
+            "delegate_facts" => directives.delegate_facts = self.boolean(key, value),
             // They only say where short names of modules are looked up; ours have one meaning.
             "collections" => {}
             _ => return false,

@@ -68,14 +68,17 @@ const PLAY: &[&str] = &[
 const TASK: &[&str] = &[
     "action",
     "args",
+    "async",
     "changed_when",
     "covers",
     "delay",
     "failed_when",
     "loop",
+    "local_action",
     "loop_control",
     "module_defaults",
     "notify",
+    "poll",
     "register",
     "retries",
     "rollback",
@@ -84,15 +87,22 @@ const TASK: &[&str] = &[
     "with_items",
 ];
 
+/// Keywords about who does the work, of everything but a play.
+const DELEGATION: &[&str] = &["delegate_facts", "delegate_to"];
+
 /// Lists the keywords that are understood at a place, for "did you mean".
 pub(super) fn supported(place: Place) -> Vec<&'static str> {
     let own: &[&[&str]] = match place {
         Place::Play => &[SHARED, PLAY],
-        Place::Role => &[SHARED, &["when", "role"]],
-        Place::Block => &[SHARED, &["when", "block", "rescue", "always", "guard", "module_defaults"]],
-        Place::Task => &[SHARED, TASK, &["block"]],
-        Place::Handler => &[SHARED, TASK, &["listen"]],
-        Place::Import => &[SHARED, &["when", "import_tasks", "import_role", "args", "module_defaults"]],
+        Place::Role => &[SHARED, DELEGATION, &["when", "role"]],
+        Place::Block => {
+            &[SHARED, DELEGATION, &["when", "block", "rescue", "always", "guard", "module_defaults"]]
+        }
+        Place::Task => &[SHARED, DELEGATION, TASK, &["block"]],
+        Place::Handler => &[SHARED, DELEGATION, TASK, &["listen"]],
+        Place::Import => {
+            &[SHARED, DELEGATION, &["when", "import_tasks", "import_role", "args", "module_defaults"]]
+        }
         Place::ImportPlaybook => &[&["import_playbook", "name", "tags", "vars", "when"]],
     };
     own.concat()
@@ -100,15 +110,7 @@ pub(super) fn supported(place: Place) -> Vec<&'static str> {
 
 /// Keywords that Ansible has and that are refused, with what to do instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("async", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
-    ("poll", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
     ("debugger", "there is no task debugger: use `plan`, `--check --diff` and the host logs"),
-    ("delegate_facts", "delegation is not supported yet: use a play of its own for the other host"),
-    ("delegate_to", "delegation is not supported yet: use a play of its own for the other host"),
-    (
-        "local_action",
-        "delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`",
-    ),
     ("fact_path", "not supported yet: leave it out"),
     ("gather_subset", "not supported yet: use `gather_facts: false` and a `setup` task"),
     ("gather_timeout", "not supported yet: leave it out"),

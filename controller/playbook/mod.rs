@@ -7,6 +7,7 @@ mod argument_specs;
 mod arguments;
 mod call;
 mod defaults;
+mod delegation;
 mod directives;
 mod include;
 mod include_vars;

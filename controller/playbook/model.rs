@@ -182,6 +182,12 @@ pub struct Directives {
     pub timeout: Option<Node>,
     /// `remote_user`; a play has it among its connection variables, elsewhere it is refused.
     pub remote_user: Option<Node>,
+    /// `delegate_to`: the host that does the work.
+    pub delegate_to: Option<Node>,
+    /// `delegate_facts`: whether facts belong to that host.
+    pub delegate_facts: Option<Node>,
+    /// `async`, in seconds: how long the task may take.
+    pub within: Option<Node>,
 }
 
 /// `become` and its companions; each one is inherited by itself.

@@ -121,7 +121,7 @@ impl Loader<'_> {
                 let connection = self.connection(value).map(Arc::new);
                 play.connection.extend(connection.map(|kind| ("ansible_connection", kind)));
             }
-            "when" => self.unknown(key, Place::Play, &[]),
+            "when" | "delegate_to" | "delegate_facts" => self.unknown(key, Place::Play, &[]),
             "module_defaults" => {}
             _ if self.directive(directives, word, value) => {}
             _ => self.unknown(key, Place::Play, &[]),

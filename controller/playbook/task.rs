@@ -22,7 +22,11 @@ impl Loader<'_> {
             match key.as_str() {
                 Some(word) if self.task_keyword(&mut task, word, value, folder.handlers) => {}
                 Some("args") => {}
-                Some("action") => calls.extend(self.action(value)),
+                Some("action") => calls.extend(self.action("action", value)),
+                Some("local_action") => {
+                    self.local_action(&mut task.directives, key);
+                    calls.extend(self.action("local_action", value));
+                }
                 Some(word) => match module::lookup(word) {
                     Some(found) => calls.push(Called::new(found.spec(), key, value)),
                     None => unknown.push((key, value)),
@@ -33,6 +37,7 @@ impl Loader<'_> {
                 }
             }
         }
+        self.within(&mut task.directives, node);
         let looping = self.looping(node, &task.directives);
         let retry = self.retry(node, &mut task);
         let call = self.called(node, calls, &unknown, place);
@@ -98,7 +103,7 @@ impl Loader<'_> {
             "delay" => task.delay = self.number(word, value, false),
             "covers" => task.covers = self.covers(value),
             // They are read together when all keys are known.
-            "loop" | "loop_control" | "rollback" | "module_defaults" => {}
+            "loop" | "loop_control" | "rollback" | "async" | "poll" | "module_defaults" => {}
             _ if is_loop(word) => {}
             _ => return self.directive(&mut task.directives, word, value),
         }
@@ -145,7 +150,10 @@ impl Loader<'_> {
             let error = Diagnostic::error(&second.span, message);
             self.report(error.hint("make it two tasks"));
         }
-        if !has_module && unknown.is_empty() && node.get("action").is_none() {
+        if !has_module
+            && unknown.is_empty()
+            && node.get("action").or_else(|| node.get("local_action")).is_none()
+        {
             let error = Diagnostic::error(&node.span, "the task has no module");
             self.report(error.hint("name what it does: `- debug: { msg: ... }`"));
         }

@@ -37,8 +37,10 @@ const CHANGING: &[&str] = &[
     "get_url",
     "win_acl",
     "win_acl_inheritance",
+    "win_chocolatey",
     "win_command",
     "win_copy",
+    "win_dsc",
     "win_environment",
     "win_feature",
     "win_file",
@@ -48,12 +50,14 @@ const CHANGING: &[&str] = &[
     "win_package",
     "win_path",
     "win_powershell",
+    "win_psmodule",
     "win_regedit",
     "win_service",
     "win_shell",
     "win_template",
     "win_unzip",
     "win_uri",
+    "win_xml",
 ];
 
 /// Modules that a host can run again without the controller.

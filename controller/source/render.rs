@@ -26,7 +26,7 @@ impl Diagnostics {
             .into_iter()
             .map(|(severity, name)| (of(severity), name))
             .filter(|(count, _)| *count > 0)
-            .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+            .map(|(count, name)| super::counted(count, name))
             .collect();
         parts.join(", ")
     }

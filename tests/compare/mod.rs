@@ -17,7 +17,9 @@ use crate::support::sshd::Sshd;
 use crate::support::tree::{Tree, copy, difference, tree};
 
 mod become_as_root;
+mod fleets;
 mod inventories;
+mod vault;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];
 

@@ -29,7 +29,7 @@ pf_find_sums() {
   pf_tool=${1}sum
   shift
   for pf_path do
-    pf_digest=$("$pf_tool" <"$pf_path" 2>/dev/null) || pf_digest=''
+    pf_digest=$({ "$pf_tool" <"$pf_path"; } 2>/dev/null) || pf_digest=''
     pl_v sum "${pf_digest%% *}"
   done
 }

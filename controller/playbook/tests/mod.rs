@@ -179,7 +179,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     - include_role: { name: x }
     - local_action: debug msg=x
     - apt: { name: x }
-    - win_chocolatey: { name: x }
+    - win_updates: { name: x }
     - debug: { msg: x }
       async: 10
       poll: 0
@@ -211,7 +211,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
     site.yml:10:7: error: `local_action` is not supported | delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`
     site.yml:11:7: error: module `apt` is not supported yet | use `command`, `shell` or `script` with `creates` instead
-    site.yml:12:7: error: module `win_chocolatey` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
+    site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
     site.yml:14:7: error: `async` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
     site.yml:15:7: error: `poll` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
     site.yml:17:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
