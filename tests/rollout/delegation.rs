@@ -40,8 +40,9 @@ fn what_a_delegate_did_is_found_under_its_name_and_restored() {
     let events = fleet.apply(0, &[]);
     assert_eq!(counted(&fleet), COUNTED);
     let of = |host: &'static str| events.0.iter().filter(move |event| event.host.as_deref() == Some(host));
-    let connected =
-        |host: &'static str| of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count();
+    let connected = |host: &'static str| {
+        of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count()
+    };
     assert_eq!(connected("h03"), 1, "one session for all who delegate");
     let whose: Vec<_> = of("h03")
         .filter_map(|event| match &event.kind {
