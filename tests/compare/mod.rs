@@ -19,6 +19,7 @@ use crate::support::tree::{Tree, copy, difference, tree};
 mod become_as_root;
 mod fleets;
 mod inventories;
+mod together;
 mod vault;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];

@@ -12,6 +12,7 @@ mod failure;
 mod fifty;
 mod from_host;
 mod guard;
+mod includes;
 mod irreversible;
 mod lab;
 mod lease;

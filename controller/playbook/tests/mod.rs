@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+mod declared;
 mod imports;
 mod includes;
 mod options;
@@ -178,7 +179,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     - include_tasks: more.yml
     - include_role: { name: x }
     - local_action: debug msg=x
-    - apt: { name: x }
+    - pip: { name: x }
     - win_updates: { name: x }
     - debug: { msg: x }
       async: 10
@@ -209,7 +210,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     site.yml:6:3: error: `when` does not belong here | it belongs to a task
     site.yml:8:22: error: there is no file `more.yml` | looked for `FOLDER/more.yml`
     site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
-    site.yml:11:7: error: module `apt` is not supported yet | use `command`, `shell` or `script` with `creates` instead
+    site.yml:11:7: error: module `pip` is not supported yet | use `command`, `shell` or `script` with `creates` instead
     site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
     site.yml:15:13: error: `poll: 0` is not supported | a task that nobody waits for cannot be resumed or rolled back: leave `poll` out, and use `strategy: host_pinned` so that hosts do not wait for each other
     site.yml:17:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
