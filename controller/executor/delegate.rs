@@ -18,7 +18,7 @@ use crate::pattern::is_localhost;
 use crate::plan::{CompiledTask, HostValues, Login};
 use crate::template::Binding;
 
-/// Connection variables of the delegate that its tasks see in place of their own.
+/// Connection variables of the delegate that its tasks see where their host has none.
 const SHOWN: [&str; 4] = ["ansible_host", "ansible_port", "ansible_user", "ansible_connection"];
 
 /// The host that does a task for another one.
@@ -28,7 +28,7 @@ pub(super) struct Delegate {
     pub learned: Arc<RwLock<HostValues>>,
     /// `delegate_facts`.
     pub facts: bool,
-    /// The variables that the task sees in place of its own host's.
+    /// The variables that the task sees besides those of its own host.
     pub shown: Vec<(String, Binding)>,
 }
 
@@ -103,7 +103,9 @@ impl Evaluator<'_> {
             };
             let Some(value) = value else { continue };
             about.insert(name.to_owned(), value.clone());
-            if name != "ansible_connection" {
+            // As in Ansible, what the host has itself counts more.
+            let own = self.connection_variable(name).ok().flatten();
+            if name != "ansible_connection" && own.is_none() {
                 shown.push((name.to_owned(), Binding::Data(Arc::new(value))));
             }
         }

@@ -1,11 +1,6 @@
-//! Tasks that another host does (`delegate_to`), as far as it is known before the run: which hosts they name, and where
-//! they are refused.
-
-use std::collections::BTreeSet;
+//! Tasks that another host does (`delegate_to`): where they are refused before the run.
 
 use super::compile::{CompiledEntry, CompiledPlay, CompiledTask};
-use super::touched::can_change;
-use crate::inventory::HostName;
 use crate::source::{Diagnostic, Diagnostics};
 
 /// Errors for delegated tasks within a block with `guard`: the guard waits on the host of the play, and nothing there
@@ -21,20 +16,6 @@ pub fn delegated_in_guards(play: &CompiledPlay) -> Diagnostics {
         }
     });
     found
-}
-
-/// The hosts that tasks of a play are delegated to by name and that these may change.
-#[must_use]
-pub fn delegates(play: &CompiledPlay) -> BTreeSet<HostName> {
-    let mut names = BTreeSet::new();
-    each(play, &mut |task| {
-        let name = task.directives.delegate_to.as_ref().and_then(|node| node.as_str());
-        if let Some(name) = name.filter(|name| task.is_delegated() && can_change(task) && !name.contains('{'))
-        {
-            names.insert(HostName::from(name));
-        }
-    });
-    names
 }
 
 fn each(play: &CompiledPlay, visit: &mut dyn FnMut(&CompiledTask)) {

@@ -27,7 +27,7 @@ pub use compile::{
     CompiledBlock, CompiledBody, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
 };
 pub use composition::{Composition, MaintenanceGroup, Moved, compose};
-pub use delegation::{delegated_in_guards, delegates};
+pub use delegation::delegated_in_guards;
 pub use foresight::{Foreseen, Foresight};
 pub use irreversible::{irreversible_tasks, is_irreversible, leaves_no_way_back};
 pub use lockout::unguarded;
