@@ -39,9 +39,9 @@ fn what_a_delegate_did_is_found_under_its_name_and_restored() {
     fleet.environment.write("playbook.yml", DELEGATES);
     let events = fleet.apply(0, &[]);
     assert_eq!(counted(&fleet), COUNTED);
-    let of = |host: &str| events.0.iter().filter(move |event| event.host.as_deref() == Some(host));
+    let of = |host: &'static str| events.0.iter().filter(move |event| event.host.as_deref() == Some(host));
     let connected =
-        |host: &str| of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count();
+        |host: &'static str| of(host).filter(|event| matches!(event.kind, EventKind::HostConnected { .. })).count();
     assert_eq!(connected("h03"), 1, "one session for all who delegate");
     let whose: Vec<_> = of("h03")
         .filter_map(|event| match &event.kind {
