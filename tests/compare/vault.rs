@@ -299,10 +299,10 @@ fn runs_go_on_and_back_with_the_passwords_that_they_had() {
     let resumed = run(&["resume", "latest", "--vault-password-file", "moved"]);
     assert_eq!(resumed.code, 0, "{resumed:?}");
     assert_eq!(environment.read("result"), "hunter22x", "the result of the first task was kept");
-    let back = run(&["rollback", "latest", "--yes"]);
+    let back = run(&["rollback", "latest"]);
     assert!(back.code == 1 && back.stderr.contains("/password`: No such file"), "{back:?}");
     fs::rename(environment.path("moved"), environment.path("password")).unwrap();
-    let back = run(&["rollback", "latest", "--yes"]);
+    let back = run(&["rollback", "latest"]);
     assert_eq!(back.code, 0, "{back:?}");
     assert!(!environment.path("result").exists());
     for path in files(&environment.path(".paceline")) {
