@@ -130,6 +130,12 @@ const LOOKUP_LOOPS: &[(&str, &str)] = &[
     ("with_random_choice", "results have to be the same on every run: choose one in the inventory"),
 ];
 
+/// Lists the keywords that are refused by name, with what to do instead.
+#[cfg(test)]
+pub(super) fn refusals() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().chain(LOOKUP_LOOPS).copied()
+}
+
 /// Tells why a keyword of Ansible is refused, if it is one.
 pub(super) fn refused(keyword: &str) -> Option<&'static str> {
     if let Some((_, hint)) = REFUSED.iter().chain(LOOKUP_LOOPS).find(|(name, _)| *name == keyword) {
