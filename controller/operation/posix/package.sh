@@ -106,8 +106,8 @@ pf_undo_packages() {
   [ -s "$pf_file.after" ] || pf_packages_list "$1" >"$pf_file.after"
   pf_packages_list "$1" >"$pl_d/pf_now"
   # Of both lists only what differs, then what is still as the run left it.
-  LC_ALL=C comm -23 "$pf_file.kept" "$pf_file.after" >"$pl_d/pf_went"
-  LC_ALL=C comm -13 "$pf_file.kept" "$pf_file.after" >"$pl_d/pf_came"
+  grep -vxF -f "$pf_file.after" "$pf_file.kept" >"$pl_d/pf_went"
+  grep -vxF -f "$pf_file.kept" "$pf_file.after" >"$pl_d/pf_came"
   pf_u_manager=$1 pf_u_command=$2
   set --
   if [ "$pf_u_manager" = apt ]; then
