@@ -189,7 +189,8 @@ fn lists_are_read_again_when_they_are_old() {
 
 #[test]
 fn dnf_does_what_is_missing_and_takes_it_back() {
-    for shell in SHELLS {
+    // busybox has an applet `rpm`, which its own shell would take.
+    for shell in SHELLS.iter().filter(|shell| **shell != "busybox") {
         let host = host(shell, &[("dnf", DNF), ("rpm", RPM)]);
         host.settles(&packages(Manager::Dnf, &["new", "old"], State::Present), "base 1\nnew 3\nold 1");
         host.settles(&packages(Manager::Dnf, &["old"], State::Absent), "base 1");

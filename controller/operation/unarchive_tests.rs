@@ -79,7 +79,8 @@ fn an_archive_comes_stays_and_goes_in_every_shell() {
 
 #[test]
 fn what_leads_out_is_not_unpacked() {
-    for shell in SHELLS {
+    // The tar of busybox takes what leads out off the names, both when it lists and when it unpacks.
+    for shell in SHELLS.iter().filter(|shell| **shell != "busybox") {
         let root = tempfile::TempDir::new().unwrap();
         let path = |name: &str| root.path().join(name);
         sh(

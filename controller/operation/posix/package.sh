@@ -79,8 +79,8 @@ pf_deb_look() {
 # MANAGER: lists what is installed, a name and a version a line.
 pf_packages_list() {
   case $1 in
-    apt) dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' 2>"$pl_d/pf_error" | sed -n 's/^installed //p' | sort ;;
-    *) rpm -qa --qf '%{NAME}.%{ARCH} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' 2>"$pl_d/pf_error" | sort ;;
+    apt) dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' 2>"$pl_d/pf_error" | sed -n 's/^installed //p' | LC_ALL=C sort ;;
+    *) rpm -qa --qf '%{NAME}.%{ARCH} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' 2>"$pl_d/pf_error" | LC_ALL=C sort ;;
   esac
 }
 
@@ -106,8 +106,8 @@ pf_undo_packages() {
   [ -s "$pf_file.after" ] || pf_packages_list "$1" >"$pf_file.after"
   pf_packages_list "$1" >"$pl_d/pf_now"
   # Of both lists only what differs, then what is still as the run left it.
-  diff "$pf_file.kept" "$pf_file.after" | sed -n 's/^< //p' >"$pl_d/pf_went"
-  diff "$pf_file.kept" "$pf_file.after" | sed -n 's/^> //p' >"$pl_d/pf_came"
+  grep -vxF -f "$pf_file.after" "$pf_file.kept" >"$pl_d/pf_went"
+  grep -vxF -f "$pf_file.kept" "$pf_file.after" >"$pl_d/pf_came"
   pf_u_manager=$1 pf_u_command=$2
   set --
   if [ "$pf_u_manager" = apt ]; then
