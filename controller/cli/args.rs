@@ -167,6 +167,21 @@ pub(super) struct BecomeArgs {
 }
 
 /// What a rollout does.
+/// How hosts are asked without a run: how they are reached, as whom, with which variables, how many at once.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(super) r#become: BecomeArgs,
+    /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
+    #[arg(short, long, value_name = "VARS", help_heading = "Targets")]
+    pub(super) extra_vars: Vec<String>,
+    /// Hosts that are asked at once [default: 50]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Targets")]
+    pub(super) forks: Option<u32>,
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct RolloutArgs {
     /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)

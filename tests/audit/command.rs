@@ -294,6 +294,66 @@ fn names_with_tricks_in_them_are_inert_in_every_form() {
     }
 }
 
+/// The most memory that an audit of these files takes, in KiB, beside what one of an empty file takes.
+fn memory(environment: &Environment, file: &[u8]) -> u64 {
+    let peak = |bytes: &[u8]| {
+        std::fs::create_dir_all(environment.path("big")).unwrap();
+        std::fs::write(environment.path("big/a.xml"), bytes).unwrap();
+        let measure = "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], stdout=-3, stderr=-3)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+        let out = std::process::Command::new("python3")
+            .args([
+                "-c",
+                measure,
+                env!("CARGO_BIN_EXE_paceline"),
+                "audit",
+                "-i",
+                "hosts.yml",
+                "--config",
+                "big",
+            ])
+            .current_dir(environment.folder())
+            .output()
+            .expect("python3 is needed: apt-get install python3");
+        String::from_utf8(out.stdout).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let empty = "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\"/>";
+    peak(file).saturating_sub(peak(empty.as_bytes()))
+}
+
+#[test]
+fn hostile_files_take_memory_by_their_size() {
+    let environment = environment();
+    let within = |elements: &str| {
+        format!(
+            "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\">{elements}</ConfigurationFile>"
+        )
+    };
+    let connectors: String =
+        (0..10_000).map(|n| format!("<Connector Identifier='C{n}' Agent='A{n}'/>\n")).collect();
+    let laughs: String =
+        (1..12).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
+    let bomb = format!("<!DOCTYPE x [<!ENTITY l0 \"ha\">{laughs}]>{}", within("<Agent Identifier='&l11;'/>"));
+    let mut wide: Vec<u8> = [0xfeff_u16]
+        .into_iter()
+        .chain(within(&connectors.repeat(5)).encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    wide.pop();
+    let deep = within(&"<x>".repeat(1_000_000));
+    let value = within(&format!("<Agent Identifier='{}'/>", "x".repeat(4 << 20)));
+    // Every connector here is a finding of half a page; the others are refused in their place.
+    for (what, file, times) in [
+        ("10,000 connectors", within(&connectors).as_bytes(), 60),
+        ("a billion laughs", bomb.as_bytes(), 0),
+        ("UTF-16 that is cut off", wide.as_slice(), 5),
+        ("elements without an end", deep.as_bytes(), 4),
+        ("a value without an end", value.as_bytes(), 5),
+    ] {
+        let (taken, size) = (memory(&environment, file), file.len() as u64 >> 10);
+        assert!(taken < 8_192 + size * times, "{what}: {taken} KiB for a file of {size} KiB");
+    }
+}
+
 #[test]
 fn a_result_is_saved_in_the_place_of_files_only() {
     let environment = environment();

@@ -113,7 +113,7 @@ fn the_last_host_that_is_left_is_not_taken_down_without_a_word() {
         assert_eq!(fleet.work(host).join("x").exists(), touched, "{host}");
     }
     // Who says so beforehand is told and gets what was asked for.
-    let mut command = fleet.environment.unanswered(&["resume", "latest", "-i", "inventory.yml", "--yes"]);
+    let mut command = fleet.environment.unanswered(&["resume", "latest", "--yes"]);
     let ended = Running::start(&mut command).end().expect(2);
     let all = format!("{}{}", ended.stdout, ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(all.contains(what), "{all}");
