@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::evaluate::Item;
 use super::slot::ItemResult;
-use super::worker::{Stop, Worker};
+use super::worker::{Stop, Work, Worker};
 use crate::plan::{CompiledEntry, CompiledTask};
 use crate::playbook::{BodyKey, DEEPEST, Role, normal_path};
 use crate::template::Binding;
@@ -108,13 +108,22 @@ impl Worker<'_> {
         task: &Arc<CompiledTask>,
         ordinal: &[usize],
     ) -> Result<(), Stop> {
-        self.drain().await?;
+        self.drained().await?;
         for (index, chosen) in std::mem::take(&mut self.chosen).into_iter().enumerate() {
             let mut prefix = ordinal.to_vec();
             prefix.extend([index, chosen.body]);
-            self.within(task, chosen, prefix).await?;
+            self.inside(task, chosen, prefix).await?;
         }
         Ok(())
+    }
+
+    fn inside<'s>(
+        &'s mut self,
+        task: &'s Arc<CompiledTask>,
+        chosen: Chosen,
+        prefix: Vec<usize>,
+    ) -> Work<'s, ()> {
+        Box::pin(self.within(task, chosen, prefix))
     }
 
     /// Runs the tasks of one body.
@@ -159,7 +168,7 @@ impl Worker<'_> {
         let outer = std::mem::replace(&mut self.prefix, prefix);
         let mut result = self.entries(entries).await;
         if matches!(result, Ok(()) | Err(Stop::EndHost | Stop::Wave))
-            && let Err(stop) = self.drain().await
+            && let Err(stop) = self.drained().await
         {
             // What was sent ahead is judged with the variables of the include.
             result = Err(stop);

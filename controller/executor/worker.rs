@@ -31,7 +31,7 @@ use super::sink::Sink;
 use super::slot::{ItemResult, Slot};
 use super::wave::{Ordinal, Wave, WaveStop};
 use crate::inventory::HostName;
-use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
+use crate::plan::{CompiledBlock, CompiledEntry, CompiledGuard, CompiledTask, HostValues, Login};
 
 /// How long to wait before another host's value is looked at again.
 const ELSEWHERE: Duration = Duration::from_millis(5);
@@ -297,7 +297,10 @@ impl<'a> Worker<'a> {
                 }
                 match entry {
                     CompiledEntry::Task(task) => self.task(task).await?,
-                    CompiledEntry::Block(block) => self.block(block).await?,
+                    CompiledEntry::Block(block) => match &block.guard {
+                        Some(guard) => self.guarded_block(block, guard).await?,
+                        None => self.parts(block).await?,
+                    },
                 }
             }
             Ok(())
@@ -314,34 +317,43 @@ impl<'a> Worker<'a> {
         same
     }
 
-    async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
-        match &block.guard {
-            Some(guard) => self.guarded(block, guard).await,
-            None => self.parts(block).await,
-        }
+    // Includes and blocks may be many levels deep. What is polled on the way down are futures on the heap, made by functions that
+    // are over by then, so that a level takes little of the stack.
+
+    fn guarded_block<'s>(&'s mut self, block: &'s CompiledBlock, guard: &'s CompiledGuard) -> Work<'s, ()> {
+        Box::pin(self.guarded(block, guard))
+    }
+
+    /// Waits until every step is over, as [`Self::drain`] does.
+    pub(super) fn drained(&mut self) -> Work<'_, ()> {
+        Box::pin(self.drain())
     }
 
     /// Runs a block with `rescue` or `always`.
-    pub(super) async fn parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
-        self.drain().await?;
+    pub(super) fn parts<'s>(&'s mut self, block: &'s CompiledBlock) -> Work<'s, ()> {
+        Box::pin(self.run_parts(block))
+    }
+
+    async fn run_parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
+        self.drained().await?;
         let rescuing = usize::from(!block.rescue.is_empty());
         self.rescue_depth += rescuing;
         let mut result = self.entries(&block.entries).await;
         if result.is_ok() {
-            result = self.drain().await;
+            result = self.drained().await;
         }
         self.rescue_depth -= rescuing;
         if matches!(result, Err(Stop::Failed)) && rescuing == 1 {
             result = self.entries(&block.rescue).await;
             if result.is_ok() {
-                result = self.drain().await;
+                result = self.drained().await;
             }
         }
         if result.is_ok() || self.gave_up(&result) {
             let was_finishing = std::mem::replace(&mut self.finishing, true);
             let mut after = self.entries(&block.always).await;
             if after.is_ok() {
-                after = self.drain().await;
+                after = self.drained().await;
             }
             self.finishing = was_finishing;
             result = worse(result, after);
@@ -374,29 +386,42 @@ impl<'a> Worker<'a> {
     }
 
     /// Comes to a task: meets the other hosts if need be, then starts it.
-    async fn task(&mut self, task: &Arc<CompiledTask>) -> Result<(), Stop> {
+    fn task<'s>(&'s mut self, task: &'s Arc<CompiledTask>) -> Work<'s, ()> {
         let mut ordinal = self.prefix.clone();
         ordinal.push(task.ordinal);
-        self.start(task, ordinal).await
+        Box::pin(self.start(task, ordinal))
     }
 
     async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
+        self.begin(task, &ordinal).await?;
+        if !task.bodies.is_empty() {
+            return self.go_through(task, &ordinal).await;
+        }
+        // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
+        if task.task.module == "setup" { self.drained().await } else { Ok(()) }
+    }
+
+    fn begin<'s>(&'s mut self, task: &'s Arc<CompiledTask>, ordinal: &'s Ordinal) -> Work<'s, ()> {
+        Box::pin(self.run_at(task, ordinal))
+    }
+
+    async fn run_at(&mut self, task: &Arc<CompiledTask>, ordinal: &Ordinal) -> Result<(), Stop> {
         self.may_go_on()?;
         if self.wave.lockstep || task.batch_barrier {
             self.drain().await?;
-            self.meet(&ordinal).await?;
+            self.meet(ordinal).await?;
         }
         if !task.is_delegated() {
-            return self.settle_and_run(task, &ordinal).await;
+            return self.settle_and_run(task, ordinal).await;
         }
         // Its result is told before others go on, who may be the delegate.
         self.host.leave_desk();
-        let mut result = self.settle_and_run(task, &ordinal).await;
+        let mut result = self.settle_and_run(task, ordinal).await;
         if result.is_ok() {
             result = self.drain().await;
         }
         if result.is_ok() {
-            let mut behind = ordinal;
+            let mut behind = ordinal.clone();
             behind.last_mut().into_iter().for_each(|last| *last += 1);
             result = self.meet(&behind).await;
         }
@@ -438,11 +463,7 @@ impl<'a> Worker<'a> {
             Ok(false) => self.run_or_ignore(task, settled).await?,
             Err(error) => self.fail_at_once(task, error.to_string()).await?,
         }
-        if !task.bodies.is_empty() {
-            return Box::pin(self.go_through(task, ordinal)).await;
-        }
-        // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
-        if task.task.module == "setup" { self.drain().await } else { Ok(()) }
+        Ok(())
     }
 
     /// Opens a slot for a task that cannot even start, and fails it.

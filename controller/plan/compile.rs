@@ -425,6 +425,9 @@ impl Compiler<'_> {
             let mut entries = Vec::new();
             self.entries(body.entries(), &around, &mut entries);
             self.around_includes.truncate(vars);
+            // Where it is not known which tasks run, the include stands for them.
+            let certain = include.bodies.len() == 1 && task.looping.is_none();
+            let tasks = if certain { self.tasks } else { tasks };
             (self.next, self.tasks, self.used, self.within) = (next, tasks, used, within);
             self.open.pop();
             bodies.push(CompiledBody { body: body.clone(), entries: Some(entries) });
