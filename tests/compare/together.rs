@@ -117,3 +117,26 @@ fn playbooks_that_end_badly_end_the_same(#[case] name: &str) {
     assert_eq!(reference.code, ours.code, "exit codes\n{}", outputs());
     assert_eq!(ours.code, 2, "a host has failed\n{}", outputs());
 }
+
+/// A difference on purpose: with `any_errors_fatal` Ansible sends all hosts into the rescue of a block when one of them
+/// fails in it. Here those that failed are rescued, and nobody's play ends.
+#[test]
+fn a_rescue_is_for_hosts_that_failed() {
+    let comparison = Comparison::new("ends", &[]);
+    let text = comparison.environment.read("fatal-rescued.yml");
+    comparison.environment.write("playbook.yml", &text);
+    comparison.begin();
+    let reference = comparison.ansible();
+    comparison.begin();
+    let ours = comparison.paceline();
+    for (did, alpha) in [(reference, true), (ours, false)] {
+        assert_eq!(did.hosts.contains_key("alpha:rescued"), alpha, "{}", did.output);
+        assert!(did.hosts.contains_key("beta:rescued"), "{}", did.output);
+        assert!(
+            ["alpha", "beta"].iter().all(|host| did.hosts.contains_key(&format!("{host}:after"))),
+            "{}",
+            did.output
+        );
+        assert_eq!(did.code, 0, "{}", did.output);
+    }
+}
