@@ -127,6 +127,7 @@ impl Worker<'_> {
         self.drain().await?;
         let name = delegate.name.clone();
         if let Some(slot) = self.slots.back_mut()
+            && name != self.host.name
             && !slot.delegates.iter().any(|known| **known == *name.0)
         {
             slot.delegates.push(name.to_string());

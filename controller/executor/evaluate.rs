@@ -353,12 +353,11 @@ impl<'a> Evaluator<'a> {
         conditions: &[Node],
         item: &Item,
         local: &[(String, Binding)],
-    ) -> Result<Result<(), String>, EvaluateError> {
+    ) -> Result<Result<(), Value>, EvaluateError> {
         let scope = self.scope(task, item, local);
         for condition in conditions {
             if !self.run.engine.condition(condition, &scope)? {
-                let text = condition.as_str().map_or_else(|| condition.to_json().to_string(), str::to_owned);
-                return Ok(Err(text));
+                return Ok(Err(condition.to_json()));
             }
         }
         Ok(Ok(()))

@@ -179,7 +179,8 @@ impl Preparing<'_> {
         {
             self.error(node, format!("`max_fail_percentage` must be a number, not `{value}`"));
         }
-        let targets = self.targets(&hosts);
+        let named = self.targets(&hosts);
+        let targets = ordered(named.clone(), play.order.unwrap_or_default());
         let name = match name {
             Value::String(name) => name,
             other => crate::module::to_text(&other),
@@ -237,7 +238,7 @@ impl Preparing<'_> {
             None => (self.compose(&targets, serial.as_ref(), &touched), false),
         };
         let waves = std::mem::take(&mut composition.waves);
-        scope.participants = Participants::new(waves.concat());
+        scope.participants = Participants::new(named);
         PreparedPlay {
             context: PlayContext {
                 name,
@@ -368,7 +369,7 @@ impl Preparing<'_> {
         self.diagnostics.push(Diagnostic::error(&node.span, message));
     }
 
-    /// Selects the targets of the play in its order.
+    /// Selects the targets of the play, as its pattern names them.
     fn targets(&mut self, hosts: &Value) -> Vec<HostName> {
         let text = pattern_text(hosts);
         let selected = Pattern::parse(&text).and_then(|pattern| {
@@ -389,7 +390,7 @@ impl Preparing<'_> {
             let hint = unmatched.suggestion.map(|name| format!("did you mean `{name}`?"));
             self.diagnostics.push(Diagnostic { hint, ..Diagnostic::warning(&self.play.hosts.span, message) });
         }
-        ordered(selection.hosts, self.play.order.unwrap_or_default())
+        selection.hosts
     }
 
     /// Loads `vars_files`; of a list, the first file that exists.

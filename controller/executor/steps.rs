@@ -68,7 +68,7 @@ impl Worker<'_> {
             let no_item = Item::default();
             let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &no_item, &[]));
             let result = match when {
-                Ok(Err(condition)) => ItemResult::skip(&condition),
+                Ok(Err(condition)) => ItemResult::skip(condition),
                 _ => ItemResult::failure(problem.clone()),
             };
             self.open_slot(task, settled, None);
@@ -255,7 +255,9 @@ impl Worker<'_> {
             Ok(Ok(())) => Ok(None),
             Ok(Err(condition)) => {
                 let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, item);
-                Ok(Some(ItemResult { unplanned, ..ItemResult::skip(&condition) }))
+                let mut skipped = ItemResult { unplanned, ..ItemResult::skip(condition) };
+                add_loop_fields(task, item, &mut skipped);
+                Ok(Some(skipped))
             }
             Err(problem) => Err(format!("the condition cannot be evaluated: {problem}")),
         })

@@ -140,7 +140,9 @@ impl Worker<'_> {
             let task = &slot.task.task;
             let args: serde_json::Map<String, Value> =
                 task.options.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
-            let failed = json!({"name": &*slot.settled.name, "action": task.module_as_written, "args": args});
+            // A task without a name has an empty one here, not that of its module.
+            let name = task.name.as_ref().map_or("", |_| &*slot.settled.name);
+            let failed = json!({"name": name, "action": task.module_as_written, "args": args});
             self.evaluator().learn("ansible_failed_task", failed);
             self.evaluator().learn("ansible_failed_result", Value::Object(result.value));
         }

@@ -56,6 +56,11 @@ static MODULES: &[&dyn Module] = &[
     &super::apt::Apt,
     &super::apt::Package,
     &super::dnf::Dnf,
+    &super::cron::Cron,
+    &super::get_url::GetUrl,
+    &super::unarchive::Unarchive,
+    &super::keys::AuthorizedKey,
+    &super::keys::KnownHosts,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {

@@ -27,6 +27,8 @@ pub struct EditFile {
     pub edit: Box<dyn TextEdit>,
     /// Whether a missing file is made.
     pub create: bool,
+    /// Whether the folders above a file that is made are made too.
+    pub parents: bool,
     /// Attributes, backup and validation.
     pub options: PutOptions,
     attempts: usize,
@@ -47,7 +49,7 @@ impl EditFile {
     /// Makes the operation.
     pub fn new(path: String, edit: impl TextEdit + 'static, create: bool, options: PutOptions) -> Self {
         let edit = Box::new(edit);
-        Self { path, edit, create, options, attempts: 0, points: Vec::new(), pending: None }
+        Self { path, edit, create, parents: true, options, attempts: 0, points: Vec::new(), pending: None }
     }
 
     fn read(&self, mode: Mode) -> Program {
@@ -66,7 +68,8 @@ impl EditFile {
             Some(_) => return self.refuse(&path, 256, "is not a regular file"),
             None => {
                 if let Some(message) = self.edit.without_file(&self.path, self.create) {
-                    let result = Map::from_iter([("msg".to_owned(), message.into())]);
+                    let mut result = Map::from_iter([("msg".to_owned(), message.into())]);
+                    self.edit.tell(&[], &mut result);
                     return Progress::Done(Outcome { result, ..Outcome::default() });
                 }
                 if !self.create {
@@ -109,13 +112,14 @@ impl EditFile {
         let mut script = Script::new(Mode { diff: false, ..mode }, &self.options.attributes);
         let content = Content::new(pending.edited.bytes.clone());
         let mut flags = flags("", &self.options, true);
-        if self.create {
+        if self.create && self.parents {
             flags.push('m');
         }
         let path =
             if pending.path.starts_with('/') { quote(&pending.path) } else { script.path(&pending.path) };
         let size = content.bytes.len().to_string();
-        let texts = ["", &content.sha256, &size, &flags, "", &self.options.validation(), digest];
+        let [folder_mode, ..] = self.options.directory.words();
+        let texts = ["", &content.sha256, &size, &flags, &folder_mode, &self.options.validation(), digest];
         script.call("pf_put", &[&path], &texts);
         let mut program = script.with_payload(Payload::Content(Arc::new(content)));
         program.user = self.options.validate.is_some();
@@ -172,6 +176,7 @@ impl EditFile {
         match self.edit.shape() {
             Shape::Line => result.insert("backup".to_owned(), "".into()),
             Shape::Block => None,
+            Shape::Cron => result.remove("msg"),
             Shape::Text => result.insert("rc".to_owned(), 0.into()),
         };
         if let Some(found) = pending.edited.found {
@@ -182,7 +187,7 @@ impl EditFile {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let shape = self.edit.shape();
             let header = match shape {
-                Shape::Text => self.path.clone(),
+                Shape::Text | Shape::Cron => self.path.clone(),
                 _ => format!("{} (content)", self.path),
             };
             let (before, after) = (text(&pending.before), text(&pending.edited.bytes));
@@ -210,12 +215,13 @@ impl EditFile {
                 let (before_header, after_header) = (content_header.clone(), content_header);
                 outcome.diff.insert(0, Diff { before_header, after_header, before, after });
             }
-            if shape != Shape::Text {
+            if !matches!(shape, Shape::Text | Shape::Cron) {
                 result.insert("diff".to_owned(), json!([diff, properties]));
             } else if !same {
                 result.insert("diff".to_owned(), diff);
             }
         }
+        self.edit.tell(&pending.edited.bytes, &mut result);
         Outcome { result, ..outcome }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use serde_json::{Map, Value};
+
 /// What an edit makes of a file.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Edited {
@@ -27,6 +29,8 @@ pub enum Shape {
     Line,
     /// `blockinfile`: the copy is `backup_file`, the difference a list.
     Block,
+    /// `cron`, `authorized_key` and `known_hosts`: fields of their own, and the difference of the content alone.
+    Cron,
     /// `replace`: as `blockinfile`, with `rc`; the difference is that of the content alone.
     Text,
 }
@@ -41,6 +45,9 @@ pub trait TextEdit: Debug + Send + Sync {
 
     /// How the result looks.
     fn shape(&self) -> Shape;
+
+    /// Adds fields of its own to the result, from the new content.
+    fn tell(&self, _bytes: &[u8], _result: &mut Map<String, Value>) {}
 
     /// What is said where the file is missing, if there is nothing to do then.
     fn without_file(&self, _path: &str, _create: bool) -> Option<String> {

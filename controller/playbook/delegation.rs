@@ -25,6 +25,19 @@ impl Loader<'_> {
         }
     }
 
+    /// Refuses who and how long for an include, which every host does by itself.
+    pub(super) fn check_include(&mut self, node: &Node, module: &str) {
+        if !matches!(module, "include_tasks" | "include_role" | "include_vars") {
+            return;
+        }
+        for (key, _) in node.entries() {
+            if let Some(word @ ("delegate_to" | "delegate_facts" | "async" | "local_action")) = key.as_str() {
+                let error = Diagnostic::error(&key.span, format!("`{word}` cannot be used with `{module}`"));
+                self.report(error.hint("give it to the tasks that are included"));
+            }
+        }
+    }
+
     /// Reads `async` and `poll` of a task: a time limit, unless nobody would wait for the end.
     pub(super) fn within(&mut self, directives: &mut Directives, node: &Node) {
         let (limit, poll) = (node.get("async"), node.get("poll"));

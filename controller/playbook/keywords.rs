@@ -60,7 +60,6 @@ const PLAY: &[&str] = &[
     "serial",
     "strategy",
     "tasks",
-    "user",
     "module_defaults",
     "vars_files",
 ];
@@ -131,6 +130,12 @@ const LOOKUP_LOOPS: &[(&str, &str)] = &[
     ("with_random_choice", "results have to be the same on every run: choose one in the inventory"),
 ];
 
+/// Lists the keywords that are refused by name, with what to do instead.
+#[cfg(test)]
+pub(super) fn refusals() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().chain(LOOKUP_LOOPS).copied()
+}
+
 /// Tells why a keyword of Ansible is refused, if it is one.
 pub(super) fn refused(keyword: &str) -> Option<&'static str> {
     if let Some((_, hint)) = REFUSED.iter().chain(LOOKUP_LOOPS).find(|(name, _)| *name == keyword) {
@@ -167,44 +172,28 @@ pub(super) fn misplaced(keyword: &str, place: Place) -> Option<String> {
 /// of guessing at a typo.
 const ANSIBLE_MODULES: &[&str] = &[
     "add_host",
-    "apt",
     "apt_key",
     "apt_repository",
     "assemble",
     "async_status",
-    "blockinfile",
-    "cron",
     "deb822_repository",
     "debconf",
-    "dnf",
-    "dnf5",
     "dpkg_selections",
     "expect",
-    "find",
-    "get_url",
     "getent",
     "git",
-    "group",
     "group_by",
     "hostname",
     "iptables",
-    "known_hosts",
     "mount_facts",
-    "package",
     "package_facts",
     "pip",
     "reboot",
-    "replace",
     "rpm_key",
     "service_facts",
     "set_stats",
     "subversion",
-    "systemd",
-    "systemd_service",
     "sysvinit",
-    "tempfile",
-    "unarchive",
-    "user",
     "wait_for_connection",
     "yum_repository",
 ];

@@ -51,6 +51,7 @@ impl Loader<'_> {
             self.try_out(&call, &options, folder, expected);
         }
         self.check_undone(node, call.spec.name);
+        self.check_include(node, call.spec.name);
         let rollback = node.get("rollback").map(|list| self.rollback(list, folder));
         self.makes_files |= call.spec.name == "fetch";
         let file_names = self.check_template_file(call.spec, &options, folder);
@@ -170,6 +171,12 @@ impl Loader<'_> {
             // Not every name that looks like one is a module of Ansible.
             let meant = windows.and_then(|()| suggestion(short, module::names()));
             let other = match windows {
+                None if matches!(short, "add_host" | "group_by") => {
+                    "hosts and groups that a run makes are not supported yet: name them in the inventory"
+                }
+                None if short == "async_status" => {
+                    "tasks are waited for: `async` is a time limit, and its result is that of the task"
+                }
                 Some(()) => "use `win_command`, `win_shell` or `win_powershell` with `creates` instead",
                 None => "use `command`, `shell` or `script` with `creates` instead",
             };

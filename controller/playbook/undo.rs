@@ -246,7 +246,7 @@ mod tests {
                 "{ command: a, rollback: [{ file: { path: /x, state: directory, recurse: true } }] }",
                 "`file` with `recurse`",
             ),
-            ("{ command: a, rollback: [{ command: b, delegate_to: c }] }", "`delegate_to` is not supported"),
+            ("{ command: a, rollback: [{ command: b, delegate_to: c }] }", "`delegate_to` cannot"),
             ("{ command: a, rollback: [{ command: b, rollback: [{ command: c }] }] }", "`rollback` cannot"),
         ] {
             let messages = task(text);

@@ -10,6 +10,8 @@
 
 mod collections;
 mod compile;
+#[cfg(test)]
+mod declared;
 mod depth;
 mod directory;
 mod encodings;

@@ -285,7 +285,7 @@ pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 const LOOKUPS: &[&str] = &["env", "file", "vars", "template"];
 
 /// Lists the lookups that are supported.
-fn lookups() -> impl Iterator<Item = &'static str> {
+pub(super) fn lookups() -> impl Iterator<Item = &'static str> {
     LOOKUPS.iter().chain(super::listing::LISTS).copied()
 }
 

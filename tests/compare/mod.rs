@@ -19,6 +19,7 @@ use crate::support::tree::{Tree, copy, difference, tree};
 mod become_as_root;
 mod fleets;
 mod inventories;
+mod together;
 mod vault;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];
@@ -153,6 +154,7 @@ fn changed(did: &Did) -> u64 {
 #[case::fatal("fatal")]
 #[case::once("once")]
 #[case::includes("includes")]
+#[case::delegation("delegation")]
 #[case::magic("magic")]
 fn the_same_playbook_leaves_the_same(#[case] case: &str) {
     let did = Comparison::new(case, &[]).check();

@@ -33,7 +33,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn what_is_encrypted_is_used_and_shown_nowhere() {
     let comparison = Comparison::new("vault", &PASSWORDS);
     let did = comparison.check();
-    assert_eq!(did.hosts.len(), 20, "{:?}", did.hosts.keys());
+    assert_eq!(did.hosts.len(), 22, "{:?}", did.hosts.keys());
     let environment = &comparison.environment;
     // The same again as a difference, for people.
     let mut arguments = vec!["plan", "-i", "inventory.yml", "playbook.yml", "-e", "vault_number=1"];
@@ -261,4 +261,55 @@ fn files_are_encrypted_and_decrypted_all_or_none() {
     let unasked = environment.run(&["vault", "encrypt", "b"]);
     assert!(unasked.code == 1 && unasked.stderr.contains("there is no terminal"), "{unasked:?}");
     assert_eq!(read("b"), "secret b\n");
+}
+
+/// What a run was made of stays encrypted in its folder; the passwords are read again from where they came from.
+#[test]
+fn runs_go_on_and_back_with_the_passwords_that_they_had() {
+    let environment = Environment::new();
+    environment.write("password", "p");
+    environment.write("group_vars/all.yml", "token: hunter22x\n");
+    let done =
+        environment.run(&["vault", "encrypt", "group_vars/all.yml", "--vault-password-file", "password"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let folder = environment.folder().display();
+    environment.write(
+        "inventory.yml",
+        &format!("all: {{hosts: {{here: {{ansible_connection: local, paceline_base: '{folder}/base', work: '{folder}'}}}}}}\n"),
+    );
+    environment.write(
+        "playbook.yml",
+        "- hosts: all
+  gather_facts: false
+  tasks:
+    - command: echo {{ token }}
+      register: told
+      changed_when: false
+    - file: {path: \"{{ work }}/marker\", state: file}
+    - copy: {content: \"{{ told.stdout }}\", dest: \"{{ work }}/result\", mode: \"0600\"}
+",
+    );
+    let run = |arguments: &[&str]| environment.run(arguments);
+    let failed = run(&["apply", "playbook.yml", "-i", "inventory.yml", "--vault-password-file", "password"]);
+    assert_eq!(failed.code, 2, "{failed:?}");
+    environment.write("marker", "");
+    fs::rename(environment.path("password"), environment.path("moved")).unwrap();
+    let gone = run(&["resume", "latest"]);
+    assert!(gone.code == 1 && gone.stderr.contains("/password`: No such file"), "{gone:?}");
+    let resumed = run(&["resume", "latest", "--vault-password-file", "moved"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    assert_eq!(environment.read("result"), "hunter22x", "the result of the first task was kept");
+    let back = run(&["rollback", "latest", "--yes"]);
+    assert!(back.code == 1 && back.stderr.contains("/password`: No such file"), "{back:?}");
+    fs::rename(environment.path("moved"), environment.path("password")).unwrap();
+    let back = run(&["rollback", "latest", "--yes"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert!(!environment.path("result").exists());
+    for path in files(&environment.path(".paceline")) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains("hunter22x"), "{}", path.display());
+        if path.ends_with("run.json") && text.contains("\"apply\"") {
+            assert!(text.contains(&format!("\"default@{folder}/password\"")), "{text}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::support::sshd::Sshd;
 mod agent;
 mod back;
 mod blast;
+mod delegation;
 mod failure;
 mod fifty;
 mod from_host;

@@ -13,19 +13,19 @@ const TASKS: &str = r#"
   tasks:
     - chocolatey.chocolatey.win_chocolatey: { name: [git, restarts], pinned: true }
       register: packages
-    - assert: { that: [packages is not changed or (packages.reboot_required and packages.rc == 3010)] }
+    - assert: { that: packages is not changed or (packages.reboot_required and packages.rc == 3010) }
+      when: not ansible_check_mode
     - win_chocolatey: { name: 7zip, state: latest }
     - community.windows.win_psmodule: { name: Az.Storage, repository: PSGallery, username: me, password: geheim-für-tests }
       register: module
-    - assert: { that: [module.output in ['Module Az.Storage installed', 'Module Az.Storage already present']] }
+    - assert: { that: "module.output in ['Module Az.Storage installed', 'Module Az.Storage already present']" }
     - community.windows.win_xml:
         path: C:\web.config
         xpath: /configuration/appSettings
         fragment: <add key="b" value="{{ inventory_hostname }}"/>
         count: true
       register: element
-    - assert: { that: [element.count == 1, element.msg in ['element changed', 'not changed']] }
-      when: not ansible_check_mode
+    - assert: { that: "element.count == 1 and element.msg in ['element changed', 'not changed']" }
     - win_xml: { path: C:\web.config, xpath: "//add[@key='a']", type: attribute, attribute: value, fragment: 2 }
     - ansible.windows.win_dsc:
         resource_name: xModel
@@ -36,7 +36,7 @@ const TASKS: &str = r#"
         Login_username: me
         Login_password: geheim-für-tests
       register: resource
-    - assert: { that: [resource.module_version == '1.2.0', not resource.reboot_required] }
+    - assert: { that: "resource.module_version == '1.2.0' and not resource.reboot_required" }
 "#;
 
 /// The state without what resources made.

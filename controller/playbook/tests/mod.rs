@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+mod declared;
 mod imports;
 mod includes;
 mod options;
@@ -26,7 +27,7 @@ fn ten_mistakes_are_found_in_one_go() {
     - debug: { msg: hello, verbosity: loud }
       register: not-a-name
     - fail: { msg: no }
-      delegate_to: localhost
+      throttle: 1
     - pause: { seconds: 1 }
       debug: { msg: two }
     - meta: flush_handler
@@ -52,7 +53,7 @@ fn ten_mistakes_are_found_in_one_go() {
     site.yml:10:7: error: unknown keyword `whne` | did you mean `when`?
     site.yml:11:39: error: option `verbosity` of `debug`: 'loud' is not an integer
     site.yml:12:17: error: `not-a-name` cannot be the name of a variable | use letters, digits and underscores
-    site.yml:14:7: error: `delegate_to` is not supported | delegation is not supported yet: use a play of its own for the other host
+    site.yml:14:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
     site.yml:16:7: error: a task has one module, this one has `pause` and `debug` | make it two tasks
     site.yml:17:13: error: `meta`: 'flush_handler' is not possible here | did you mean `flush_handlers`?
     site.yml:18:14: error: the text has a quote that is not closed | close it, or write the options as a mapping (commands: `cmd: |`)
@@ -178,7 +179,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     - include_tasks: more.yml
     - include_role: { name: x }
     - local_action: debug msg=x
-    - apt: { name: x }
+    - pip: { name: x }
     - win_updates: { name: x }
     - debug: { msg: x }
       async: 10
@@ -209,11 +210,9 @@ fn keywords_of_ansible_are_refused_by_name() {
     site.yml:6:3: error: `when` does not belong here | it belongs to a task
     site.yml:8:22: error: there is no file `more.yml` | looked for `FOLDER/more.yml`
     site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
-    site.yml:10:7: error: `local_action` is not supported | delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`
-    site.yml:11:7: error: module `apt` is not supported yet | use `command`, `shell` or `script` with `creates` instead
+    site.yml:11:7: error: module `pip` is not supported yet | use `command`, `shell` or `script` with `creates` instead
     site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
-    site.yml:14:7: error: `async` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
-    site.yml:15:7: error: `poll` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
+    site.yml:15:13: error: `poll: 0` is not supported | a task that nobody waits for cannot be resumed or rolled back: leave `poll` out, and use `strategy: host_pinned` so that hosts do not wait for each other
     site.yml:17:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
     site.yml:18:7: error: `debugger` is not supported | there is no task debugger: use `plan`, `--check --diff` and the host logs
     site.yml:19:7: error: `remote_user` does not belong here | a host has one connection: set it on the play, or as a variable of the host

@@ -201,7 +201,6 @@ fn mistakes_around_roles_are_found() {
     assert_snapshot!(files.messages(), @r"
     site.yml:3:7: error: there is no role `agnet` | did you mean `agent`?
     site.yml:4:22: warning: `tasg` is taken as a parameter of the role | did you mean `tags`?
-    site.yml:4:31: error: `delegate_to` is not supported | delegation is not supported yet: use a play of its own for the other host
     site.yml:4:55: error: `become` takes a boolean, not `perhaps`
     site.yml:5:7: error: the role has no name | write `- role: NAME`
     site.yml:6:7: error: `role` has to be known before the run, `{{ which }}` is a template | write it out
