@@ -72,7 +72,9 @@ impl Worker<'_> {
             ));
         }
         self.chosen.push(Chosen { body, item: item.clone() });
-        value.insert("changed".to_owned(), json!(false));
+        if task.task.looping.is_none() {
+            value.insert("changed".to_owned(), json!(false));
+        }
         ItemResult { value, ..ItemResult::default() }
     }
 

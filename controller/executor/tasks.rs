@@ -110,6 +110,23 @@ impl Worker<'_> {
             let went_on = failed && self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0;
             let kept = Kept { items: self.kept_items(&slot), went_on, ..Kept::place(slot.at) };
             self.host.sink.finished(None, &slot.settled.name, event, kept, slot.settled.no_log).await;
+            // Of a loop over `include_tasks` the recap counts every file that is included, as Ansible's does.
+            let included = slot.results.iter().flatten().filter(|result| !result.skipped && !result.failed);
+            let more = if slot.task.task.module == "include_tasks" { included.count() } else { 0 };
+            for _ in 1..more {
+                let event = EventKind::TaskFinished {
+                    status: Status::Ok,
+                    changed: false,
+                    message: None,
+                    output_tail: Vec::new(),
+                    handler: self.in_handlers,
+                    irreversible: false,
+                    unplanned: false,
+                    place: None,
+                    delegates: Vec::new(),
+                };
+                self.host.sink.task_event(&slot.settled.name, event).await;
+            }
         }
         if !failed {
             return Ok(());

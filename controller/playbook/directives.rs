@@ -75,7 +75,13 @@ impl Loader<'_> {
     pub(super) fn unknown(&mut self, key: &Node, place: Place, more: &[&str]) {
         let word = key.as_str().unwrap_or_default();
         if let Some(hint) = refused(word) {
-            self.report(Diagnostic::error(&key.span, format!("`{word}` is not supported")).hint(hint));
+            let meant = word.strip_prefix("with_").and_then(|name| {
+                let meant = suggestion(name, crate::template::loop_lookups())?;
+                Some(meant.replacen('`', "`with_", 1))
+            });
+            let meant = meant.filter(|_| !super::keywords::is_known(word));
+            let error = Diagnostic::error(&key.span, format!("`{word}` is not supported"));
+            self.report(error.hint(meant.unwrap_or_else(|| hint.to_owned())));
             return;
         }
         if let Some(hint) = misplaced(word, place) {

@@ -144,6 +144,11 @@ pub(super) fn refused(keyword: &str) -> Option<&'static str> {
     keyword.starts_with("with_").then_some("write `loop`, with `query(...)` for a lookup")
 }
 
+/// Tells whether a keyword is refused by its name.
+pub(super) fn is_known(keyword: &str) -> bool {
+    REFUSED.iter().chain(LOOKUP_LOOPS).any(|(name, _)| *name == keyword)
+}
+
 /// Keywords of Ansible that exist, but not at the place where they were found.
 pub(super) fn misplaced(keyword: &str, place: Place) -> Option<String> {
     let connection = ["connection", "port", "remote_user", "user"].contains(&keyword);

@@ -31,6 +31,11 @@ pub fn loop_lookup(name: &str) -> Option<&'static str> {
     LISTS.iter().find(|known| **known == name).copied()
 }
 
+/// Lists the lookups that a `with_...` may name.
+pub fn loop_lookups() -> impl Iterator<Item = &'static str> {
+    LISTS.iter().copied()
+}
+
 /// Where files are looked for.
 pub(super) struct Disk<'a> {
     pub(super) lookups: &'a dyn Lookups,

@@ -46,6 +46,6 @@ mod yaml;
 pub use engine::Engine;
 pub use error::TemplateError;
 pub use files::TextOptions;
-pub use listing::loop_lookup;
+pub use listing::{loop_lookup, loop_lookups};
 pub use lookups::Lookups;
 pub use scope::{Binding, Scope, ScopeDirectory};
