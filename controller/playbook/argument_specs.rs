@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn mistakes_of_specifications_and_of_parameters_are_found_before_the_run() {
-        let site = "- hosts: web\n  roles: [{ role: r, port: 1 }]\n";
+        let site = "- hosts: web\n  roles: [{ role: r, vars: { port: 1 } }]\n";
         let good = "argument_specs:\n  main:\n    short_description: It\n    options: { port: { type: int, required: true, description: '{{ not a template' } }\n";
         assert_eq!(role(good, site), "");
         for (specs, expected) in [

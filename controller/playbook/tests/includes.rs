@@ -48,7 +48,7 @@ fn a_name_with_a_template_stands_for_the_files_that_fit() {
     let broken = files("\"tasks/a-{{ x }}.yml\"");
     assert!(bodies(&broken)[1].2.as_ref().is_some_and(|problem| problem.contains("unknown module `debgu`")));
     let messages = broken.messages();
-    assert!(messages.contains("site.yml:3:22: warning: ") && !messages.contains("error: "), "{messages}");
+    assert!(messages.contains("site.yml:3:23: warning: ") && !messages.contains("error: "), "{messages}");
     let plain = files("tasks/a-2.yml").messages();
     assert!(plain.contains("tasks/a-2.yml:2:3: error: unknown module `debgu`"), "{plain}");
     let nothing = files("\"nowhere/{{ x }}.yml\"").messages();

@@ -208,7 +208,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     site.yml:4:3: error: `gather_subset` is not supported | not supported yet: use `gather_facts: false` and a `setup` task
     site.yml:5:3: error: `fact_path` is not supported | not supported yet: leave it out
     site.yml:6:3: error: `when` does not belong here | it belongs to a task
-    site.yml:8:22: error: there is no file `more.yml` | looked for `FOLDER/more.yml`
+    site.yml:8:22: error: there is no file `more.yml` | looked for `more.yml`
     site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
     site.yml:11:7: error: module `pip` is not supported yet | use `command`, `shell` or `script` with `creates` instead
     site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead

@@ -121,7 +121,7 @@ mod tests {
                 json!({"resource_name": "WindowsFeature", "module_version": "latest", "Name": "Web-Server",
                        "IncludeAllSubFeature": true, "Nothing": null})
             ),
-            "dsc resource=WindowsFeature set.IncludeAllSubFeature=ttrue set.Name=tWeb-Server"
+            "dsc resource=WindowsFeature set.Name=tWeb-Server set.IncludeAllSubFeature=ttrue"
         );
         assert_eq!(
             said(
