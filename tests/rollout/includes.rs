@@ -74,7 +74,7 @@ fn a_run_that_stops_inside_of_includes_is_resumed_and_taken_back() {
     assert_eq!(log("h02"), LOG, "nothing runs twice and nothing is left out");
     assert_eq!(events.of("h01"), events.of("h02"), "the recap is that of the whole run");
     assert!(fleet.work("h01").join("before").exists());
-    fleet.environment.run(&["rollback", "latest", "--yes"]).expect(0);
+    fleet.environment.run(&["rollback", "latest", "-i", "inventory.yml"]).expect(0);
     assert!(!fleet.work("h01").join("before").exists() && !fleet.work("h02").join("before").exists());
 }
 
@@ -86,7 +86,7 @@ fn hosts_meet_inside_of_includes() {
   gather_facts: false
   strategy: linear
   tasks:
-    - include_tasks: "{{ 'slow' if inventory_hostname == 'h01' else 'fast' }}.yml"
+    - include_tasks: { file: "{{ 'slow' if inventory_hostname == 'h01' else 'fast' }}.yml" }
       loop: [1, 2]
     - name: Behind
       shell: echo behind >> {{ playbook_dir }}/order
