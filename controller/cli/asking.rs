@@ -71,7 +71,7 @@ impl<'a> Asking<'a> {
         };
         let reach = Reach::new(connection, &loaded.settings, login, environment)?;
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded, extra_vars, magic, environment)?);
+        let scope = Arc::new(load::run_scope(loaded, extra_vars, magic, environment)?);
         let engine = Engine::with_vault(loaded.vault.clone());
         Ok(Self { loaded, reach, scope, engine, become_defaults })
     }

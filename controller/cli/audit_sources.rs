@@ -35,7 +35,7 @@ impl<'a> Reading<'a> {
         environment: &'a Environment,
     ) -> Result<Self, CommandError> {
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded, &args.asked.extra_vars, magic, environment)?);
+        let scope = Arc::new(load::run_scope(loaded, &args.asked.extra_vars, magic, environment)?);
         let engine = Engine::with_vault(loaded.vault.clone());
         Ok(Self { args, loaded, environment, scope, engine })
     }

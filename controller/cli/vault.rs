@@ -288,12 +288,15 @@ fn one_output(files: &Files, output: Option<&PathBuf>) -> Result<(), CommandErro
     Ok(())
 }
 
+/// A file and its plain content.
+type Opened = (Place, Zeroizing<Vec<u8>>);
+
 /// Reads and opens all files before anything is written or printed.
 fn open_all(
     files: &Files,
     settings: &Settings,
     environment: &Environment,
-) -> Result<Vec<(Place, Zeroizing<Vec<u8>>)>, CommandError> {
+) -> Result<Vec<Opened>, CommandError> {
     let mut read = Vec::new();
     for file in &files.files {
         let place = Place::of(file);

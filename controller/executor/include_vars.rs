@@ -17,6 +17,9 @@ use crate::template::Binding;
 /// Most files of a folder.
 const MOST: usize = 256;
 
+/// The files that were read, and their variables.
+type Found = (Vec<PathBuf>, Vec<(String, Arc<Node>)>);
+
 impl Worker<'_> {
     /// Reads what the options name.
     pub(super) fn include_vars(&self, task: &CompiledTask, options: &Map<String, Value>) -> ItemResult {
@@ -36,7 +39,7 @@ impl Worker<'_> {
         &self,
         candidates: &VarsCandidates,
         options: &Map<String, Value>,
-    ) -> Result<(Vec<PathBuf>, Vec<(String, Arc<Node>)>), String> {
+    ) -> Result<Found, String> {
         let text = |name: &str| options.get(name).and_then(Value::as_str);
         let home = self.run.files.home();
         let paths = match (text("file"), text("dir")) {

@@ -205,7 +205,7 @@ impl TextEdit for KnownHost {
                     }
                 }
                 (Some((wanted, content)), false) if wanted != kind || content != data => {
-                    after.push(line.clone())
+                    after.push(line.clone());
                 }
                 (_, true) => after.push(line.clone()),
                 (_, false) => {}

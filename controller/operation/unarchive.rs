@@ -386,7 +386,8 @@ impl Unarchive {
         for (name, value) in &reply.values {
             match name.as_str() {
                 "item" => {
-                    current = value.parse::<usize>().ok().and_then(|number| self.progress.targets.get(number))
+                    current =
+                        value.parse::<usize>().ok().and_then(|number| self.progress.targets.get(number));
                 }
                 "changed" => {
                     if let Some(name) = current.take() {

@@ -120,7 +120,7 @@ impl Loader<'_> {
                     }
                     word @ "required" => drop(self.literal_boolean(word, value)),
                     word @ ("choices" | "aliases") if !value.is_sequence() => {
-                        self.wrong(word, value, "a list")
+                        self.wrong(word, value, "a list");
                     }
                     "options" => self.check_options_of(value),
                     word if OPTION.contains(&word) || DOCUMENTATION.contains(&word) => {}

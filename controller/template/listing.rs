@@ -79,7 +79,7 @@ pub(super) fn run(
         "together" => together(terms)?,
         "sequence" => {
             if terms.is_empty() {
-                vec![Value::String(String::new())]
+                [Value::String(String::new())]
                     .iter()
                     .try_fold(Vec::new(), |found, term| sequence(term, options, found))?
             } else {

@@ -156,13 +156,12 @@ fn a_thousand_kept_answers_of_ansible_are_ours() {
     compare_all(folder.path(), 1000);
 }
 
-/// Other seeds every day: `PACELINE_FLEET_SEED=N` asks for those of a run again.
+/// Other seeds every day. A difference is shown with its seeds: `PACELINE_FLEET_SEED=N` asks for the forty from N on again.
 #[test]
 fn forty_fresh_seeds_are_answered_as_ansible_answers_now() {
     let seed = std::env::var("PACELINE_FLEET_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
     let days = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
     let first = seed.unwrap_or(100_000 + days * 40);
-    println!("seeds from {first}: PACELINE_FLEET_SEED={first} asks for them again");
     let folder = tempfile::tempdir().unwrap();
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin");
     assert!(programs.join("ansible-inventory").exists(), "Ansible is missing; `tests/run` installs it");
