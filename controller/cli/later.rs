@@ -61,7 +61,6 @@ fn not_yet(what: &str, hint: &str) -> CommandError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use clap::{CommandFactory, Parser};
 
