@@ -63,6 +63,10 @@ rules! {
         "the variable `agent` of a host has another shape",
         "the host counts as one without an agent",
         "`identifier`, `uri` and `connectors` belong there; else leave it alone";
+    AGENT_MALFORMED "agent-malformed" Error
+        "the variable `agent` of a host was meant to assign an agent, and a name or value in it is wrong",
+        "the host counts as one without an agent: nothing is known of what stops with it, and no rollout begins",
+        "correct what the message names";
     AGENT_NAME_RESERVED "agent-name-reserved" Error
         "a host claims the agent `Local`",
         "that is the agent within the server: tasks meant for one of them run on the other",
@@ -247,6 +251,15 @@ rules! {
         "a task names an OpenId client that the configuration does not have",
         "the agent cannot log in to the server for it",
         "correct its `OpenIdClient`";
+    // The server's files.
+    CONFIGURATION_MISSPELT "configuration-misspelt" Warning
+        "an element or attribute of the XML has a name that is nearly one of those that are read",
+        "what stands there does not count here, and the deployment refuses it",
+        "correct the name; case counts";
+    CONFIGURATION_MERGE "configuration-merge" Warning
+        "`ConsolidationMode` is `Merge` at something else than an `OpenIdClient`",
+        "it is not merged here, so that it counts as a definition of its own",
+        "write what it changes into the first definition, to have it audited";
     // OpenId clients.
     CLIENT_EXPIRED "client-expired" Error
         "the `ExpirationDate` of an OpenId client has passed",
@@ -268,6 +281,10 @@ rules! {
         "a host has a secret for an OpenId client that the configuration does not have",
         "the server does not know it",
         "add `<OpenIdClient>` to the configuration, or remove the secret from the host";
+    CLIENT_OVERRIDE_UNKNOWN "client-override-unknown" Warning
+        "the server's `appsettings.json` overrides an OpenId client that the configuration does not have",
+        "the override has no effect",
+        "correct the name below `OpenIdClients`, or remove it";
     CLIENT_DEFAULT_UNKNOWN "client-default-unknown" Error
         "`DefaultOpenIdClient` on a host is none of its `OpenIdClients`",
         "the agent has no secret to log in with",

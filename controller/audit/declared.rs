@@ -22,6 +22,8 @@ pub struct DeclaredHost {
     pub agents: Vec<Agent>,
     /// Why the variable `agent` assigns none, if it is there and means something else; and what to do.
     pub foreign: Option<(String, Option<String>)>,
+    /// Whether it was meant to assign one.
+    pub malformed: bool,
     /// The variable `maintenance_group`.
     pub maintenance_group: Option<String>,
     /// Whether `--limit` selected it; the others are known but neither asked nor judged alone.
@@ -37,7 +39,10 @@ impl DeclaredHost {
         match agent.map(Agent::read) {
             None => {}
             Some(Ok(agents)) => host.agents = agents,
-            Some(Err(error)) => host.foreign = Some((error.message, error.hint)),
+            Some(Err(error)) => {
+                host.malformed = error.meant;
+                host.foreign = Some((error.message, error.hint));
+            }
         }
         host
     }

@@ -55,7 +55,11 @@ impl<'a> Serving<'a> {
                 of_agent.entry(agent).or_default().push(&connector.identifier);
             }
         }
-        for job in &configuration.jobs {
+        // `CreateConnectorsJobs` makes one for the page of each connector, which runs when somebody presses a button there.
+        let of_page = |job: &&super::Job| {
+            job.scaffolding.as_ref().is_some_and(|from| from.element == "CreateConnectorsJobs")
+        };
+        for job in configuration.jobs.iter().filter(|job| !of_page(job)) {
             let row = JobRow {
                 identifier: job.identifier.clone(),
                 schedule: job.cron.clone(),

@@ -22,7 +22,8 @@ pub use catalogue::{CATALOGUE, Rule, rule};
 pub use check::{CheckOptions, Sources, check, why};
 pub use configuration::{
     Client, Configuration, ConfiguredAgent, ConfiguredConnector, Connection, Job,
-    Limits as ConfigurationLimits, Scaffolding, ServerSettings, Task, read as read_configuration,
+    Limits as ConfigurationLimits, Oddity, OddityKind, Scaffolding, ServerSettings, Task,
+    read as read_configuration,
 };
 pub use declared::{Declared, DeclaredHost};
 pub use drift::{Drift, drift};

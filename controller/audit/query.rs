@@ -140,7 +140,7 @@ impl Audit {
     /// Whether nobody but one agent goes to a managed system.
     #[must_use]
     pub fn only_through(system: &SystemRow, agent: &str) -> bool {
-        system.agents.iter().all(|other| same(other, agent))
+        system.agents.iter().all(|other| other == agent)
     }
 
     /// Which agents' hosts reach the managed systems of a connector: the question of the install guide before a connector is
@@ -171,7 +171,7 @@ impl Audit {
                         address: address.clone(),
                         reached: reached.to_owned(),
                         message: message.split('\n').next().unwrap_or_default().to_owned(),
-                        serves: row.agent.as_deref().is_some_and(|own| same(own, &agent.identifier)),
+                        serves: row.agent.as_ref() == Some(&agent.identifier),
                     });
                 }
             }

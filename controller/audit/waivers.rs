@@ -9,6 +9,7 @@ use super::catalogue::{self, CATALOGUE};
 use super::check::sort;
 use super::{Audit, Waived};
 use crate::preflight::{Finding, Severity};
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node, suggestion};
 
 /// What a file of waivers says.
@@ -52,7 +53,7 @@ impl Waivers {
     /// # Errors
     /// The file cannot be read, or says what is not known; all of it is told at once.
     pub fn read(path: &Path, name: &str) -> Result<Self, Diagnostics> {
-        let (node, mut diagnostics) = source::load(path, name);
+        let (node, mut diagnostics) = source::load(path, name, &Vault::default());
         let mut waivers = Self::default();
         if let Some(node) = node.filter(|node| !node.is_null()) {
             ReadWaivers { waivers: &mut waivers, diagnostics: &mut diagnostics }.all(&node);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::CommandError;
-use super::later::{LaterOfRollout, VaultArgs};
+use super::vault_args::VaultArgs;
 use crate::playbook;
 use crate::ui::OutputFormat;
 
@@ -167,6 +167,21 @@ pub(super) struct BecomeArgs {
 }
 
 /// What a rollout does.
+/// How hosts are asked without a run: how they are reached, as whom, with which variables, how many at once.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(super) r#become: BecomeArgs,
+    /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
+    #[arg(short, long, value_name = "VARS", help_heading = "Targets")]
+    pub(super) extra_vars: Vec<String>,
+    /// Hosts that are asked at once [default: 50]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Targets")]
+    pub(super) forks: Option<u32>,
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct RolloutArgs {
     /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
@@ -181,6 +196,9 @@ pub(super) struct RolloutArgs {
     /// No task with one of these tags
     #[arg(long, value_delimiter = ',', value_name = "TAGS", help_heading = "Rollout")]
     pub skip_tags: Vec<String>,
+    /// Begin with the first task of this name, or one that this pattern matches; what is in front of it is left out
+    #[arg(long, value_name = "NAME", help_heading = "Rollout")]
+    pub start_at_task: Option<String>,
     /// Sizes of waves for plays without `serial`: `1,10%,50%`
     #[arg(long, value_delimiter = ',', value_name = "LIST", help_heading = "Rollout")]
     pub serial: Vec<String>,
@@ -214,6 +232,4 @@ pub(super) struct RolloutArgs {
     /// Check all files and stop
     #[arg(long, help_heading = "Look first")]
     pub syntax_check: bool,
-    #[command(flatten)]
-    pub later: LaterOfRollout,
 }

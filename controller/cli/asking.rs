@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::CommandError;
-use super::args::{BecomeArgs, ConnectionArgs};
+use super::args::AskArgs;
 use super::load::{self, Loaded, Reach};
 use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
@@ -50,12 +50,11 @@ impl From<LoginError> for Refused {
 impl<'a> Asking<'a> {
     /// Settles options of the command line; asks for passwords where it says so.
     pub(super) fn new(
-        connection: &ConnectionArgs,
-        r#become: &BecomeArgs,
-        extra_vars: &[String],
+        args: &AskArgs,
         loaded: &'a Loaded,
         environment: &Environment,
     ) -> Result<Self, CommandError> {
+        let AskArgs { connection, r#become, extra_vars, .. } = args;
         let settings = &loaded.settings.r#become;
         let ask = |asked: bool, text: &str| -> Result<Option<SecretString>, CommandError> {
             asked.then(|| terminal::password(text)).transpose()
@@ -72,8 +71,9 @@ impl<'a> Asking<'a> {
         };
         let reach = Reach::new(connection, &loaded.settings, login, environment)?;
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, extra_vars, magic, environment)?);
-        Ok(Self { loaded, reach, scope, engine: Engine::new(), become_defaults })
+        let scope = Arc::new(load::run_scope(loaded, extra_vars, magic, environment)?);
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { loaded, reach, scope, engine, become_defaults })
     }
 
     /// A variable of a host, rendered.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output};
+use super::args::{AskArgs, Global, InventoryArgs, Output};
 use super::preflight::{FailOn, UNANSWERED};
 use super::terminal::Environment;
 use super::{CommandError, audit_sources, load};
@@ -28,12 +28,7 @@ pub(super) struct AuditArgs {
     #[command(flatten)]
     pub(super) inventory: InventoryArgs,
     #[command(flatten)]
-    pub(super) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(super) r#become: BecomeArgs,
-    /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
-    #[arg(short, long, value_name = "VARS")]
-    pub(super) extra_vars: Vec<String>,
+    pub(super) asked: AskArgs,
     /// Folder of the server's configuration: its XML files, and its `appsettings.json` if that is there
     #[arg(long, value_name = "DIR", help_heading = "Sources")]
     pub(super) config: Option<PathBuf>,
@@ -43,9 +38,6 @@ pub(super) struct AuditArgs {
     /// Ask the hosts: settings, versions, pools, sites, certificates
     #[arg(long, help_heading = "Sources")]
     pub(super) live: bool,
-    /// Hosts that are asked at once [default: 50]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Sources")]
-    pub(super) forks: Option<u32>,
     /// The server's version, such as 6.2.1: agents are compared with it
     #[arg(long, value_name = "VERSION", value_parser = version, help_heading = "Rules")]
     server_version: Option<String>,
@@ -89,7 +81,6 @@ fn version(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: &AuditArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
-    args.inventory.vault.check()?;
     if args.who_could_serve.is_some() && !matches!(global.output, Output::Human | Output::Json) {
         return Err(CommandError::user("`--who-could-serve` has no such form")
             .hint("leave `--output` out, or use `json`"));

@@ -35,8 +35,9 @@ impl<'a> Reading<'a> {
         environment: &'a Environment,
     ) -> Result<Self, CommandError> {
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
-        Ok(Self { args, loaded, environment, scope, engine: Engine::new() })
+        let scope = Arc::new(load::run_scope(loaded, &args.asked.extra_vars, magic, environment)?);
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { args, loaded, environment, scope, engine })
     }
 
     fn variable(&self, host: &HostName, name: &str) -> Result<Option<serde_json::Value>, CommandError> {
@@ -96,11 +97,11 @@ impl<'a> Reading<'a> {
                 .hint("give hosts the variable `agent`, or leave `--live` out"));
         }
         let Self { args, loaded, environment, .. } = self;
-        let asking = Asking::new(&args.connection, &args.r#become, &args.extra_vars, loaded, environment)?;
+        let asking = Asking::new(&args.asked, loaded, environment)?;
         let wanted = args.who_could_serve.as_deref();
         let addresses = Addresses::new(declared, configuration, wanted);
         let of = |host: &HostName| addresses.of(&host.0);
-        audit_live::ask(&asking, &hosts, &of, policy, args.forks).map(Some)
+        audit_live::ask(&asking, &hosts, &of, policy, args.asked.forks).map(Some)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::executor::PreparedPlay;
 use crate::hostlog::sanitize_line;
 use crate::inventory::{HostName, Inventory};
 use crate::plan::{self, CompiledTask};
+use crate::source::counted;
 
 /// Hosts of a whole-fleet target from which on a confirmation is asked.
 const FLEET: usize = 20;
@@ -23,7 +24,8 @@ pub(super) fn confirm(
 ) -> Result<(), CommandError> {
     let targets = targets(plays);
     if let Some(limit) = request.rollout.max_hosts.filter(|limit| targets.len() > *limit) {
-        let message = format!("{} hosts are targeted, more than `--max-hosts {limit}`", targets.len());
+        let targeted = counted(targets.len(), "targeted host");
+        let message = format!("{targeted}, more than `--max-hosts {limit}`");
         return Err(CommandError::user(message).hint("`--list-hosts` lists them, `-l` selects some of them"));
     }
     if request.check || request.trusted || request.rollout.yes {
@@ -84,7 +86,10 @@ impl Reasons {
         }
         let more = self.breaches.len().saturating_sub(LINES_SHOWN);
         if more > 0 {
-            messages.push(format!("there are {more} more of that kind"));
+            messages.push(format!(
+                "there {} more of that kind",
+                if more == 1 { "is 1".to_owned() } else { format!("are {more}") }
+            ));
         }
         if let Some(count) = self.fleet {
             messages.push(format!("all {count} hosts are targeted, and nobody can be asked"));

@@ -5,17 +5,23 @@ use std::path::Path;
 use super::error::CommandError;
 use crate::plan::Named;
 use crate::playbook;
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, SourceFile, Span};
 
 /// Reads all `-e` options; the last value of a name wins. `home` is what `~` stands for in the name of a file.
 ///
 /// # Errors
 /// Text that is none of the three forms; all mistakes at once.
-pub(super) fn read(options: &[String], home: Option<&Path>, color: bool) -> Result<Named, CommandError> {
+pub(super) fn read(
+    options: &[String],
+    home: Option<&Path>,
+    vault: &Vault,
+    color: bool,
+) -> Result<Named, CommandError> {
     let mut named = Named::new();
     let mut diagnostics = Diagnostics::default();
     for option in options {
-        read_one(option, home, &mut named, &mut diagnostics);
+        read_one(option, home, vault, &mut named, &mut diagnostics);
     }
     if diagnostics.has_errors() {
         return Err(CommandError::diagnostics(&diagnostics, color));
@@ -23,10 +29,16 @@ pub(super) fn read(options: &[String], home: Option<&Path>, color: bool) -> Resu
     Ok(named)
 }
 
-fn read_one(option: &str, home: Option<&Path>, named: &mut Named, diagnostics: &mut Diagnostics) {
+fn read_one(
+    option: &str,
+    home: Option<&Path>,
+    vault: &Vault,
+    named: &mut Named,
+    diagnostics: &mut Diagnostics,
+) {
     let text = option.trim();
     let (node, found) = if let Some(path) = text.strip_prefix('@') {
-        source::load(&source::expand(path, home), path)
+        source::load(&source::expand(path, home), path, vault)
     } else if text.starts_with('{') || text.starts_with('[') {
         source::parse(&SourceFile::new("<extra-vars>", "", text))
     } else {
@@ -82,7 +94,7 @@ mod tests {
     fn given(option: &str) -> Result<Vec<(String, String)>, String> {
         let mut named = Named::new();
         let mut diagnostics = Diagnostics::default();
-        read_one(option, None, &mut named, &mut diagnostics);
+        read_one(option, None, &Vault::default(), &mut named, &mut diagnostics);
         match diagnostics.0.first() {
             Some(problem) => Err(problem.message.clone()),
             None => Ok(named.iter().map(|(name, node)| (name.clone(), node.key_text())).collect()),
@@ -130,7 +142,8 @@ mod tests {
     fn a_file_may_be_in_the_home_folder() {
         let home = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(home.path().join("v.yml"), "a: 1").expect("a file");
-        let named = read(&["@~/v.yml".to_owned()], Some(home.path()), false).expect("the file is there");
+        let named = read(&["@~/v.yml".to_owned()], Some(home.path()), &Vault::default(), false)
+            .expect("the file is there");
         assert!(named.contains_key("a"));
     }
 }

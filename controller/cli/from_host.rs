@@ -82,8 +82,9 @@ impl<'a> Ways<'a> {
         let password = ask(args.ask_become_pass, "BECOME password: ")?;
         let reach = Reach::new(&args.connection, &loaded.settings, login, environment)?;
         let magic = load::magic(loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, &[], magic, environment)?);
-        Ok(Self { loaded, reach, scope, engine: Engine::new(), r#become: args.r#become, password })
+        let scope = Arc::new(load::run_scope(loaded, &[], magic, environment)?);
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { loaded, reach, scope, engine, r#become: args.r#become, password })
     }
 
     fn ask(&self, host: &HostName) -> AskHost {

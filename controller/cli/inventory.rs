@@ -76,6 +76,7 @@ pub(super) fn run(
     let loaded = load::inventory(&args.inventory, args.playbook_dir.as_deref(), global, environment)?;
     loaded.check(environment)?;
     let all = &loaded.inventory;
+    load::check(&all.malformed_agents(), environment)?;
     let limit = args.inventory.limit.as_deref();
     let known = |name: &str| -> Result<HostName, CommandError> {
         let host = HostName::from(name);

@@ -10,10 +10,11 @@ use serde_json::json;
 use super::CommandError;
 use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs, Output, RolloutArgs};
 use super::interrupt::{Cleanup, Interruptions};
-use super::later::VaultArgs;
 use super::rollout::{self, Request};
 use super::terminal::{self, Environment};
+use super::vault_args::VaultArgs;
 use crate::lab::{Found, Lab, LabFolder, agent};
+use crate::source::counted;
 
 /// Where a lab that was started with `lab up` lives, below the state folder.
 const FOLDER: &str = "lab";
@@ -94,8 +95,6 @@ pub(super) fn run(args: LabArgs, global: &Global, environment: &Environment) -> 
         Action::Up { hosts, folder } => up(hosts, &folder_of(folder, global), global),
         Action::Down { folder } => down(&folder_of(folder, global), global),
         Action::Run { playbooks, hosts, keep, limit, rollout, check, diff, vault } => {
-            vault.check()?;
-            rollout.later.check()?;
             let folder = tempfile::Builder::new().prefix("paceline-lab-").tempdir()?;
             let path = folder.path().to_owned();
             let _files = Cleanup::register(move || {
@@ -211,7 +210,7 @@ fn announce(lab: &Lab, hosts: u16, global: &Global) -> Result<(), CommandError> 
         writeln!(out, "{document}")?;
     } else {
         let program = std::env::current_exe()?;
-        writeln!(out, "{hosts} hosts are up; stop them with Ctrl-C or `paceline lab down`\n")?;
+        writeln!(out, "{} up; stop with Ctrl-C or `paceline lab down`\n", counted(hosts.into(), "host"))?;
         writeln!(out, "inventory: {}", lab.inventory().display())?;
         writeln!(out, "try:       {} apply playbooks/install-agent.yml \\", program.display())?;
         writeln!(out, "             -i {} \\", lab.inventory().display())?;

@@ -20,8 +20,6 @@ pub(super) struct Anything {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Later {
     #[command(hide = true)]
-    Vault(Anything),
-    #[command(hide = true)]
     Schema(Anything),
 }
 
@@ -29,51 +27,10 @@ impl Later {
     /// Refuses it.
     pub(super) fn refuse(&self) -> CommandError {
         match self {
-            Self::Vault(_) => not_yet("paceline vault", VAULT),
             Self::Schema(_) => {
                 not_yet("paceline schema", "`paceline apply --syntax-check` checks playbook and inventory")
             }
         }
-    }
-}
-
-const VAULT: &str = "encrypt the file with another tool and give its values with `-e @FILE`";
-
-/// Ansible's options for vault files.
-#[derive(Args, Clone, Debug, Default)]
-pub(super) struct VaultArgs {
-    #[arg(long, hide = true, alias = "vault-pass-file")]
-    vault_password_file: Vec<PathBuf>,
-    #[arg(long, hide = true)]
-    vault_id: Vec<String>,
-    #[arg(short = 'J', long, hide = true, alias = "ask-vault-pass")]
-    ask_vault_password: bool,
-}
-
-impl VaultArgs {
-    /// Refuses what was given.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
-        let given = [
-            (!self.vault_password_file.is_empty(), "--vault-password-file"),
-            (!self.vault_id.is_empty(), "--vault-id"),
-            (self.ask_vault_password, "-J"),
-        ];
-        refuse_first(&given, VAULT)
-    }
-}
-
-/// Planned options of a rollout.
-#[derive(Args, Clone, Debug, Default)]
-pub(super) struct LaterOfRollout {
-    #[arg(long, hide = true)]
-    start_at_task: Option<String>,
-}
-
-impl LaterOfRollout {
-    /// Refuses what was given.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
-        let hint = "`--tags` runs a part of the playbook; what is done already is found unchanged";
-        refuse_first(&[(self.start_at_task.is_some(), "--start-at-task")], hint)
     }
 }
 
@@ -104,7 +61,6 @@ fn not_yet(what: &str, hint: &str) -> CommandError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use clap::{CommandFactory, Parser};
 
@@ -121,18 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_planned_is_refused_by_its_name() {
-        for (line, what) in [
-            ("vault view file", "paceline vault"),
-            ("schema playbook", "paceline schema"),
-            ("apply p.yml --start-at-task Here", "--start-at-task"),
-            ("apply p.yml --vault-password-file f", "--vault-password-file"),
-            ("plan p.yml --vault-id dev@f", "--vault-id"),
-            ("plan p.yml -o file", "plan -o"),
-            ("inventory list -J", "-J"),
-            ("rollback latest -J", "-J"),
-            ("lab run p.yml --start-at-task Here", "--start-at-task"),
-            ("lab run p.yml -J", "-J"),
-        ] {
+        for (line, what) in [("schema playbook", "paceline schema"), ("plan p.yml -o file", "plan -o")] {
             assert_eq!(refused(line), format!("`{what}` is not supported yet"));
         }
     }
@@ -140,13 +85,7 @@ mod tests {
     #[test]
     fn help_shows_only_what_there_is() {
         Cli::command().debug_assert();
-        let help = Cli::try_parse_from(["paceline", "apply", "--help"]).unwrap_err().to_string();
-        for word in ["vault", "start-at"] {
-            assert!(!help.contains(word), "{help}");
-        }
         let help = Cli::command().render_help().to_string();
-        for word in ["vault", "schema"] {
-            assert!(!help.contains(word), "{help}");
-        }
+        assert!(!help.contains("schema"), "{help}");
     }
 }

@@ -12,6 +12,7 @@ use crate::hostlog::sanitize_line;
 use crate::inventory::HostName;
 use crate::journal::{self, RunFolder};
 use crate::operation::Point;
+use crate::source::counted;
 
 /// A point of a later run that covers what an older one would bring back.
 pub(super) struct InTheWay {
@@ -96,8 +97,7 @@ pub(super) fn refuse(of: &RunFolder, found: &[InTheWay]) -> Result<(), CommandEr
     let Some(first) = found.first() else { return Ok(()) };
     let more = match found.len() - 1 {
         0 => String::new(),
-        1 => " (and 1 more point)".to_owned(),
-        more => format!(" (and {more} more points)"),
+        more => format!(" (and {})", counted(more, "more point")),
     };
     Err(CommandError::user(format!(
         "run `{}` changed `{}` on `{}` after run `{}`{more}",

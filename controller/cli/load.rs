@@ -17,6 +17,7 @@ use crate::executor::groups_value;
 use crate::inventory::{HostName, Inventory, InventorySource};
 use crate::pattern::{self, Limit, Pattern, PatternError};
 use crate::plan::{FactStore, RunScope};
+use crate::secrets::vault::Vault;
 use crate::settings::{self, Settings};
 use crate::source::Diagnostics;
 use crate::transport::resolve::ConnectionOptions;
@@ -28,6 +29,8 @@ pub(super) struct Loaded {
     pub settings: Settings,
     pub sources: Vec<InventorySource>,
     pub inventory: Arc<Inventory>,
+    /// What opens encrypted files and values.
+    pub vault: Vault,
     /// Warnings about all of it.
     pub diagnostics: Diagnostics,
 }
@@ -76,7 +79,6 @@ pub(super) fn optional_inventory(
     global: &Global,
     environment: &Environment,
 ) -> Result<Loaded, CommandError> {
-    args.vault.check()?;
     let mut diagnostics = Diagnostics::default();
     let settings = settings(global, environment, &mut diagnostics);
     let mut sources: Vec<InventorySource> =
@@ -84,9 +86,10 @@ pub(super) fn optional_inventory(
     if sources.is_empty() {
         sources.extend(settings.inventory.iter().cloned().map(InventorySource::Path));
     }
-    let (inventory, found) = Inventory::load(&sources, playbook_dir);
+    let vault = args.vault.open(&settings, environment)?;
+    let (inventory, found) = Inventory::load(&sources, playbook_dir, &vault);
     diagnostics.extend(found);
-    Ok(Loaded { settings, sources, inventory: Arc::new(inventory), diagnostics })
+    Ok(Loaded { settings, sources, inventory: Arc::new(inventory), vault, diagnostics })
 }
 
 impl Loaded {
@@ -137,16 +140,16 @@ pub(super) fn pattern_error(error: PatternError) -> CommandError {
 
 /// Makes the scope that is the same for all hosts.
 pub(super) fn run_scope(
-    inventory: &Arc<Inventory>,
+    loaded: &Loaded,
     extra: &[String],
     magic: IndexMap<String, Arc<Value>>,
     environment: &Environment,
 ) -> Result<RunScope, CommandError> {
     Ok(RunScope {
-        inventory: inventory.clone(),
-        extra: extra_vars::read(extra, environment.home.as_deref(), environment.error_color)?,
+        inventory: loaded.inventory.clone(),
+        extra: extra_vars::read(extra, environment.home.as_deref(), &loaded.vault, environment.error_color)?,
         magic,
-        groups: Arc::new(groups_value(inventory)),
+        groups: Arc::new(groups_value(&loaded.inventory)),
         facts: FactStore::default(),
         folder: environment.folder.clone(),
     })

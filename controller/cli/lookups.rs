@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::secrets::vault::Vault;
 use crate::source;
 use crate::template::Lookups;
 
@@ -12,11 +13,45 @@ pub(super) struct LocalLookups {
     pub folder: PathBuf,
     /// What `~` stands for.
     pub home: Option<PathBuf>,
+    /// What opens encrypted files.
+    pub vault: Vault,
 }
 
 impl Lookups for LocalLookups {
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn find(&self, kind: &str, name: &str, folders: &[PathBuf]) -> Option<String> {
+        let own = folders.is_empty().then_some(self.folder.as_path());
+        let roots = folders.iter().map(PathBuf::as_path).chain(own);
+        let path = source::search(roots, kind, name, self.home.as_deref()).ok()?;
+        Some(whole(&path).display().to_string())
+    }
+
+    fn glob(&self, kind: &str, pattern: &str, folders: &[PathBuf]) -> Result<Vec<String>, String> {
+        let own = folders.is_empty().then_some(self.folder.as_path());
+        let given = source::expand(pattern, self.home.as_deref());
+        let name = given.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let below = given.parent().unwrap_or(Path::new(""));
+        for root in folders.iter().map(PathBuf::as_path).chain(own) {
+            for folder in [root.join(kind).join(below), root.join(below)] {
+                let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+                let fits = |entry: &std::fs::DirEntry| {
+                    let found = entry.file_name().to_string_lossy().into_owned();
+                    // As for a shell, a pattern does not name hidden files unless it begins as they do.
+                    let hidden = found.starts_with('.') && !name.starts_with('.');
+                    !hidden && crate::pattern::glob_matches(&name, &found) && entry.path().is_file()
+                };
+                let mut found: Vec<String> =
+                    entries.filter(fits).map(|entry| whole(&entry.path()).display().to_string()).collect();
+                if !found.is_empty() {
+                    found.sort();
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn template(&self, name: &str, folders: &[PathBuf]) -> Result<String, String> {
@@ -34,12 +69,22 @@ impl LocalLookups {
         let roots = folders.iter().map(PathBuf::as_path).chain(own);
         let path =
             source::search(roots, kind, name, self.home.as_deref()).map_err(|error| error.to_string())?;
-        read(&path)
+        let problem = |reason: String| format!("cannot read `{}`: {reason}", path.display());
+        let bytes = std::fs::read(&path).map_err(|error| problem(error.to_string()))?;
+        let not_text = || problem("it is not UTF-8 text".to_owned());
+        if !Vault::is_encrypted(&bytes) {
+            return String::from_utf8(bytes).map_err(|_| not_text());
+        }
+        let plain = self.vault.open_file(&bytes).map_err(|error| problem(error.to_string()))?;
+        let text = String::from_utf8(plain.to_vec()).map_err(|_| not_text())?;
+        self.vault.learn(&text);
+        Ok(text)
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+/// A path from the root on.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 #[cfg(test)]
@@ -56,7 +101,7 @@ mod tests {
             std::fs::write(path, file).unwrap();
         }
         let home = Some(folder.path().join("home"));
-        let lookups = LocalLookups { folder: folder.path().to_path_buf(), home };
+        let lookups = LocalLookups { folder: folder.path().to_path_buf(), home, vault: Vault::default() };
         let role = [folder.path().join("role")];
         assert_eq!(lookups.file("a", &role).unwrap(), "role/files/a");
         assert_eq!(lookups.file("a", &[]).unwrap(), "files/a");

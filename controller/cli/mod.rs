@@ -32,6 +32,9 @@ mod show;
 mod terminal;
 mod trust;
 mod unlock;
+mod vault;
+mod vault_args;
+mod vault_files;
 
 use clap::{Parser, Subcommand};
 
@@ -72,6 +75,8 @@ enum Command {
     Inventory(inventory::InventoryCommand),
     /// Review host keys and write them to known_hosts
     Trust(trust::TrustArgs),
+    /// Look at, encrypt and decrypt files in Ansible's vault format
+    Vault(vault::VaultCommand),
     /// Disposable hosts on loopback, for trying things out
     Lab(lab::LabArgs),
     /// Print the completion script of a shell
@@ -99,7 +104,7 @@ pub fn main() -> u8 {
 
 /// Reads the command line; what clap has to say is printed, and only its exit code is left.
 fn parse() -> Result<Cli, u8> {
-    Cli::try_parse().map_err(|error| {
+    Cli::try_parse_from(vault::spelled(std::env::args_os())).map_err(|error| {
         let _ = error.print();
         u8::from(error.use_stderr())
     })
@@ -136,6 +141,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<u8, CommandError> {
         Command::Audit(args) => audit::run(&args, global, environment),
         Command::Inventory(args) => inventory::run(args, global, environment),
         Command::Trust(args) => trust::run(args, global, environment),
+        Command::Vault(command) => vault::run(&command, global, environment),
         Command::Lab(args) => lab::run(args, global, environment),
         Command::Completions(args) => completions::run(&args, global),
         Command::Later(later) => Err(later.refuse()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
-use super::args::{BecomeArgs, ConnectionArgs, Global, InventoryArgs};
+use super::args::{AskArgs, Global, InventoryArgs};
 use super::terminal::Environment;
 use super::{CommandError, preflight_hosts};
 use crate::preflight::certificate::{LARGEST, Opened, Policy, Source, judge, open};
@@ -24,15 +24,7 @@ pub(super) struct PreflightArgs {
     #[command(flatten)]
     pub(super) inventory: InventoryArgs,
     #[command(flatten)]
-    pub(super) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(super) r#become: BecomeArgs,
-    /// Variables: `name=value`, YAML or JSON, or `@file` (repeatable)
-    #[arg(short, long, value_name = "VARS")]
-    pub(super) extra_vars: Vec<String>,
-    /// Hosts that are asked at once [default: 50]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) forks: Option<u32>,
+    pub(super) asked: AskArgs,
     /// Judge these certificates, offline and alone: PEM, DER or PFX files (repeatable)
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Certificates")]
     certificate: Vec<PathBuf>,
@@ -82,7 +74,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    args.inventory.vault.check()?;
     let policy = policy(args, environment)?;
     if args.certificate.is_empty() {
         let report = preflight_hosts::ask(args, &policy, global, environment)?;

@@ -34,7 +34,7 @@ pub(super) fn ask(
         return Err(CommandError::user("no host is selected")
             .hint("`paceline inventory list` shows what there is; `-l` selects"));
     }
-    let asking = Asking::new(&args.connection, &args.r#become, &args.extra_vars, &loaded, environment)?;
+    let asking = Asking::new(&args.asked, &loaded, environment)?;
     let mut findings = asking.twice(&hosts);
     let (mut asked, mut digests) = (Vec::new(), Digests::default());
     for host in &hosts {
@@ -43,7 +43,7 @@ pub(super) fn ask(
         findings.extend(found);
     }
     let mut report = Findings { findings, ..Findings::default() };
-    for examined in asking.all(asked, args.forks)? {
+    for examined in asking.all(asked, args.asked.forks)? {
         add(&mut report, examined);
     }
     Ok(report)
@@ -120,8 +120,11 @@ impl Asking<'_> {
                 let message = format!("the variable `agent` of `{}` assigns no agent: {error}", host.0);
                 let hint =
                     error.hint.as_deref().unwrap_or("`identifier`, `uri` and `connectors` belong there");
-                findings
-                    .push(Finding::new("agent-variable", Severity::Info, place, message, hint).on(&host.0));
+                let (id, severity) = match error.meant {
+                    true => ("agent-malformed", Severity::Error),
+                    false => ("agent-variable", Severity::Info),
+                };
+                findings.push(Finding::new(id, severity, place, message, hint).on(&host.0));
                 Vec::new()
             }),
         };

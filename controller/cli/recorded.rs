@@ -63,6 +63,9 @@ pub(super) fn as_recorded(
     if inventory.inventory.is_empty() {
         inventory.inventory.clone_from(&record.inventories);
     }
+    if inventory.vault.is_empty() {
+        inventory.vault.vault_id.clone_from(&record.vault);
+    }
     if connection.user.is_none() {
         connection.user.clone_from(&record.user);
     }
@@ -145,9 +148,10 @@ impl Way {
         loaded.check(environment)?;
         let reach = Reach::new(connection, &loaded.settings, passwords.login, environment)?;
         let magic = load::magic(&loaded, environment);
-        let scope = Arc::new(load::run_scope(&loaded.inventory, &[], magic, environment)?);
+        let scope = Arc::new(load::run_scope(&loaded, &[], magic, environment)?);
         let become_password = passwords.r#become;
-        Ok(Self { loaded, reach, scope, engine: Engine::new(), given, started_in, become_password })
+        let engine = Engine::with_vault(loaded.vault.clone());
+        Ok(Self { loaded, reach, scope, engine, given, started_in, become_password })
     }
 
     /// The way to a host, to be there as `user`, or as the login user without one.

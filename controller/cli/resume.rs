@@ -9,9 +9,9 @@ use clap::{Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::args::{ConnectionArgs, Global};
-use super::later::VaultArgs;
 use super::rollout;
 use super::terminal::Environment;
+use super::vault_args::VaultArgs;
 use super::{Cli, Command, CommandError, load};
 use crate::executor::event::{Event, EventKind, HostStatus};
 use crate::executor::{Assume, Replay};
@@ -81,7 +81,6 @@ pub(super) fn seal_arguments(seal: &Seal, environment: &Environment) -> Option<S
 }
 
 pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) -> Result<u8, CommandError> {
-    args.vault.check()?;
     // Everything that was asked is relative to where it was asked.
     let (given, mut global) = (&global.state_dir, global.clone());
     global.state_dir = environment.folder.join(&global.state_dir);
@@ -132,6 +131,9 @@ pub(super) fn run(args: ResumeArgs, global: &Global, environment: &Environment) 
         connection.known_hosts.clone_from(&args.connection.known_hosts);
     }
     apply.r#become.ask_become_pass |= args.ask_become_pass;
+    if !args.vault.is_empty() {
+        apply.inventory.vault = args.vault.clone();
+    }
     apply.rollout.forks = args.forks.or(apply.rollout.forks);
     apply.rollout.yes |= args.yes;
     let mut replay = read(&open, &seal, args.force)?;

@@ -100,7 +100,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    args.inventory.vault.check()?;
     if args.from_host {
         return from_host::run(&args, global, environment);
     }
@@ -360,9 +359,8 @@ async fn roll_back(
     let login_password = ask(args.connection.ask_pass, "SSH password: ")?;
     let become_password = ask(args.ask_become_pass, "BECOME password: ")?;
     let reach = Reach::new(&args.connection, &loaded.settings, login_password, environment)?;
-    let scope =
-        Arc::new(load::run_scope(&loaded.inventory, &[], load::magic(loaded, environment), environment)?);
-    let engine = Engine::new();
+    let scope = Arc::new(load::run_scope(loaded, &[], load::magic(loaded, environment), environment)?);
+    let engine = Engine::with_vault(loaded.vault.clone());
     let users = chosen.users();
     let restored: Vec<RestoreHost> = hosts
         .iter()

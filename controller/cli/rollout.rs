@@ -18,7 +18,8 @@ use super::terminal::{self, Environment};
 use super::trust::inventory_variable;
 use super::{CommandError, show};
 use crate::executor::{
-    Claimant, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute, prepare,
+    Claimant, Desks, Dispatcher, PreparedPlay, RunContext, RunOptions, Selection, cancellation, execute,
+    prepare,
 };
 use crate::inventory::{HostName, InventorySource};
 use crate::journal::{RunRecord, digests};
@@ -55,7 +56,6 @@ pub(super) fn run(
     global: &Global,
     environment: &Environment,
 ) -> Result<u8, CommandError> {
-    request.rollout.later.check()?;
     let prepared = prepare_all(request, None, global, environment)?;
     if let Some(listing) = listing(request, &prepared, global.output) {
         std::io::stdout().write_all(listing.as_bytes())?;
@@ -113,6 +113,7 @@ fn prepare_all(
     let options = playbook::LoadOptions {
         roles_path: loaded.settings.roles_path.clone(),
         home: environment.home.clone(),
+        vault: loaded.vault.clone(),
     };
     let mut playbooks = Vec::new();
     for path in request.playbooks {
@@ -138,9 +139,10 @@ fn prepare_all(
     let lookups = super::lookups::LocalLookups {
         folder: directory.unwrap_or_default(),
         home: environment.home.clone(),
+        vault: loaded.vault.clone(),
     };
-    let engine = Engine::new_with(Box::new(lookups));
-    let scope = Arc::new(load::run_scope(&loaded.inventory, &args.extra_vars, magic, environment)?);
+    let engine = Engine::new_with(Box::new(lookups), loaded.vault.clone());
+    let scope = Arc::new(load::run_scope(&loaded, &args.extra_vars, magic, environment)?);
     let limit = load::parse_limit(request.inventory.limit.as_deref(), environment)?;
     let limited = limit.is_some();
     if limited {
@@ -154,6 +156,7 @@ fn prepare_all(
         limit,
         tags: args.tags.clone(),
         skip_tags: args.skip_tags.clone(),
+        start_at: args.start_at_task.clone(),
         serial: (!args.serial.is_empty()).then(|| json!(args.serial)),
         r#become: request.r#become.enabled || loaded.settings.r#become.enabled == Some(true),
         gather_explicitly: loaded.settings.gathering == Some(Gathering::Explicit),
@@ -277,6 +280,7 @@ async fn roll_out(
         forks: forks(request.rollout, &loaded),
         verbosity: global.verbose,
         exit_code: request.exit_code,
+        agreed: request.rollout.yes || request.trusted,
     };
     let (observer, screen) = show::reporter(global, environment, request.diff, !request.trusted)?;
     let past = begun.replay.as_ref().map(|replay| replay.past()).unwrap_or_default();
@@ -290,7 +294,7 @@ async fn roll_out(
         options,
         scope,
         engine,
-        files: FileCache::new(environment.home.clone()),
+        files: FileCache::new(environment.home.clone(), loaded.vault.clone()),
         become_defaults: BecomeDefaults {
             enabled: request.r#become.enabled || settings.enabled == Some(true),
             user: request.r#become.become_user.clone().or_else(|| settings.user.clone()),
@@ -310,6 +314,7 @@ async fn roll_out(
         assume: begun.assume,
         left_out: begun.left_out,
         masks: Arc::new(masks),
+        desks: Desks::default(),
         targets: Box::new(move |host, variables| reach.target(host, &inventory, variables)),
         ask: if environment.can_ask && global.output == Output::Human {
             Some(Box::new(show::ask))
@@ -431,6 +436,7 @@ fn record(
             .playbooks
             .first()
             .and_then(|path| absolute(path).parent().map(Path::to_path_buf)),
+        vault: request.inventory.vault.recorded(environment),
         user: request.connection.user.clone(),
         private_key: request.connection.private_key.as_ref().map(absolute),
         known_hosts: request.connection.known_hosts.iter().map(absolute).collect(),

@@ -100,11 +100,16 @@ pub(super) fn confirm(question: &str) -> std::io::Result<bool> {
 
 /// Asks for a password at the terminal, without echo.
 pub(super) fn password(text: &str) -> Result<SecretText, CommandError> {
-    let _terminal = Cleanup::terminal();
-    secrets::prompt(text).map_err(|error| match error {
+    secret(text).map_err(|error| match error {
         SecretError::Interrupted => CommandError::interrupted(),
         error => CommandError::failed(error),
     })
+}
+
+/// As [`password`], for those who have something else to say when nobody can be asked.
+pub(super) fn secret(text: &str) -> Result<SecretText, SecretError> {
+    let _terminal = Cleanup::terminal();
+    secrets::prompt(text)
 }
 
 /// Prints warnings about files to standard error.

@@ -15,6 +15,7 @@ use super::{CommandError, terminal};
 use crate::executor::connection_variable;
 use crate::inventory::HostName;
 use crate::plan::{HostScope, LoopScope, RunScope, TaskScope};
+use crate::source::counted;
 use crate::template::Engine;
 use crate::transport::trust::{self, Scan, ScannedKey, Status};
 use crate::transport::{Target, Unrendered, Via};
@@ -115,8 +116,8 @@ fn targets(
 ) -> Result<Vec<Target>, CommandError> {
     let reach = Reach::new(&common.connection, &loaded.settings, None, environment)?;
     let magic = load::magic(loaded, environment);
-    let run = std::sync::Arc::new(load::run_scope(&loaded.inventory, &[], magic, environment)?);
-    let engine = Engine::new();
+    let run = std::sync::Arc::new(load::run_scope(loaded, &[], magic, environment)?);
+    let engine = Engine::with_vault(loaded.vault.clone());
     let mut targets = Vec::new();
     for host in hosts {
         let variable = |name: &str| inventory_variable(&run, &engine, host, name);
@@ -298,8 +299,10 @@ fn add(
         let hint = "compare the fingerprints, then run the same command with `--yes`";
         return Err(CommandError::user("nothing was written: nobody could be asked").hint(hint));
     }
-    let counts: Vec<String> =
-        files.iter().map(|(file, keys)| format!("{} to `{}`", counted(keys.len()), file.display())).collect();
+    let counts: Vec<String> = files
+        .iter()
+        .map(|(file, keys)| format!("{} to `{}`", counted(keys.len(), "key"), file.display()))
+        .collect();
     let question = format!(
         "Do these fingerprints match what the hosts themselves say? This would add {}.",
         counts.join(", ")
@@ -311,14 +314,10 @@ fn add(
     let mut written = 0;
     for (file, keys) in files {
         let added = trust::write(file, keys).map_err(CommandError::failed)?;
-        writeln!(std::io::stderr(), "added {} to `{}`", counted(added), file.display())?;
+        writeln!(std::io::stderr(), "added {} to `{}`", counted(added, "key"), file.display())?;
         written += added;
     }
     Ok(written)
-}
-
-fn counted(keys: usize) -> String {
-    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }
 
 fn list(kept: &[Kept], targets: &[Target], global: &Global) -> Result<u8, CommandError> {
@@ -362,7 +361,7 @@ fn forget(kept: &[Kept], global: &Global) -> Result<u8, CommandError> {
         writeln!(out, "{}", json!({"removed": removed.values().sum::<usize>(), "files": files}))?;
     } else {
         for (file, removed) in removed {
-            writeln!(out, "removed {} from `{}`", counted(removed), file.display())?;
+            writeln!(out, "removed {} from `{}`", counted(removed, "key"), file.display())?;
         }
     }
     Ok(0)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::cancel::Cancel;
+use super::desk::Desks;
 use super::dispatcher::Emitter;
 use super::lease::Claimant;
 use super::replay::Replay;
@@ -35,6 +36,8 @@ pub struct RunOptions {
     pub verbosity: u8,
     /// Whether the exit code tells that something would change (`plan --exit-code`).
     pub exit_code: bool,
+    /// Whether every confirmation is answered with yes (`--yes`, the lab).
+    pub agreed: bool,
 }
 
 impl RunOptions {
@@ -96,6 +99,8 @@ pub struct RunContext {
     pub left_out: HashSet<String>,
     /// What to take for true of steps of which it is not known whether they ran.
     pub assume: Option<Assume>,
+    /// Where the sessions of hosts are while other hosts may use them.
+    pub desks: Desks,
     /// How to ask the person at the terminal (`pause`); nothing without one.
     pub ask: Option<Box<Ask>>,
 }
@@ -127,9 +132,10 @@ pub struct PlayContext {
 }
 
 impl PlayContext {
-    /// Returns the handlers that are called `name` or listen to it, by their index.
-    pub fn handlers_called(&self, name: &str) -> Vec<usize> {
-        crate::playbook::notified(&self.handler_tasks, &self.handler_names, name)
+    /// Returns the handlers that are called `name` or listen to it, by their index, of those that are `here`;
+    /// the number says how late they came.
+    pub fn handlers_called(&self, name: &str, here: &dyn Fn(usize) -> Option<usize>) -> Vec<usize> {
+        crate::playbook::notified(&self.handler_tasks, &self.handler_names, name, here)
     }
 }
 
@@ -139,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_fits_is_the_exit_code() {
-        let options = RunOptions { check: true, diff: true, forks: 1, verbosity: 0, exit_code: true };
+        let options =
+            RunOptions { check: true, diff: true, forks: 1, verbosity: 0, exit_code: true, agreed: false };
         let mut verdict = Verdict { changed: 1, ..Verdict::default() };
         assert_eq!(options.exit_code(verdict), 2);
         assert_eq!(RunOptions { exit_code: false, ..options }.exit_code(verdict), 0);

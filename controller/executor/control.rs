@@ -27,15 +27,17 @@ impl Worker<'_> {
     ) -> Result<ItemResult, Stop> {
         let mut result = match control {
             Control::Result(value) => ItemResult::of_map(value),
+            Control::Include(options) => self.choose(task, item, &options),
+            Control::IncludeVars(options) => self.include_vars(task, &options),
             Control::SetFacts(values) => {
                 for (name, value) in &values {
-                    self.evaluator().learn(name, value.clone());
+                    self.teach(name, value.clone());
                 }
                 ItemResult::of_map(
                     [("ansible_facts".to_owned(), Value::Object(values))].into_iter().collect(),
                 )
             }
-            Control::Meta(action) => return self.meta(&action).await,
+            Control::Meta(action) => return self.meta(task, &action).await,
             Control::Pause { seconds, prompt, echo } => self.pause(settled, seconds, prompt, echo).await?,
             Control::Reboot(restart) => return self.reboot((task, settled, item, label), restart).await,
             Control::WaitForConnection(wait) => self.wait_for_connection(settled, wait).await?,
@@ -50,7 +52,7 @@ impl Worker<'_> {
     }
 
     /// `meta` actions.
-    async fn meta(&mut self, action: &str) -> Result<ItemResult, Stop> {
+    async fn meta(&mut self, task: &CompiledTask, action: &str) -> Result<ItemResult, Stop> {
         match action {
             "flush_handlers" => {
                 let slot = self.slots.pop_back();
@@ -68,6 +70,12 @@ impl Worker<'_> {
                 self.end_wave(WaveStop::EndBatch);
                 return Err(Stop::Wave);
             }
+            "end_role" => match &task.role {
+                Some(role) => self.ended_role = Some(Arc::as_ptr(role).addr()),
+                None => {
+                    return Ok(ItemResult::failure("`meta: end_role` ends a role, and this task is in none"));
+                }
+            },
             "clear_facts" => {
                 self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear_facts();
             }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::connection_variable::connection_variable;
 use super::context::{PlayContext, RunContext};
-use super::worker::HostState;
+use super::delegate::Delegate;
 use crate::inventory::HostName;
 use crate::module::{self, ModuleContext, ModuleError, Work};
 use crate::operation::{Mode, windows};
@@ -21,7 +21,7 @@ use crate::plan::{
     CompiledTask, HostScope, HostValues, LocalFiles, Login, LoginError, LoopScope, TaskScope, resolve_login,
     truth,
 };
-use crate::playbook::Loop;
+use crate::playbook::{Loop, Role};
 use crate::shell::{self, Platform};
 use crate::source::{Node, NodeValue};
 use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
@@ -99,21 +99,32 @@ pub(super) struct Evaluator<'a> {
     pub play: &'a PlayContext,
     pub host: &'a HostName,
     pub learned: &'a RwLock<HostValues>,
+    /// Who does the task for it.
+    pub on: Option<&'a Delegate>,
+    /// Variables of the includes around the task.
+    pub frames: Vec<(String, Binding)>,
+    /// Roles that `include_role` brought, by address.
+    pub brought: Option<&'a [usize]>,
 }
 
 impl<'a> Evaluator<'a> {
     /// Evaluates for a host outside any task.
-    pub(super) fn bare(run: &'a RunContext, play: &'a PlayContext, host: &'a HostState) -> Self {
-        Self { run, play, host: &host.name, learned: &host.learned }
+    pub(super) fn at(
+        run: &'a RunContext,
+        play: &'a PlayContext,
+        (host, learned): (&'a HostName, &'a RwLock<HostValues>),
+    ) -> Self {
+        Self { run, play, host, learned, on: None, frames: Vec::new(), brought: None }
     }
 
     /// Returns a variable that decides how the host is reached, rendered; the play's own keywords come last.
     pub(super) fn connection_variable(&self, name: &str) -> Result<Option<Value>, Unrendered> {
+        let (host, learned) = self.worked_on();
         let scope = HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
-            host: self.host,
-            learned: self.learned,
+            host,
+            learned,
             task: TaskScope::default(),
             item: LoopScope::default(),
         };
@@ -121,10 +132,24 @@ impl<'a> Evaluator<'a> {
         connection_variable(&self.run.engine, &scope, name, keyword)
     }
 
+    /// Where the work is done: the host, or its delegate.
+    fn worked_on(&self) -> (&'a HostName, &'a RwLock<HostValues>) {
+        self.on.map_or((self.host, self.learned), |on| (&on.name, &*on.learned))
+    }
+
+    /// Whether the work is done on the controller, which no inventory describes.
+    fn is_on_controller(&self) -> bool {
+        let (host, _) = self.worked_on();
+        crate::pattern::is_localhost(&host.0) && !self.run.scope.inventory().hosts.contains_key(host)
+    }
+
     /// Returns what the host is taken for, by its connection variables.
     pub(super) fn platform(&self) -> Result<Platform, EvaluateError> {
+        if self.is_on_controller() {
+            return Ok(Platform::Posix);
+        }
         let lookup = |name: &str| self.connection_variable(name);
-        platform(&self.host.0, &lookup).map_err(|error| EvaluateError::Failed(error.to_string()))
+        platform(&self.worked_on().0.0, &lookup).map_err(|error| EvaluateError::Failed(error.to_string()))
     }
 
     /// Returns the variables of a task and item; `local` values come on top.
@@ -134,6 +159,13 @@ impl<'a> Evaluator<'a> {
         item: &Item,
         local: &[(String, Binding)],
     ) -> HostScope<'b> {
+        let mut frames = self.frames.clone();
+        if !task.bodies.is_empty() {
+            // The variables of an include hold for itself as they do for its tasks.
+            let own = task.task.directives.vars.iter();
+            frames.extend(own.map(|(name, node)| (name.clone(), Binding::Source(node.clone()))));
+        }
+        let shown = self.on.map_or(&[][..], |on| &on.shown);
         HostScope {
             run: &self.run.scope,
             play: Some(&self.play.scope),
@@ -143,7 +175,8 @@ impl<'a> Evaluator<'a> {
                 vars: &task.directives.vars,
                 role: task.role.as_deref(),
                 folder: task.task.span.file.path().parent(),
-                local: local.to_vec(),
+                local: shown.iter().chain(local).cloned().collect(),
+                frames,
                 of_task: true,
                 as_applied: false,
             },
@@ -151,7 +184,12 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn boolean(&self, task: &CompiledTask, node: Option<&Node>, name: &str) -> Result<bool, EvaluateError> {
+    pub(super) fn boolean(
+        &self,
+        task: &CompiledTask,
+        node: Option<&Node>,
+        name: &str,
+    ) -> Result<bool, EvaluateError> {
         let Some(node) = node else { return Ok(false) };
         let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
         truth(&value).ok_or_else(|| EvaluateError::Failed(format!("`{name}` must be a boolean, not {value}")))
@@ -176,11 +214,16 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Settles the keywords of a task.
+    /// Settles the keywords of a task. Those of one that is delegated are settled for each item, when it is known to whom.
     pub(super) fn settle(&self, task: &CompiledTask) -> Result<Settled, EvaluateError> {
+        self.settle_item(task, &Item::default())
+    }
+
+    /// Settles the keywords of a task for one of its items.
+    pub(super) fn settle_item(&self, task: &CompiledTask, item: &Item) -> Result<Settled, EvaluateError> {
         let directives = &task.directives;
         let engine = &self.run.engine;
-        let scope = self.scope(task, &Item::default(), &[]);
+        let scope = self.scope(task, item, &[]);
         let check = match &directives.check_mode {
             Some(node) => self.boolean(task, Some(node), "check_mode")?,
             None => self.run.options.check,
@@ -198,6 +241,24 @@ impl<'a> Evaluator<'a> {
                 Err(problem) => return Err(EvaluateError::Failed(format!("`timeout`: {problem}"))),
             },
         };
+        let timeout = match &directives.within {
+            None => timeout,
+            Some(node) => {
+                let within = crate::module::to_int(&engine.render(node, &scope)?)
+                    .map_err(|problem| EvaluateError::Failed(format!("`async`: {problem}")))?;
+                let within = u64::try_from(within).ok().filter(|within| *within > 0).map(Duration::from_secs);
+                timeout.into_iter().chain(within).min()
+            }
+        };
+        if task.is_delegated() && self.on.is_none() {
+            return self.settled_later(task, (check, diff, timeout));
+        }
+        let there = self.on.map(|on| HostScope {
+            host: &on.name,
+            learned: &on.learned,
+            ..self.scope(task, item, &[])
+        });
+        let scope = there.unwrap_or(scope);
         let variable = |name: &str| match scope.lookup(name) {
             None => Ok(None),
             Some(Binding::Pending) => Err(EvaluateError::Pending),
@@ -227,16 +288,39 @@ impl<'a> Evaluator<'a> {
             timeout,
             login,
             password,
-            exports: self.exports(task, platform)?,
+            exports: self.exports(task, item, platform)?,
             platform,
         })
     }
 
+    /// The keywords of a task that do not depend on who does it.
+    fn settled_later(
+        &self,
+        task: &CompiledTask,
+        (check, diff, timeout): (bool, bool, Option<Duration>),
+    ) -> Result<Settled, EvaluateError> {
+        let directives = &task.directives;
+        Ok(Settled {
+            ignore_errors: self.boolean(task, directives.ignore_errors.as_ref(), "ignore_errors")?,
+            ignore_unreachable: self.boolean(
+                task,
+                directives.ignore_unreachable.as_ref(),
+                "ignore_unreachable",
+            )?,
+            any_errors_fatal: self.boolean(task, directives.any_errors_fatal.as_ref(), "any_errors_fatal")?,
+            no_log: self.boolean(task, directives.no_log.as_ref(), "no_log")?,
+            check,
+            diff,
+            timeout,
+            ..Settled::plain(self.name(task))
+        })
+    }
+
     /// Merges `environment` from the outside in and returns what sets it.
-    fn exports(&self, task: &CompiledTask, platform: Platform) -> Result<String, EvaluateError> {
+    fn exports(&self, task: &CompiledTask, item: &Item, platform: Platform) -> Result<String, EvaluateError> {
         let mut merged = Map::new();
         for node in &task.directives.environment {
-            let value = self.run.engine.render(node, &self.scope(task, &Item::default(), &[]))?;
+            let value = self.run.engine.render(node, &self.scope(task, item, &[]))?;
             let maps = match value {
                 Value::Array(list) => list,
                 other => vec![other],
@@ -269,12 +353,11 @@ impl<'a> Evaluator<'a> {
         conditions: &[Node],
         item: &Item,
         local: &[(String, Binding)],
-    ) -> Result<Result<(), String>, EvaluateError> {
+    ) -> Result<Result<(), Value>, EvaluateError> {
         let scope = self.scope(task, item, local);
         for condition in conditions {
             if !self.run.engine.condition(condition, &scope)? {
-                let text = condition.as_str().map_or_else(|| condition.to_json().to_string(), str::to_owned);
-                return Ok(Err(text));
+                return Ok(Err(condition.to_json()));
             }
         }
         Ok(Ok(()))
@@ -291,15 +374,18 @@ impl<'a> Evaluator<'a> {
 
     /// Returns the items of a loop with the variables that each one sets.
     pub(super) fn items(&self, task: &CompiledTask, looping: &Loop) -> Result<Vec<Item>, EvaluateError> {
-        let rendered = self.run.engine.render(&looping.items, &self.scope(task, &Item::default(), &[]))?;
-        let list = match rendered {
-            Value::Array(list) if looping.flatten => list
-                .into_iter()
-                .flat_map(|item| if let Value::Array(inner) = item { inner } else { vec![item] })
-                .collect(),
-            Value::Array(list) => list,
-            other if looping.flatten => vec![other],
-            other => {
+        let scope = self.scope(task, &Item::default(), &[]);
+        let list = match (looping.lookup, self.run.engine.render(&looping.items, &scope)?) {
+            (Some(lookup), terms) => {
+                let kind = match task.task.module {
+                    "template" | "win_template" => "templates",
+                    "include_vars" => "vars",
+                    _ => "files",
+                };
+                self.run.engine.loop_items(lookup, terms, &scope, kind).map_err(EvaluateError::Failed)?
+            }
+            (None, Value::Array(list)) => list,
+            (None, other) => {
                 let hint = "write a list, or use `dict2items` for a mapping";
                 let message = format!("`loop` needs a list, not {}; hint: {hint}", kind(&other));
                 return Err(EvaluateError::Failed(message));
@@ -371,7 +457,7 @@ impl<'a> Evaluator<'a> {
             engine.render(&Node::new(node.span.clone(), value), &scope).map_err(to_module)
         };
         let platform = self.platform()?;
-        spec.check_platform(&self.host.0, platform).map_err(EvaluateError::Failed)?;
+        spec.check_platform(&self.worked_on().0.0, platform).map_err(EvaluateError::Failed)?;
         let context = ModuleContext {
             host: &self.host.0,
             platform,
@@ -411,7 +497,7 @@ impl<'a> Evaluator<'a> {
                 other => vec![crate::module::to_text(&other)],
             };
             for name in names {
-                let matching = self.play.handlers_called(&name);
+                let matching = self.play.handlers_called(&name, &|handler| self.is_here(handler));
                 if matching.is_empty() {
                     let message = format!("no handler is called `{name}` or listens to it");
                     return Err(EvaluateError::Failed(message));
@@ -422,6 +508,17 @@ impl<'a> Evaluator<'a> {
         Ok(found)
     }
 
+    /// Whether the host has a handler, and how late it came: one of an included role is there once the role was included.
+    fn is_here(&self, handler: usize) -> Option<usize> {
+        let role = self.play.handler_tasks.get(handler).and_then(|handler| handler.role.as_ref());
+        let Some(role) = role.filter(|role| role.dynamic) else { return Some(0) };
+        let brought = |role: &Arc<Role>| {
+            let address = Arc::as_ptr(role).addr();
+            self.brought?.iter().position(|known| *known == address).map(|at| at + 1)
+        };
+        brought(role).or_else(|| role.parents.iter().rev().find_map(brought))
+    }
+
     /// Adds what a task learned to the host's variables.
     pub(super) fn learn(&self, name: &str, value: Value) {
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
@@ -430,11 +527,12 @@ impl<'a> Evaluator<'a> {
 }
 
 fn to_module(error: TemplateError) -> ModuleError {
+    let undefined = matches!(error, TemplateError::Undefined(_));
     match EvaluateError::from(error) {
         EvaluateError::Pending => {
-            ModuleError { message: "a value is still on its way".to_owned(), pending: true }
+            ModuleError { pending: true, ..ModuleError::new("a value is still on its way") }
         }
-        EvaluateError::Failed(message) => ModuleError::new(message),
+        EvaluateError::Failed(message) => ModuleError { undefined, ..ModuleError::new(message) },
     }
 }
 
@@ -486,10 +584,13 @@ fn loop_item(looping: &Loop, items: &[Arc<Value>], index: usize, item: &Arc<Valu
     }
     if looping.extended {
         let mut extended = json!({
-            "allitems": items, "index": index + 1, "index0": index, "length": items.len(),
+            "index": index + 1, "index0": index, "length": items.len(),
             "first": index == 0, "last": index + 1 == items.len(),
             "revindex": items.len() - index, "revindex0": items.len() - index - 1,
         });
+        if looping.all_items {
+            extended["allitems"] = json!(items);
+        }
         if index > 0 {
             extended["previtem"] = (*items[index - 1]).clone();
         }

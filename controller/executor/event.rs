@@ -122,6 +122,9 @@ pub enum EventKind {
         item: Option<String>,
         /// The module.
         module: String,
+        /// The host that it is for, where another one does it (`delegate_to`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_host: Option<String>,
     },
     /// The host saved a rollback point before it changed something.
     RollbackPoint {
@@ -236,6 +239,9 @@ pub enum EventKind {
         /// Place of the task in its file: `FILE:LINE:COLUMN`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         place: Option<String>,
+        /// The hosts that did it for this one (`delegate_to`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        delegates: Vec<String>,
     },
     /// A host has nothing more to do in this run, or in this play when it failed.
     HostFinished {

@@ -13,6 +13,7 @@ use super::replay::HostReplay;
 use super::restore::restore_points;
 use super::wave::WaveStop;
 use super::worker::{Condition, HostState};
+use crate::inventory::HostName;
 use crate::journal::short_id;
 use crate::operation::Point;
 use crate::plan::Login;
@@ -33,6 +34,8 @@ pub(super) struct Left {
     pub irreversible: Vec<Arc<str>>,
     /// Tasks that failed while the host went on.
     pub failures: usize,
+    /// Other hosts that were changed for this one (`delegate_to`).
+    pub elsewhere: Vec<HostName>,
 }
 
 impl Left {
@@ -53,6 +56,21 @@ impl Left {
         }
     }
 
+    /// Adds what was noted while the session was at its desk.
+    pub(super) fn join(&mut self, other: Self) {
+        self.points.extend(other.points);
+        self.failures += other.failures;
+        other.irreversible.iter().for_each(|task| self.irreversible(task));
+        other.elsewhere.into_iter().for_each(|host| self.changed_elsewhere(host));
+    }
+
+    /// Notes that another host was changed for this one.
+    pub(super) fn changed_elsewhere(&mut self, host: HostName) {
+        if !self.elsewhere.contains(&host) {
+            self.elsewhere.push(host);
+        }
+    }
+
     /// Whether the run did anything to the host.
     fn is_empty(&self) -> bool {
         self.points.is_empty() && self.irreversible.is_empty()
@@ -64,7 +82,12 @@ impl Left {
             self.irreversible.iter().take(NAMES_SHOWN).map(|task| format!("`{task}`")).collect();
         let more = self.irreversible.len().saturating_sub(NAMES_SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!names.is_empty()).then(|| format!("what {}{more} did stays", names.join(", ")))
+        let own = (!names.is_empty()).then(|| format!("what {}{more} did stays", names.join(", ")));
+        let others: Vec<String> = self.elsewhere.iter().map(|host| format!("`{host}`")).collect();
+        let others =
+            (!others.is_empty()).then(|| format!("what was done for it on {} stays", others.join(", ")));
+        let parts: Vec<String> = own.into_iter().chain(others).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
 
@@ -148,7 +171,7 @@ impl HostState {
         }
         let mut link = match self.link.take() {
             Some(link) => link,
-            None => Link::of(run, play, self)?,
+            None => Link::of(run, play, (&self.name, &self.learned))?,
         };
         self.sink.number_behind(self.steps);
         self.steps += points.len() as u64;

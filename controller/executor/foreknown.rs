@@ -9,14 +9,22 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::connection_variable::connection_variable;
-use crate::inventory::{Agent, HostName};
+use crate::inventory::{Agent, AgentShapeError, HostName};
 use crate::plan::{
     CompiledPlay, CompiledTask, Foreseen, Foresight, HostScope, LoopScope, PlayScope, RunScope, Serving,
     TaskScope, may_change,
 };
-use crate::source::{Diagnostic, Diagnostics};
+use crate::source::{Diagnostic, Diagnostics, Span};
 use crate::template::Engine;
 use crate::transport::Unrendered;
+
+/// Without its agents a host would count for nothing in the waves: nobody would ask before it stops with all others that serve
+/// the same.
+fn malformed(host: &HostName, place: &Span, error: AgentShapeError) -> Diagnostic {
+    let message = format!("the variable `agent` of `{host}` assigns no agent: {error}");
+    let hint = error.hint.unwrap_or_else(|| "`identifier`, `uri` and `connectors` belong there".to_owned());
+    Diagnostic::error(place, message).hint(hint)
+}
 
 /// The variable that names the hosts which may be worked on at the same time.
 const GROUP: &str = "maintenance_group";
@@ -36,10 +44,20 @@ impl Foreknown<'_> {
             match self.variable(host, "agent") {
                 Ok(None) => {}
                 Ok(Some(value)) => {
-                    // What has another shape is somebody else's variable; `inventory` notes it.
-                    if let Ok(agents) = Agent::read(&value) {
-                        serving.add(host, &agents);
-                        with_agents.insert(host.clone());
+                    match Agent::read(&value) {
+                        Ok(agents) => {
+                            serving.add(host, &agents);
+                            with_agents.insert(host.clone());
+                        }
+                        Err(error) if error.meant => {
+                            let place = self.run.inventory.variable(host, "agent");
+                            let Some(place) = place.map(|variable| &variable.node.span) else { continue };
+                            if warned.insert(place.place()) {
+                                diagnostics.push(malformed(host, place, error));
+                            }
+                        }
+                        // What has another shape is somebody else's variable; `audit` notes it.
+                        Err(_) => {}
                     }
                 }
                 Err(unrendered) => {
@@ -111,6 +129,7 @@ impl Foreknown<'_> {
             role: task.role.as_deref(),
             folder: task.task.span.file.path().parent(),
             local: Vec::new(),
+            frames: Vec::new(),
             of_task: true,
             as_applied: false,
         };
@@ -172,7 +191,8 @@ all:
         let (hosts, site) = (folder.path().join("hosts.yml"), folder.path().join("site.yml"));
         fs::write(&hosts, inventory).unwrap();
         fs::write(&site, playbook).unwrap();
-        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(hosts)], None);
+        let (inventory, diagnostics) =
+            Inventory::load(&[InventorySource::Path(hosts)], None, &crate::secrets::vault::Vault::default());
         assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
         let scope = Arc::new(RunScope {
             groups: Arc::new(groups_value(&inventory)),

@@ -1,6 +1,6 @@
 //! The connection of one host and the remote shells on it, opened when a step first needs them.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use paceline_remote::{
@@ -18,11 +18,10 @@ use super::event::EventKind;
 use super::lease::{self, Beside, Lease, lease_seconds};
 use super::ledger::Ledger;
 use super::reached::Reached;
-use super::worker::HostState;
 use crate::hostlog::percent_encode_host;
 use crate::inventory::HostName;
 use crate::operation::{self, Claim, LeaseAnswer, SessionText};
-use crate::plan::Login;
+use crate::plan::{HostValues, Login};
 use crate::shell::Platform;
 use crate::transport::{Connection, Process, Target, TransportError};
 
@@ -353,28 +352,31 @@ impl Link {
     }
 
     /// Makes the link of a host from its variables.
-    pub(super) fn of(run: &RunContext, play: &PlayContext, host: &HostState) -> Result<Self, LinkError> {
-        let evaluator = Evaluator::bare(run, play, host);
+    pub(super) fn of(
+        run: &RunContext,
+        play: &PlayContext,
+        (host, learned): (&HostName, &RwLock<HostValues>),
+    ) -> Result<Self, LinkError> {
+        let evaluator = Evaluator::at(run, play, (host, learned));
         let variable = |name: &str| evaluator.connection_variable(name);
-        let target = (run.targets)(&host.name, &variable)?;
+        let target = (run.targets)(host, &variable)?;
         let text = |name: &str| -> Result<Option<String>, TransportError> {
-            let value = variable(name).map_err(|error| error.of(&host.name.0, name))?;
+            let value = variable(name).map_err(|error| error.of(&host.0, name))?;
             Ok(value.as_ref().and_then(|value| value.as_str()).map(str::to_owned))
         };
         let base = text("paceline_base")?;
         let ledger = !run.options.check;
-        let points =
-            PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.name.0), ledger };
+        let points = PointsPlace { base, run: run.id.clone(), host: percent_encode_host(&host.0), ledger };
         let become_program = (text("ansible_become_exe")?, text("ansible_become_flags")?);
-        let limit = variable("paceline_point_limit")
-            .map_err(|error| error.of(&host.name.0, "paceline_point_limit"))?;
-        let point_limit = limit.map(|limit| bytes(&host.name.0, &limit)).transpose()?;
+        let limit =
+            variable("paceline_point_limit").map_err(|error| error.of(&host.0, "paceline_point_limit"))?;
+        let point_limit = limit.map(|limit| bytes(&host.0, &limit)).transpose()?;
         let link = Self { become_program, point_limit, ..Self::new(target, points) };
         Ok(match &run.claimant {
             None => link,
             Some(claimant) => {
-                let seconds = lease_seconds(&host.name, &variable)?;
-                link.leasing(claimant.on(&host.name, seconds), run.emitter.clone())
+                let seconds = lease_seconds(host, &variable)?;
+                link.leasing(claimant.on(host, seconds), run.emitter.clone())
             }
         })
     }

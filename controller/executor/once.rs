@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Item, Settled};
 use super::event::{EventKind, Status};
-use super::wave::Shared;
+use super::wave::{Ordinal, Shared};
 use super::worker::{Stop, Worker};
 use crate::journal::{Kept, KeptResult};
 use crate::plan::CompiledTask;
@@ -56,6 +56,7 @@ impl Worker<'_> {
                     irreversible: false,
                     unplanned: false,
                     place: None,
+                    delegates: Vec::new(),
                 };
                 self.host.sink.finished(None, &name, event, kept, false).await;
                 Ok(())
@@ -80,7 +81,7 @@ impl Worker<'_> {
         &mut self,
         task: &Arc<CompiledTask>,
         settled: Settled,
-        ordinal: usize,
+        ordinal: &Ordinal,
     ) -> Result<(), Stop> {
         let at = self.next_place(task);
         let before = self.run.replay.as_ref().and_then(|replay| replay.did_for_all(self.order, &at));

@@ -17,8 +17,9 @@ use crate::inventory::{HostName, Inventory};
 use crate::pattern::{self, Limit, Pattern};
 use crate::plan::{
     self, Breach, Composition, Foresight, HostlessScope, Named, Participants, PlayScope, RunScope, Serving,
+    StartAt,
 };
-use crate::playbook::{self, OnFailure, Order, Play, Playbook, RollbackScope, Strategy, Task};
+use crate::playbook::{self, OnFailure, Order, Play, Playbook, Role, RollbackScope, Strategy, Task};
 use crate::shell::Platform;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
 use crate::template::{Engine, TemplateError};
@@ -65,6 +66,8 @@ pub struct Selection {
     pub skip_tags: Vec<String>,
     /// `--serial`, for plays without one of their own.
     pub serial: Option<Value>,
+    /// `--start-at-task`.
+    pub start_at: Option<String>,
     /// `-b`, or `become` in `ansible.cfg`.
     pub r#become: bool,
     /// `gathering = explicit`: facts only where a play asks for them.
@@ -91,6 +94,7 @@ pub fn prepare(
     let mut plays: Vec<PreparedPlay> = Vec::new();
     let (serving, with_agents) = Foreknown { run: scope, engine }.serving(&mut diagnostics);
     let (serving, mut foresight) = (Arc::new(serving), Foresight::default());
+    let mut start = StartAt::new(selection.start_at.clone());
     for playbook in playbooks {
         for play in &playbook.plays {
             let number = plays.len();
@@ -103,10 +107,17 @@ pub fn prepare(
                 serving: &serving,
                 with_agents: &with_agents,
                 foresight: &mut foresight,
+                start: &mut start,
                 diagnostics: &mut diagnostics,
             };
             plays.push(preparing.prepare());
         }
+    }
+    if let Some(name) = start.waits_for() {
+        let error = Diagnostic::bare(format!("no task is called `{name}` (`--start-at-task`)"));
+        diagnostics.push(error.hint(
+            "`--list-tasks` lists them; tasks of `include_tasks` and `include_role` cannot be started at",
+        ));
     }
     (plays, diagnostics)
 }
@@ -120,6 +131,7 @@ struct Preparing<'a> {
     serving: &'a Arc<Serving>,
     with_agents: &'a HashSet<HostName>,
     foresight: &'a mut Foresight,
+    start: &'a mut StartAt,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -167,17 +179,21 @@ impl Preparing<'_> {
         {
             self.error(node, format!("`max_fail_percentage` must be a number, not `{value}`"));
         }
-        let targets = self.targets(&hosts);
+        let named = self.targets(&hosts);
+        let targets = ordered(named.clone(), play.order.unwrap_or_default());
         let name = match name {
             Value::String(name) => name,
             other => crate::module::to_text(&other),
         };
         let wants_facts = flag(&gather).unwrap_or(!self.selection.gather_explicitly);
         let gathering = wants_facts.then(|| gathering_task(play));
+        let mut start = std::mem::take(self.start);
         let others = plan::OtherHosts::among(self.variables(&vars, &vars_files));
         let tags = (self.selection.tags.as_slice(), self.selection.skip_tags.as_slice());
-        let compiled = plan::compile(play, gathering, &others, tags);
+        let compiled = plan::compile(play, gathering, &others, tags, &mut start);
+        *self.start = start;
         self.diagnostics.extend(plan::unguarded(&compiled));
+        self.diagnostics.extend(plan::delegated_in_guards(&compiled));
         if let Some(host) = self.windows_host(&targets, &vars, &vars_files) {
             self.diagnostics.extend(plan::refused_on_windows(&compiled, &host.0, self.selection.r#become));
         }
@@ -194,10 +210,20 @@ impl Preparing<'_> {
             || budget.max_fail_percentage.is_some();
         let magic = [
             ("ansible_play_name", json!(name)),
-            ("ansible_role_names", json!(role_names(play))),
-            ("ansible_play_role_names", json!(role_names(play))),
+            (
+                "ansible_role_names",
+                json!(role_names(play, &|role| !role.by_task || !role.parents.is_empty())),
+            ),
+            (
+                "ansible_play_role_names",
+                json!(role_names(play, &|role| !role.by_task && role.parents.is_empty())),
+            ),
+            (
+                "ansible_dependent_role_names",
+                json!(role_names(play, &|role| !role.by_task && !role.parents.is_empty())),
+            ),
             ("ansible_search_path", json!([*directory])),
-            ("role_names", json!(role_names(play))),
+            ("role_names", json!(role_names(play, &|role| !role.by_task && role.parents.is_empty()))),
         ];
         let magic = magic.map(|(name, value)| (name.to_owned(), Arc::new(value))).into_iter();
         let magic = magic.chain([("playbook_dir".to_owned(), directory.clone())]).collect();
@@ -212,7 +238,7 @@ impl Preparing<'_> {
             None => (self.compose(&targets, serial.as_ref(), &touched), false),
         };
         let waves = std::mem::take(&mut composition.waves);
-        scope.participants = Participants::new(waves.concat());
+        scope.participants = Participants::new(named);
         PreparedPlay {
             context: PlayContext {
                 name,
@@ -290,11 +316,8 @@ impl Preparing<'_> {
         vars: &'v Named,
         vars_files: &'v Named,
     ) -> impl Iterator<Item = (&'v str, &'v Node)> {
-        let roles = self
-            .play
-            .roles
-            .iter()
-            .flat_map(|role| role.defaults.iter().chain(&role.vars).chain(&role.params));
+        let roles = self.play.roles.iter().chain(&self.play.included_roles);
+        let roles = roles.flat_map(|role| role.defaults.iter().chain(&role.vars).chain(&role.params));
         let (hosts, groups) = (&self.scope.inventory.hosts, &self.scope.inventory.groups);
         let inventory =
             hosts.values().map(|host| &host.variables).chain(groups.values().map(|group| &group.variables));
@@ -346,7 +369,7 @@ impl Preparing<'_> {
         self.diagnostics.push(Diagnostic::error(&node.span, message));
     }
 
-    /// Selects the targets of the play in its order.
+    /// Selects the targets of the play, as its pattern names them.
     fn targets(&mut self, hosts: &Value) -> Vec<HostName> {
         let text = pattern_text(hosts);
         let selected = Pattern::parse(&text).and_then(|pattern| {
@@ -367,7 +390,7 @@ impl Preparing<'_> {
             let hint = unmatched.suggestion.map(|name| format!("did you mean `{name}`?"));
             self.diagnostics.push(Diagnostic { hint, ..Diagnostic::warning(&self.play.hosts.span, message) });
         }
-        ordered(selection.hosts, self.play.order.unwrap_or_default())
+        selection.hosts
     }
 
     /// Loads `vars_files`; of a list, the first file that exists.
@@ -394,7 +417,7 @@ impl Preparing<'_> {
             let found = names.iter().find_map(|name| playbook::find_vars_file(&self.play.directory, name));
             match found {
                 Some(path) => {
-                    let (variables, diagnostics) = playbook::read_vars_file(&path);
+                    let (variables, diagnostics) = playbook::read_vars_file(&path, self.engine.vault());
                     self.diagnostics.extend(diagnostics);
                     loaded.extend(variables);
                 }
@@ -426,8 +449,14 @@ fn names(hosts: &[HostName]) -> Vec<&str> {
     hosts.iter().map(|host| &*host.0).collect()
 }
 
-fn role_names(play: &Play) -> Vec<&str> {
-    play.roles.iter().map(|role| role.name.as_str()).collect()
+fn role_names<'p>(play: &'p Play, which: &dyn Fn(&Role) -> bool) -> Vec<&'p str> {
+    let mut names: Vec<&str> = Vec::new();
+    for role in play.roles.iter().filter(|role| which(role)) {
+        if !names.contains(&role.name.as_str()) {
+            names.push(&role.name);
+        }
+    }
+    names
 }
 
 fn ordered(mut hosts: Vec<HostName>, order: Order) -> Vec<HostName> {
@@ -466,6 +495,8 @@ fn gathering_task(play: &Play) -> Arc<Task> {
         rollback: Vec::new(),
         file_names: Vec::new(),
         role: None,
+        include: None,
+        vars_files: None,
     })
 }
 

@@ -153,7 +153,7 @@ impl Worker<'_> {
         limit: Duration,
         shell: bool,
     ) -> Result<Link, LinkError> {
-        let mut link = Link::of(self.run, self.play, &self.host)?;
+        let mut link = Link::of(self.run, self.play, self.place_of_work())?;
         let cancel = self.run.cancel.clone();
         let sink = &mut self.host.sink;
         let opening = async {

@@ -52,6 +52,10 @@ impl Worker<'_> {
     /// Tells whether the result of the item and attempt at work is known from an earlier incarnation.
     pub(super) fn is_kept(&self, task: &CompiledTask) -> bool {
         let Some(replay) = &self.host.replay else { return false };
+        // What files give is given again: they are the same.
+        if matches!(task.task.module, "include_tasks" | "include_role" | "include_vars") {
+            return false;
+        }
         let at = self.place();
         self.kept_of_task(&at).is_some()
             || (self.attempt > 0 || task.task.retry.is_none())
@@ -80,14 +84,14 @@ impl Worker<'_> {
         // It is as if it had been waited for.
         self.drain().await?;
         if !kept.facts.is_empty() {
-            let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut learned = self.taught().write().unwrap_or_else(std::sync::PoisonError::into_inner);
             learned.add_facts(kept.facts.clone());
         }
         if task.task.module == "set_fact"
             && let Some(Value::Object(facts)) = kept.value.get("ansible_facts")
         {
             for (name, value) in facts {
-                self.evaluator().learn(name, value.clone());
+                self.teach(name, value.clone());
             }
         }
         let mut result = ItemResult::of_kept(&kept, of_step);

@@ -196,6 +196,8 @@ pub struct Replay {
     past: Past,
     /// How often the run was started so far.
     incarnation: u64,
+    /// Steps that a host did for another one: by host and number, for whom.
+    delegated: HashMap<(String, u64), String>,
 }
 
 impl Replay {
@@ -213,10 +215,30 @@ impl Replay {
             }
             if let Some(host) = event.host {
                 let kept = event.kept.map(|kept| kept.open(seal));
+                let host = replay.whose(host, event.step, &event.kind);
                 replay.hosts.entry(host).or_default().take(event.step, &event.kind, kept);
             }
         }
         replay
+    }
+
+    /// The host in whose plays an event counts: a step that was delegated is one of the host that it was for, but its
+    /// number is the delegate's.
+    fn whose(&mut self, host: String, step: Option<u64>, kind: &EventKind) -> String {
+        let Some(number) = step else { return host };
+        match kind {
+            EventKind::StepStarted { for_host, .. } => {
+                let did = self.hosts.entry(host.clone()).or_default();
+                did.last_step = did.last_step.max(number);
+                let Some(origin) = for_host else { return host };
+                self.delegated.insert((host, number), origin.clone());
+                origin.clone()
+            }
+            EventKind::StepFinished { .. } => {
+                self.delegated.get(&(host.clone(), number)).cloned().unwrap_or(host)
+            }
+            _ => host,
+        }
     }
 
     /// Returns the number and the recap of the events so far.

@@ -328,7 +328,10 @@ pub(super) async fn restore_points_with(
     let others = failures.saturating_sub(1);
     Ok(problem.map(|problem| match others {
         0 => problem,
-        others => format!("{problem} ({others} more points wait for it or failed)"),
+        others => format!(
+            "{problem} ({} for it or failed)",
+            if others == 1 { "1 more point waits".to_owned() } else { format!("{others} more points wait") }
+        ),
     }))
 }
 

@@ -13,6 +13,7 @@ use super::failure::{Left, Settling};
 use super::prepare::PreparedPlay;
 use super::replay::HostReplay;
 use super::sink::Sink;
+use super::standing::Next;
 use super::wave::{Budget, Wave, WaveStop};
 use super::worker::{Condition, HostState, Worker};
 use crate::inventory::HostName;
@@ -105,7 +106,8 @@ impl Fleet {
                 last_play.insert(host.clone(), index);
                 hosts.entry(host.clone()).or_insert_with(|| {
                     let masks = (*run.masks).clone();
-                    let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks);
+                    let sink = Sink::new(run.emitter.clone(), host.0.clone(), log_folder.clone(), masks)
+                        .learning(run.engine.vault().learned().clone());
                     let replay = run.replay.as_ref().and_then(|replay| replay.host(&host.0)).cloned();
                     let left_out = run.left_out.contains(&*host.0);
                     let status = replay.as_ref().and_then(HostReplay::status);
@@ -116,11 +118,13 @@ impl Fleet {
                         sink: sink.keeping(run.seal.clone()),
                         condition: if left_out { Condition::left(status) } else { Condition::Active },
                         steps: replay.as_ref().map_or(0, HostReplay::last_step),
-                        left: replay.as_ref().map(Left::of).unwrap_or_default(),
+                        left: Left::default(),
                         changed: false,
                         eager: false,
                         ended: left_out || status == Some(HostStatus::Ok),
                         replay: replay.map(Arc::new),
+                        desk: run.desks.of(run, host),
+                        seat: None,
                     })
                 });
             }
@@ -182,6 +186,13 @@ impl Fleet {
             if hosts.is_empty() {
                 continue;
             }
+            let next = Next { play: &context.name, wave: (number + 1, waves) };
+            let works = self.works(&play.touched, &hosts);
+            let down = |host: &HostName| self.is_down(host);
+            if !next.may_begin(run, &play.serving, &works, &down).await {
+                self.stopped = true;
+                return false;
+            }
             run.emitter
                 .emit(EventKind::WaveStarted {
                     wave: number + 1,
@@ -211,21 +222,30 @@ impl Fleet {
     /// What stops while these hosts are worked on. Those that are done already, in a resumed run, are not worked on;
     /// those that ended badly serve nothing.
     fn stops(&self, serving: &Serving, touched: &HashSet<HostName>, wave: &[HostName]) -> Vec<Stop> {
-        let state = |host: &HostName| self.hosts.get(host).and_then(Option::as_ref);
+        serving.stops(&self.works(touched, wave), &|host| self.is_down(host))
+    }
+
+    fn state(&self, host: &HostName) -> Option<&HostState> {
+        self.hosts.get(host).and_then(Option::as_ref)
+    }
+
+    /// The hosts of a wave that are worked on.
+    fn works<'h>(&self, touched: &HashSet<HostName>, wave: &'h [HostName]) -> HashSet<&'h HostName> {
         let works =
-            |host: &&HostName| touched.contains(*host) && state(host).is_none_or(|state| !state.ended);
-        let down = |host: &HostName| {
-            let condition = state(host).map(|state| state.condition).unwrap_or_default();
-            matches!(
-                condition,
-                Condition::Failed
-                    | Condition::Unreachable
-                    | Condition::Held
-                    | Condition::InDoubt
-                    | Condition::RollbackFailed
-            )
-        };
-        serving.stops(&wave.iter().filter(works).collect(), &down)
+            |host: &&HostName| touched.contains(*host) && self.state(host).is_none_or(|state| !state.ended);
+        wave.iter().filter(works).collect()
+    }
+
+    fn is_down(&self, host: &HostName) -> bool {
+        let condition = self.state(host).map(|state| state.condition).unwrap_or_default();
+        matches!(
+            condition,
+            Condition::Failed
+                | Condition::Unreachable
+                | Condition::Held
+                | Condition::InDoubt
+                | Condition::RollbackFailed
+        )
     }
 
     async fn wave(
@@ -250,6 +270,7 @@ impl Fleet {
                 let mut state = Worker::new(&run, &play, &wave, &order, state).run().await;
                 if !together {
                     state.leave(is_last).await;
+                    state.leave_desk();
                 }
                 state
             });
@@ -281,7 +302,8 @@ impl Fleet {
             let hosts = over.into_iter().map(|host| (is_last(&host), host)).map(|(last, host)| (host, last));
             over = settling.settle(hosts.collect()).await;
         }
-        for state in over {
+        for mut state in over {
+            state.leave_desk();
             self.hosts.insert(state.name.clone(), Some(state));
         }
         stopped
@@ -290,6 +312,7 @@ impl Fleet {
     async fn finish(mut self, run: &RunContext, start: Instant) -> Verdict {
         let mut verdict = Verdict { cancelled: run.cancel.level() > 0, ..Verdict::default() };
         for state in self.hosts.values_mut().flatten() {
+            state.take_desk().await;
             state.part().await;
             if !state.ended {
                 if state.left.failures == 0 && (verdict.cancelled || self.stopped) {
@@ -312,7 +335,9 @@ impl Fleet {
                 Condition::Cancelled => verdict.cancelled = true,
                 Condition::Active | Condition::Stopped => {}
             }
+            state.leave_desk();
         }
+        run.desks.close().await;
         // A worker that crashed left no state behind: its host counts as failed.
         let crashed = self.hosts.values().filter(|state| state.is_none()).count();
         verdict.failed += crashed;

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::context::RunContext;
 use super::dispatcher::{Draft, Emitter, JournalFailed};
 use super::event::{Event, EventKind};
 use crate::hostlog::{HostLog, HostLogError, OutputStream};
+use crate::inventory::HostName;
 use crate::journal::{Kept, Position};
-use crate::secrets::{Masks, Seal};
+use crate::secrets::{Learned, Masks, Seal};
 
 /// What is shown of a step.
 #[derive(Clone, Debug)]
@@ -27,24 +29,73 @@ pub(super) struct Sink {
     host: Arc<str>,
     folder: Option<PathBuf>,
     masks: Masks,
+    /// Secrets that become known during the run, and how many of them the masks hold.
+    learned: Option<(Arc<Learned>, usize)>,
     log: Option<HostLog>,
     broken: bool,
     /// What seals results; without one nothing is kept for `resume`.
     seal: Option<Arc<Seal>>,
     /// Steps that came before those which are counted from 1 again.
     before: u64,
+    /// The host that the steps are for, where it is another one.
+    for_host: Option<Arc<str>>,
 }
 
 impl Sink {
     /// `folder` is where host logs go; without one there is none.
     pub(super) fn new(emitter: Emitter, host: Arc<str>, folder: Option<PathBuf>, masks: Masks) -> Self {
-        Self { emitter, host, folder, masks, log: None, broken: false, seal: None, before: 0 }
+        Self {
+            emitter,
+            host,
+            folder,
+            masks,
+            learned: None,
+            log: None,
+            broken: false,
+            seal: None,
+            before: 0,
+            for_host: None,
+        }
+    }
+
+    /// Hides what becomes known during the run as well.
+    #[must_use]
+    pub(super) fn learning(self, learned: Arc<Learned>) -> Self {
+        Self { learned: Some((learned, 0)), ..self }
+    }
+
+    /// Takes what became known since it was looked last.
+    fn refresh(&mut self) {
+        let Some((learned, seen)) = &mut self.learned else { return };
+        let count = learned.count();
+        if *seen != count {
+            *seen = count;
+            self.masks = self.masks.and(&learned.masks());
+            if let Some(log) = &mut self.log {
+                log.set_masks(self.masks.clone());
+            }
+        }
     }
 
     /// Keeps results for `resume`, those with a secret in them sealed.
     #[must_use]
     pub(super) fn keeping(self, seal: Option<Arc<Seal>>) -> Self {
         Self { seal, ..self }
+    }
+
+    /// Where what another host does for this one goes.
+    pub(super) fn of_other(&self, run: &RunContext, host: &HostName) -> Self {
+        let other = Self::new(self.emitter.clone(), host.0.clone(), self.folder.clone(), self.masks.clone());
+        let other = other.keeping(run.seal.clone());
+        match &self.learned {
+            Some((learned, _)) => other.learning(learned.clone()),
+            None => other,
+        }
+    }
+
+    /// From now on, steps are for this host.
+    pub(super) fn works_for(&mut self, host: Option<Arc<str>>) {
+        self.for_host = host;
     }
 
     /// From now on, steps are numbered behind so many others: a restore counts its own from 1.
@@ -70,7 +121,9 @@ impl Sink {
     }
 
     pub(super) async fn step_started(&mut self, step: u64, label: &StepLabel) {
-        let kind = EventKind::StepStarted { item: label.item.clone(), module: label.module.clone() };
+        let for_host = self.for_host.as_deref().map(str::to_owned);
+        let kind =
+            EventKind::StepStarted { item: label.item.clone(), module: label.module.clone(), for_host };
         let kept = self.keep(Kept::place(label.at), false);
         self.emit_kept(Some(label.task.clone()), Some(step), kind, kept).await;
     }
@@ -93,7 +146,8 @@ impl Sink {
     }
 
     /// Seals what must not be read in passing.
-    fn keep(&self, kept: Kept, hidden: bool) -> Option<Box<Kept>> {
+    fn keep(&mut self, kept: Kept, hidden: bool) -> Option<Box<Kept>> {
+        self.refresh();
         let seal = self.seal.as_ref()?;
         let secret = |text: String| matches!(self.masks.mask(&text), std::borrow::Cow::Owned(_));
         let sealed = kept.text().is_some_and(|text| hidden || secret(text));
@@ -105,6 +159,7 @@ impl Sink {
         if label.hidden {
             return;
         }
+        self.refresh();
         let stream = if stderr { OutputStream::Stderr } else { OutputStream::Stdout };
         let written = match self.log() {
             Ok(Some(log)) => log.output(stream, bytes),
@@ -165,7 +220,12 @@ impl Sink {
         kind: EventKind,
         kept: Option<Box<Kept>>,
     ) {
+        self.refresh();
         let step = step.map(|step| self.before + step);
+        let task = task.map(|task| match self.masks.mask(&task) {
+            std::borrow::Cow::Owned(masked) => masked.into(),
+            std::borrow::Cow::Borrowed(_) => task.clone(),
+        });
         let event = Event {
             seq: 0,
             at: super::dispatcher::now(),

@@ -41,6 +41,8 @@ pub(super) struct Slot {
     pub results: Vec<Option<ItemResult>>,
     /// Whether items may still be added.
     pub open: bool,
+    /// The hosts that did it for this one.
+    pub delegates: Vec<String>,
     /// What the registered variable was before.
     pub before: Option<crate::template::Binding>,
 }
@@ -178,13 +180,13 @@ impl ItemResult {
         Self { value, failed: true, ..Self::default() }
     }
 
-    /// Makes the result of a condition that does not hold.
-    pub(super) fn skip(condition: &str) -> Self {
+    /// Makes the result of a condition that does not hold, given as it is written.
+    pub(super) fn skip(condition: Value) -> Self {
         let mut value = Map::new();
         value.insert("changed".into(), json!(false));
         value.insert("skipped".into(), json!(true));
         value.insert("skip_reason".into(), json!("Conditional result was False"));
-        value.insert("false_condition".into(), json!(condition));
+        value.insert("false_condition".into(), condition);
         Self { value, skipped: true, ..Self::default() }
     }
 

@@ -68,7 +68,7 @@ impl Worker<'_> {
             let no_item = Item::default();
             let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &no_item, &[]));
             let result = match when {
-                Ok(Err(condition)) => ItemResult::skip(&condition),
+                Ok(Err(condition)) => ItemResult::skip(condition),
                 _ => ItemResult::failure(problem.clone()),
             };
             self.open_slot(task, settled, None);
@@ -92,10 +92,27 @@ impl Worker<'_> {
                 (true, false) => Group::Item,
                 (true, true) => Group::LastItem,
             };
+            let over = task.task.looping.as_ref().map(|looping| &looping.break_when);
+            let judged =
+                over.filter(|conditions| !conditions.is_empty()).map(|conditions| (conditions, item.clone()));
             let on_its_way = self.item(task, &settled, item, group).await?;
             // The host ends a loop at its last item; when that one is no step, the loop ends here.
             unfinished_group = looped && (unfinished_group || on_its_way);
             unfinished_group &= !(on_its_way && group == Group::LastItem);
+            if let Some((conditions, item)) = judged {
+                self.await_steps().await?;
+                match settled!(self, self.evaluator().all_hold(task, conditions, &item, &[])) {
+                    Ok(Ok(())) => break,
+                    Ok(Err(_)) => {}
+                    Err(problem) => {
+                        let problem = format!("`break_when` cannot be evaluated: {problem}");
+                        if let Some(last) = self.slots.back_mut().and_then(|slot| slot.results.last_mut()) {
+                            *last = Some(ItemResult::failure(problem));
+                        }
+                        break;
+                    }
+                }
+            }
             if self.run.cancel.level() > 0 && index + 1 < count {
                 // The task has not come to its end: the rest of its items is for the resumed run.
                 self.drain().await?;
@@ -139,7 +156,15 @@ impl Worker<'_> {
         }
     }
 
-    fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
+    /// Waits until every step that was sent is over.
+    async fn await_steps(&mut self) -> Result<(), Stop> {
+        while !self.pipeline.is_idle() {
+            self.land().await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, item: Item, label: Option<String>, result: Option<ItemResult>) {
         if let Some(slot) = self.slots.back_mut() {
             slot.items.push(item);
             slot.labels.push(label);
@@ -162,21 +187,27 @@ impl Worker<'_> {
                 Some(label.unwrap_or_default())
             }
         };
+        if task.is_delegated() {
+            return match settled!(self, self.evaluator().delegate(task, &item)) {
+                Ok(Some(delegate)) => self.delegated(task, &item, label, delegate).await.map(|()| false),
+                Ok(None) => self.undelegated(task, item, label).await.map(|()| false),
+                Err(problem) => {
+                    self.add(item, label, Some(ItemResult::failure(problem)));
+                    Ok(false)
+                }
+            };
+        }
         if let Some(result) = self.kept_result(task, &item).await? {
             self.add(item, label, Some(result));
             return Ok(false);
         }
-        let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, &item, &[]));
-        match when {
-            Ok(Ok(())) => {}
-            Ok(Err(condition)) => {
-                let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, &item);
-                let skipped = ItemResult { unplanned, ..ItemResult::skip(&condition) };
+        match self.condition(task, &item).await? {
+            Ok(None) => {}
+            Ok(Some(skipped)) => {
                 self.add(item, label, Some(skipped));
                 return Ok(false);
             }
             Err(problem) => {
-                let problem = format!("the condition cannot be evaluated: {problem}");
                 self.add(item, label, Some(ItemResult::failure(problem)));
                 return Ok(false);
             }
@@ -211,6 +242,25 @@ impl Worker<'_> {
                 Ok(false)
             }
         }
+    }
+
+    /// Whether the condition of a task holds for an item: nothing if so, else the result of skipping it.
+    pub(super) async fn condition(
+        &mut self,
+        task: &Arc<CompiledTask>,
+        item: &Item,
+    ) -> Result<Result<Option<ItemResult>, String>, Stop> {
+        let when = settled!(self, self.evaluator().all_hold(task, &task.directives.when, item, &[]));
+        Ok(match when {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(condition)) => {
+                let unplanned = self.run.options.check && self.evaluator().would_hold_later(task, item);
+                let mut skipped = ItemResult { unplanned, ..ItemResult::skip(condition) };
+                add_loop_fields(task, item, &mut skipped);
+                Ok(Some(skipped))
+            }
+            Err(problem) => Err(format!("the condition cannot be evaluated: {problem}")),
+        })
     }
 
     /// Hands an operation to the pipeline.
@@ -253,6 +303,7 @@ impl Worker<'_> {
             self.login = settled.login.clone();
         }
         match Box::pin(self.open(settled, shell)).await {
+            Ok(()) if self.toward.is_some() => Ok(None),
             Ok(()) => match self.settle_left_guards(settled).await? {
                 None => self.arm(settled).await,
                 problem => Ok(problem),
@@ -267,7 +318,7 @@ impl Worker<'_> {
 
     async fn open(&mut self, settled: &Settled, shell: bool) -> Result<(), super::link::LinkError> {
         if self.host.link.is_none() {
-            self.host.link = Some(super::link::Link::of(self.run, self.play, &self.host)?);
+            self.host.link = Some(super::link::Link::of(self.run, self.play, self.place_of_work())?);
         }
         let Some(link) = &mut self.host.link else { return Ok(()) };
         if link.open(&settled.login).is_some() {
@@ -296,7 +347,7 @@ impl Worker<'_> {
     }
 
     /// `until`, `retries`, `delay`: one attempt after the other.
-    async fn retried(
+    pub(super) async fn retried(
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
@@ -341,7 +392,10 @@ impl Worker<'_> {
                 Ok(false) if attempt as u64 <= retries => {
                     self.attempt = attempt + 1;
                     if !self.is_kept(task) {
+                        // Others may use the session of a delegate meanwhile.
+                        self.come_home();
                         self.sleep(delay).await?;
+                        self.go_there().await?;
                     }
                     continue;
                 }
@@ -368,7 +422,7 @@ impl Worker<'_> {
     }
 
     /// One attempt of a task with `until`.
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         task: &Arc<CompiledTask>,
         settled: &Settled,
@@ -415,6 +469,10 @@ impl Worker<'_> {
         loop {
             if let Some(landed) = self.fetch().await? {
                 return Ok(landed);
+            }
+            if self.pipeline.is_idle() {
+                // It was taken back after Ctrl-C, before it began.
+                return Err(Stop::Cancelled);
             }
         }
     }
@@ -465,13 +523,14 @@ impl Worker<'_> {
         let mut result = ItemResult::of_outcome(&landed.outcome, landed.tail);
         let facts = landed.outcome.facts;
         if !facts.is_empty() {
-            let mut learned = self.host.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut learned = self.taught().write().unwrap_or_else(std::sync::PoisonError::into_inner);
             learned.add_facts(facts.clone());
         }
         if task.task.register.is_some() && (cut || too_large(&result)) {
             result =
                 ItemResult::failure("its output is over 16 MiB and cannot be registered; write it to a file");
         }
+        super::delegate::awaited(task, &mut result);
         self.verdicts(task, item, &mut result);
         result.irreversible = is_irreversible && (result.changed || would_run);
         let status = match result.status(settled.ignore_errors) {

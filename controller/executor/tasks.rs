@@ -36,6 +36,7 @@ impl Worker<'_> {
             results: Vec::new(),
             open: true,
             before: None,
+            delegates: Vec::new(),
         });
         let last = self.slots.len() - 1;
         &mut self.slots[last]
@@ -103,11 +104,29 @@ impl Worker<'_> {
                 irreversible: result.irreversible,
                 unplanned: result.unplanned && crate::plan::can_change(&slot.task),
                 place: failed.then(|| slot.task.task.span.place()),
+                delegates: slot.delegates.clone(),
             };
             // Behind a guarded block it goes on too, once that is undone.
             let went_on = failed && self.play.on_failure == OnFailure::Continue && self.rescue_depth == 0;
             let kept = Kept { items: self.kept_items(&slot), went_on, ..Kept::place(slot.at) };
             self.host.sink.finished(None, &slot.settled.name, event, kept, slot.settled.no_log).await;
+            // Of a loop over `include_tasks` the recap counts every file that is included, as Ansible's does.
+            let included = slot.results.iter().flatten().filter(|result| !result.skipped && !result.failed);
+            let more = if slot.task.task.module == "include_tasks" { included.count() } else { 0 };
+            for _ in 1..more {
+                let event = EventKind::TaskFinished {
+                    status: Status::Ok,
+                    changed: false,
+                    message: None,
+                    output_tail: Vec::new(),
+                    handler: self.in_handlers,
+                    irreversible: false,
+                    unplanned: false,
+                    place: None,
+                    delegates: Vec::new(),
+                };
+                self.host.sink.task_event(&slot.settled.name, event).await;
+            }
         }
         if !failed {
             return Ok(());
@@ -121,7 +140,9 @@ impl Worker<'_> {
             let task = &slot.task.task;
             let args: serde_json::Map<String, Value> =
                 task.options.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
-            let failed = json!({"name": &*slot.settled.name, "action": task.module_as_written, "args": args});
+            // A task without a name has an empty one here, not that of its module.
+            let name = task.name.as_ref().map_or("", |_| &*slot.settled.name);
+            let failed = json!({"name": name, "action": task.module_as_written, "args": args});
             self.evaluator().learn("ansible_failed_task", failed);
             self.evaluator().learn("ansible_failed_result", Value::Object(result.value));
         }

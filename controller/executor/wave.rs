@@ -13,6 +13,10 @@ use tokio::sync::watch;
 /// The limit that a held host spends, unless it was said to go on without.
 pub(super) const HELD: &str = "a host is held; `--skip-held` goes on with the others";
 
+/// The place of a task in its play: its number, and below an include the item, the body, and the number in there. Compared
+/// from the left.
+pub(super) type Ordinal = Vec<usize>;
+
 /// When a wave gives up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
@@ -53,18 +57,18 @@ pub(super) struct Wave {
     budget: Budget,
     hosts: usize,
     state: Mutex<State>,
-    lowest: watch::Sender<usize>,
+    lowest: watch::Sender<Ordinal>,
     stop: watch::Sender<Option<WaveStop>>,
     shared: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    positions: HashMap<Arc<str>, usize>,
-    counts: BTreeMap<usize, usize>,
+    positions: HashMap<Arc<str>, Ordinal>,
+    counts: BTreeMap<Ordinal, usize>,
     failed: Vec<Arc<str>>,
-    once: HashMap<usize, Shared>,
-    elected: HashMap<usize, Arc<str>>,
+    once: HashMap<Ordinal, Shared>,
+    elected: HashMap<Ordinal, Arc<str>>,
     /// Hosts that other runs hold and that do not stop the rollout.
     left_out: usize,
 }
@@ -72,14 +76,14 @@ struct State {
 impl Wave {
     /// Opens the meeting point for these hosts.
     pub(super) fn new(hosts: &[Arc<str>], lockstep: bool, budget: Budget) -> Self {
-        let positions = hosts.iter().map(|host| (host.clone(), 0)).collect();
-        let state = State { positions, counts: BTreeMap::from([(0, hosts.len())]), ..State::default() };
+        let positions = hosts.iter().map(|host| (host.clone(), vec![0])).collect();
+        let state = State { positions, counts: BTreeMap::from([(vec![0], hosts.len())]), ..State::default() };
         Self {
             lockstep,
             budget,
             hosts: hosts.len(),
             state: Mutex::new(state),
-            lowest: watch::Sender::new(0),
+            lowest: watch::Sender::new(vec![0]),
             stop: watch::Sender::new(None),
             shared: watch::Sender::new(0),
         }
@@ -90,7 +94,7 @@ impl Wave {
     }
 
     /// Publishes that `host` is about to start the task at `ordinal`.
-    pub(super) fn reach(&self, host: &Arc<str>, ordinal: usize) {
+    pub(super) fn reach(&self, host: &Arc<str>, ordinal: &Ordinal) {
         self.publish(host, Some(ordinal));
     }
 
@@ -100,10 +104,10 @@ impl Wave {
         self.shared.send_modify(|version| *version += 1);
     }
 
-    fn publish(&self, host: &Arc<str>, ordinal: Option<usize>) {
+    fn publish(&self, host: &Arc<str>, ordinal: Option<&Ordinal>) {
         let mut state = self.locked();
         let old = match ordinal {
-            Some(ordinal) => state.positions.insert(host.clone(), ordinal),
+            Some(ordinal) => state.positions.insert(host.clone(), ordinal.clone()),
             None => state.positions.remove(host),
         };
         if let Some(old) = old
@@ -115,17 +119,22 @@ impl Wave {
             }
         }
         if let Some(ordinal) = ordinal {
-            *state.counts.entry(ordinal).or_default() += 1;
+            *state.counts.entry(ordinal.clone()).or_default() += 1;
         }
-        let lowest = state.counts.first_key_value().map_or(usize::MAX, |(ordinal, _)| *ordinal);
+        let lowest =
+            state.counts.first_key_value().map_or_else(|| vec![usize::MAX], |(ordinal, _)| ordinal.clone());
         drop(state);
-        self.lowest.send_if_modified(|now| std::mem::replace(now, lowest) != lowest);
+        self.lowest.send_if_modified(|now| {
+            let other = *now != lowest;
+            *now = lowest;
+            other
+        });
     }
 
     /// Waits until no host of the wave is in front of `ordinal`.
-    pub(super) async fn all_at(&self, ordinal: usize) {
+    pub(super) async fn all_at(&self, ordinal: &Ordinal) {
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.lowest.subscribe().wait_for(|lowest| *lowest >= ordinal).await;
+        let _ = self.lowest.subscribe().wait_for(|lowest| lowest >= ordinal).await;
     }
 
     /// Counts a failed or unreachable host against the budget; `fatal` is `any_errors_fatal` of the
@@ -198,17 +207,17 @@ impl Wave {
     pub(super) fn elects(
         &self,
         host: &Arc<str>,
-        ordinal: usize,
+        ordinal: &Ordinal,
         order: &[Arc<str>],
         before: Option<&Arc<str>>,
     ) -> bool {
         let mut state = self.locked();
-        let elected = match state.elected.get(&ordinal) {
+        let elected = match state.elected.get(ordinal) {
             Some(elected) => elected.clone(),
             None => {
                 let first = before.into_iter().chain(order).find(|host| state.positions.contains_key(*host));
                 let first = first.unwrap_or(host).clone();
-                state.elected.insert(ordinal, first.clone());
+                state.elected.insert(ordinal.clone(), first.clone());
                 first
             }
         };
@@ -216,21 +225,21 @@ impl Wave {
     }
 
     /// Publishes what the `run_once` task at `ordinal` did.
-    pub(super) fn share(&self, ordinal: usize, shared: Shared) {
-        self.locked().once.insert(ordinal, shared);
+    pub(super) fn share(&self, ordinal: &Ordinal, shared: Shared) {
+        self.locked().once.insert(ordinal.clone(), shared);
         self.shared.send_modify(|version| *version += 1);
     }
 
     /// Waits for what the `run_once` task at `ordinal` did; nothing when its host left without a result.
-    pub(super) async fn shared(&self, ordinal: usize) -> Option<Shared> {
+    pub(super) async fn shared(&self, ordinal: &Ordinal) -> Option<Shared> {
         let mut version = self.shared.subscribe();
         loop {
             {
                 let state = self.locked();
-                if let Some(shared) = state.once.get(&ordinal) {
+                if let Some(shared) = state.once.get(ordinal) {
                     return Some(shared.clone());
                 }
-                let runs = state.elected.get(&ordinal).is_some_and(|host| state.positions.contains_key(host));
+                let runs = state.elected.get(ordinal).is_some_and(|host| state.positions.contains_key(host));
                 if !runs {
                     return None;
                 }

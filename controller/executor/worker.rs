@@ -6,29 +6,32 @@
 //! over, and their events are emitted, strictly in order; when one fails, the later ones that were
 //! already sent are forgotten (the host holds them back by itself).
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
 use super::context::{PlayContext, RunContext};
+use super::delegate::{Away, Delegate};
+use super::desk::{Desk, Seat};
 use super::ending::worse;
 use super::evaluate::{EvaluateError, Evaluator, Item, Settled};
 use super::event::HostStatus;
 use super::failure::Left;
 use super::guard::Guarding;
+use super::include::{Chosen, Frame};
 use super::landed::Landed;
 use super::link::{Link, LinkError};
 use super::pipeline::{Next, Pipeline, Waited};
 use super::replay::HostReplay;
 use super::sink::Sink;
 use super::slot::{ItemResult, Slot};
-use super::wave::{Wave, WaveStop};
+use super::wave::{Ordinal, Wave, WaveStop};
 use crate::inventory::HostName;
-use crate::plan::{CompiledBlock, CompiledEntry, CompiledTask, HostValues, Login};
+use crate::plan::{CompiledBlock, CompiledEntry, CompiledGuard, CompiledTask, HostValues, Login};
 
 /// How long to wait before another host's value is looked at again.
 const ELSEWHERE: Duration = Duration::from_millis(5);
@@ -113,6 +116,9 @@ pub(super) struct HostState {
     pub ended: bool,
     /// What earlier incarnations left of it, in a resumed run.
     pub replay: Option<Arc<HostReplay>>,
+    /// Where its session is while others may use it, and the right to it.
+    pub desk: Desk,
+    pub seat: Option<Seat>,
 }
 
 impl HostState {
@@ -153,6 +159,21 @@ pub(super) struct Worker<'a> {
     /// The loop item and the attempt that are at work, for the position of their steps.
     pub(super) item: usize,
     pub(super) attempt: usize,
+    /// Who does the item at work, and the seat there.
+    pub(super) toward: Option<Delegate>,
+    pub(super) away: Option<Away>,
+    /// The includes that the host is in, from the outside in.
+    pub(super) frames: Vec<Frame>,
+    /// What the include at work stands for, before its tasks run.
+    pub(super) chosen: Vec<Chosen>,
+    /// What stands in front of the ordinals of tasks: nothing outside of includes.
+    pub(super) prefix: Ordinal,
+    /// Roles that `include_role` brought, by address, the latest one last.
+    pub(super) brought: Vec<usize>,
+    /// Roles that `include_role` used, each with its variables.
+    pub(super) ran_roles: HashSet<String>,
+    /// The role that `meta: end_role` ended, by address.
+    pub(super) ended_role: Option<usize>,
 }
 
 impl<'a> Worker<'a> {
@@ -183,6 +204,14 @@ impl<'a> Worker<'a> {
             settled_guards: Vec::new(),
             item: 0,
             attempt: 0,
+            toward: None,
+            away: None,
+            frames: Vec::new(),
+            chosen: Vec::new(),
+            prefix: Ordinal::new(),
+            brought: Vec::new(),
+            ran_roles: HashSet::new(),
+            ended_role: None,
         }
     }
 
@@ -191,12 +220,22 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn evaluator(&self) -> Evaluator<'_> {
-        Evaluator { run: self.run, play: self.play, host: &self.host.name, learned: &self.host.learned }
+        Evaluator {
+            run: self.run,
+            play: self.play,
+            host: &self.host.name,
+            learned: &self.host.learned,
+            on: self.toward.as_ref(),
+            frames: self.frame_vars(),
+            brought: Some(&self.brought),
+        }
     }
 
     /// Takes the host through the play.
     pub(super) async fn run(mut self) -> HostState {
+        self.host.learned.write().unwrap_or_else(PoisonError::into_inner).roles.clear();
         let mut result = self.acquire().await;
+        self.host.take_desk().await;
         if result.is_ok() {
             result = self.sections().await;
         }
@@ -253,43 +292,68 @@ impl<'a> Worker<'a> {
     pub(super) fn entries<'s>(&'s mut self, entries: &'s [CompiledEntry]) -> Work<'s, ()> {
         Box::pin(async move {
             for entry in entries {
+                if self.is_over(entry) {
+                    continue;
+                }
                 match entry {
                     CompiledEntry::Task(task) => self.task(task).await?,
-                    CompiledEntry::Block(block) => self.block(block).await?,
+                    CompiledEntry::Block(block) => match &block.guard {
+                        Some(guard) => self.guarded_block(block, guard).await?,
+                        None => self.parts(block).await?,
+                    },
                 }
             }
             Ok(())
         })
     }
 
-    async fn block(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
-        match &block.guard {
-            Some(guard) => self.guarded(block, guard).await,
-            None => self.parts(block).await,
+    /// Whether `meta: end_role` ended the role of a task.
+    fn is_over(&mut self, entry: &CompiledEntry) -> bool {
+        let (Some(ended), CompiledEntry::Task(task)) = (self.ended_role, entry) else { return false };
+        let same = task.role.as_ref().is_some_and(|role| Arc::as_ptr(role).addr() == ended);
+        if !same {
+            self.ended_role = None;
         }
+        same
+    }
+
+    // Includes and blocks may be many levels deep. What is polled on the way down are futures on the heap, made by functions that
+    // are over by then, so that a level takes little of the stack.
+
+    fn guarded_block<'s>(&'s mut self, block: &'s CompiledBlock, guard: &'s CompiledGuard) -> Work<'s, ()> {
+        Box::pin(self.guarded(block, guard))
+    }
+
+    /// Waits until every step is over, as [`Self::drain`] does.
+    pub(super) fn drained(&mut self) -> Work<'_, ()> {
+        Box::pin(self.drain())
     }
 
     /// Runs a block with `rescue` or `always`.
-    pub(super) async fn parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
-        self.drain().await?;
+    pub(super) fn parts<'s>(&'s mut self, block: &'s CompiledBlock) -> Work<'s, ()> {
+        Box::pin(self.run_parts(block))
+    }
+
+    async fn run_parts(&mut self, block: &CompiledBlock) -> Result<(), Stop> {
+        self.drained().await?;
         let rescuing = usize::from(!block.rescue.is_empty());
         self.rescue_depth += rescuing;
         let mut result = self.entries(&block.entries).await;
         if result.is_ok() {
-            result = self.drain().await;
+            result = self.drained().await;
         }
         self.rescue_depth -= rescuing;
         if matches!(result, Err(Stop::Failed)) && rescuing == 1 {
             result = self.entries(&block.rescue).await;
             if result.is_ok() {
-                result = self.drain().await;
+                result = self.drained().await;
             }
         }
         if result.is_ok() || self.gave_up(&result) {
             let was_finishing = std::mem::replace(&mut self.finishing, true);
             let mut after = self.entries(&block.always).await;
             if after.is_ok() {
-                after = self.drain().await;
+                after = self.drained().await;
             }
             self.finishing = was_finishing;
             result = worse(result, after);
@@ -302,9 +366,13 @@ impl<'a> Worker<'a> {
         self.drain().await?;
         let handlers = &self.play.compiled.handlers;
         let was_in_handlers = std::mem::replace(&mut self.in_handlers, true);
+        // Handlers do not see what is around the task that flushes them.
+        let frames = std::mem::take(&mut self.frames);
         let mut result = Ok(());
         while let Some(index) = self.notified.pop_first() {
-            result = self.start(&handlers[index], flush + 1 + index).await;
+            let mut ordinal = self.prefix.clone();
+            ordinal.extend([flush, index]);
+            result = self.start(&handlers[index], ordinal).await;
             if result.is_ok() {
                 result = self.drain().await;
             }
@@ -313,27 +381,73 @@ impl<'a> Worker<'a> {
             }
         }
         self.in_handlers = was_in_handlers;
+        self.frames = frames;
         result
     }
 
     /// Comes to a task: meets the other hosts if need be, then starts it.
-    async fn task(&mut self, task: &Arc<CompiledTask>) -> Result<(), Stop> {
-        self.start(task, task.ordinal).await
+    fn task<'s>(&'s mut self, task: &'s Arc<CompiledTask>) -> Work<'s, ()> {
+        let mut ordinal = self.prefix.clone();
+        ordinal.push(task.ordinal);
+        Box::pin(self.start(task, ordinal))
     }
 
-    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: usize) -> Result<(), Stop> {
+    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
+        self.begin(task, &ordinal).await?;
+        if !task.bodies.is_empty() {
+            return self.go_through(task, &ordinal).await;
+        }
+        // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
+        if task.task.module == "setup" { self.drained().await } else { Ok(()) }
+    }
+
+    fn begin<'s>(&'s mut self, task: &'s Arc<CompiledTask>, ordinal: &'s Ordinal) -> Work<'s, ()> {
+        Box::pin(self.run_at(task, ordinal))
+    }
+
+    async fn run_at(&mut self, task: &Arc<CompiledTask>, ordinal: &Ordinal) -> Result<(), Stop> {
         self.may_go_on()?;
         if self.wave.lockstep || task.batch_barrier {
             self.drain().await?;
-            self.wave.reach(self.key(), ordinal);
-            self.permit = None;
-            let (wave, run) = (self.wave, self.run);
-            tokio::select! {
-                () = wave.all_at(ordinal) => {}
-                () = run.cancel.reached(1) => return Err(Stop::Cancelled),
-            }
-            self.acquire().await?;
+            self.meet(ordinal).await?;
         }
+        if !task.is_delegated() {
+            return self.settle_and_run(task, ordinal).await;
+        }
+        // Its result is told before others go on, who may be the delegate.
+        self.host.leave_desk();
+        let mut result = self.settle_and_run(task, ordinal).await;
+        if result.is_ok() {
+            result = self.drain().await;
+        }
+        if result.is_ok() {
+            let mut behind = ordinal.clone();
+            behind.last_mut().into_iter().for_each(|last| *last += 1);
+            result = self.meet(&behind).await;
+        }
+        self.host.take_desk().await;
+        result
+    }
+
+    /// Waits until no host of the wave is in front of `ordinal`. Meanwhile others may use the session.
+    async fn meet(&mut self, ordinal: &Ordinal) -> Result<(), Stop> {
+        self.host.leave_desk();
+        self.wave.reach(self.key(), ordinal);
+        self.permit = None;
+        let (wave, run) = (self.wave, self.run);
+        let met = tokio::select! {
+            () = wave.all_at(ordinal) => Ok(()),
+            () = run.cancel.reached(1) => Err(Stop::Cancelled),
+        };
+        let met = match met {
+            Ok(()) => self.acquire().await,
+            stop => stop,
+        };
+        self.host.take_desk().await;
+        met
+    }
+
+    async fn settle_and_run(&mut self, task: &Arc<CompiledTask>, ordinal: &Ordinal) -> Result<(), Stop> {
         let settled = loop {
             match self.evaluator().settle(task) {
                 Err(EvaluateError::Pending) => self.values_arrive().await?,
@@ -349,8 +463,7 @@ impl<'a> Worker<'a> {
             Ok(false) => self.run_or_ignore(task, settled).await?,
             Err(error) => self.fail_at_once(task, error.to_string()).await?,
         }
-        // What follows may ask whether there is a fact: no name tells beforehand that it is on its way.
-        if task.task.module == "setup" { self.drain().await } else { Ok(()) }
+        Ok(())
     }
 
     /// Opens a slot for a task that cannot even start, and fails it.
@@ -382,10 +495,16 @@ impl<'a> Worker<'a> {
         if !self.pipeline.is_idle() || self.slots.front().is_some_and(Slot::is_complete) {
             return self.drain().await;
         }
-        tokio::select! {
+        let seated = self.host.seat.is_some();
+        self.host.leave_desk();
+        let waited = tokio::select! {
             () = tokio::time::sleep(ELSEWHERE) => Ok(()),
             () = self.run.cancel.reached(1) => Err(Stop::Cancelled),
+        };
+        if seated {
+            self.host.take_desk().await;
         }
+        waited
     }
 
     /// Sends what waits and looks at results as long as too much is ahead.

@@ -14,8 +14,9 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
         EventKind::PlayStarted { play, .. } => format!("PLAY {play}"),
         EventKind::HostConnected { duration_ms, .. } => format!("connected in {duration_ms} ms"),
         EventKind::LeaseTaken { lease, folder, .. } => format!("lease {lease} in {folder}"),
-        EventKind::StepStarted { item, module } => {
-            format!("step {step} TASK {task}{} [{module}]", of_item(item))
+        EventKind::StepStarted { item, module, for_host } => {
+            let whose = for_host.as_ref().map(|host| format!(" for {host}")).unwrap_or_default();
+            format!("step {step} TASK {task}{} [{module}]{whose}", of_item(item))
         }
         EventKind::RollbackPoint { point, covers, path, .. } => {
             format!("step {step} rollback point {point}: {}", covered(covers, path))
@@ -39,14 +40,14 @@ pub(super) fn lines_of(event: &Event, step_told: bool) -> Option<(String, Vec<St
             let rc = rc.map(|rc| format!(" rc={rc}")).unwrap_or_default();
             format!("step {step} {word}{also}{rc} in {duration_ms} ms{}", of_item(item))
         }
-        EventKind::TaskFinished { status, message, place, .. } => {
+        EventKind::TaskFinished { status, message, place, delegates, .. } => {
             match (step_told, status) {
                 (true, Status::Ignored | Status::Rescued) => {}
                 (true, _) => return None,
                 (false, _) => body.extend(message.clone()),
             }
             let place = place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-            format!("TASK {task} {}{place}", status.word())
+            format!("TASK {task} {}{}{place}", status.word(), crate::executor::arrow(delegates))
         }
         EventKind::HostFinished { status, message, hint } => {
             body.extend(message.clone());

@@ -88,6 +88,11 @@ impl StreamState {
         kept
     }
 
+    /// Whether nothing came yet.
+    pub(super) fn is_unused(&self) -> bool {
+        self.length + self.dropped == 0 && self.mask.is_empty()
+    }
+
     /// Whether something was over a limit.
     pub(super) fn overflowed(&self) -> bool {
         self.dropped > 0

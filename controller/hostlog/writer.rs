@@ -109,8 +109,15 @@ impl HostLog {
         &self.path
     }
 
-    /// More secrets to mask, from the next step on.
+    /// More secrets to mask: from now on, and in output from the next step on that has shown none yet.
     pub fn set_masks(&mut self, masks: Masks) {
+        for (state, stream) in
+            [(&mut self.stdout, OutputStream::Stdout), (&mut self.stderr, OutputStream::Stderr)]
+        {
+            if state.is_unused() {
+                *state = StreamState::new(stream, &masks);
+            }
+        }
         self.masks = masks;
     }
 
@@ -302,7 +309,14 @@ mod tests {
     }
 
     fn started() -> Event {
-        event(Some(7), EventKind::StepStarted { item: Some("a".to_owned()), module: "command".to_owned() })
+        event(
+            Some(7),
+            EventKind::StepStarted {
+                item: Some("a".to_owned()),
+                module: "command".to_owned(),
+                for_host: None,
+            },
+        )
     }
 
     fn finished(status: Status) -> Event {
@@ -444,6 +458,7 @@ mod tests {
                 output_tail: Vec::new(),
                 handler: false,
                 place: Some("site.yml:3:7".to_owned()),
+                delegates: Vec::new(),
             };
             event(None, kind)
         };

@@ -3,6 +3,8 @@
 //! It is an ordinary variable, so a foreign inventory may use the name for something else; a value of
 //! another shape is no error but a note.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{HostName, Inventory};
@@ -45,17 +47,24 @@ pub struct ManagedSystem {
 pub struct AgentShapeError {
     /// What differs.
     pub message: String,
-    /// What to do, if it was probably meant to be an agent.
+    /// What to do, if a name in it is nearly one of ours.
     pub hint: Option<String>,
+    /// Whether it was meant to be an agent: it has a key of one, and what differs is a name that is nearly right, or it
+    /// has `identifier` and `connectors` alike. Anything else is somebody else's variable.
+    pub meant: bool,
 }
 
 impl Agent {
     /// Reads the value of the variable `agent`: one agent, or a list of them.
     pub fn read(value: &Value) -> Result<Vec<Self>, AgentShapeError> {
-        match value {
+        let read = match value {
             Value::Array(items) if !items.is_empty() => items.iter().map(Self::read_one).collect(),
-            other => Ok(vec![Self::read_one(other)?]),
-        }
+            other => Self::read_one(other).map(|agent| vec![agent]),
+        };
+        read.map_err(|error: AgentShapeError| {
+            let meant = is_meant(value, error.hint.is_some());
+            AgentShapeError { meant, ..error }
+        })
     }
 
     fn read_one(value: &Value) -> Result<Self, AgentShapeError> {
@@ -109,14 +118,46 @@ impl Inventory {
             Ok(agents) => (agents, Diagnostics::default()),
             Err(error) => {
                 let message = format!("the variable `agent` of `{host}` assigns no agent: {error}");
-                (Vec::new(), Diagnostic::info(&variable.node.span, message).maybe_hint(error.hint).into())
+                let note = match error.meant {
+                    true => Diagnostic::warning(&variable.node.span, message),
+                    false => Diagnostic::info(&variable.node.span, message),
+                };
+                (Vec::new(), note.maybe_hint(error.hint).into())
             }
         }
+    }
+
+    /// Warns of variables `agent` that were meant to be agents and are none, once for each place. Values with templates in
+    /// them may be right once they are rendered, and are passed over.
+    pub fn malformed_agents(&self) -> Diagnostics {
+        let mut places = HashSet::new();
+        let mut found = Diagnostics::default();
+        for host in self.hosts.keys() {
+            let Some(variable) = self.variable(host, "agent") else { continue };
+            let value = variable.node.to_value();
+            let is_template = value.to_string().contains("{{");
+            if is_template || !Agent::read(&value).is_err_and(|error| error.meant) {
+                continue;
+            }
+            if places.insert(variable.node.span.place()) {
+                found.extend(self.agents(host).1);
+            }
+        }
+        found
     }
 }
 
 fn shape(message: &str) -> AgentShapeError {
-    AgentShapeError { message: message.to_owned(), hint: None }
+    AgentShapeError { message: message.to_owned(), hint: None, meant: false }
+}
+
+/// Whether a value that is no agent was meant to be one.
+fn is_meant(value: &Value, nearly: bool) -> bool {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    items.iter().filter_map(Value::as_object).any(|entries| {
+        let (named, serves) = (entries.contains_key("identifier"), entries.contains_key("connectors"));
+        named && serves || (named || serves) && nearly
+    })
 }
 
 fn mapping<'a>(value: &'a Value, what: &str) -> Result<&'a Map<String, Value>, AgentShapeError> {
@@ -143,6 +184,7 @@ fn known(entries: &Map<String, Value>, what: &str, keys: &[&'static str]) -> Res
         Some(key) => Err(AgentShapeError {
             message: format!("{what} has no place for `{}`", key.escape_debug()),
             hint: suggestion(key, keys.iter().copied()),
+            meant: false,
         }),
     }
 }
@@ -195,5 +237,28 @@ mod tests {
         assert_eq!(message(json!([])), "an agent is a mapping with an `identifier`");
         let typo = Agent::read(&json!({"identifier": "A", "conectors": []})).unwrap_err();
         assert_eq!(typo.hint.as_deref(), Some("did you mean `connectors`?"));
+    }
+
+    #[test]
+    fn what_was_meant_to_be_an_agent_is_told_from_what_is_somebody_elses() {
+        let meant = |value: Value| Agent::read(&value).unwrap_err().meant;
+        for value in [
+            json!({"identifier": "A", "connector": []}),
+            json!({"identifer": "A", "connectors": []}),
+            json!([{"identifier": "A"}, {"identifier": "B", "connectors": [{"identifier": "C", "managed_sytem": "x"}]}]),
+            json!({"identifier": 7, "connectors": []}),
+        ] {
+            assert!(meant(value.clone()), "{value}");
+        }
+        for value in [
+            json!("telegraf"),
+            json!({"version": 3}),
+            json!({"identifier": 7}),
+            json!({"identifier": "A", "version": "2", "state": "present"}),
+            json!({"connector": "x"}),
+            json!([1, 2]),
+        ] {
+            assert!(!meant(value.clone()), "{value}");
+        }
     }
 }

@@ -223,10 +223,10 @@ impl Builder {
             return;
         }
         let mut entries = Vec::new();
-        if let Some(port) = address.port {
+        let port = address.port.map(|port| {
             let node = Node::new(key.span.clone(), NodeValue::Int(i64::from(port)));
-            entries.push(VariableEntry { name: "ansible_port".to_owned(), node: Arc::new(node) });
-        }
+            VariableEntry { name: "ansible_port".to_owned(), node: Arc::new(node) }
+        });
         match variables.map(|node| (node.kind(), node.span, node.value)) {
             None | Some((_, _, NodeValue::Null)) => {}
             Some((_, _, NodeValue::Mapping(pairs))) => {
@@ -241,6 +241,13 @@ impl Builder {
         }
         for name in address.names {
             let name = HostName::from(name.as_str());
+            if let Some(port) = &port {
+                match self.inventory.hosts.get(&name).and_then(|host| host.span.as_ref()) {
+                    // As in Ansible, a port behind the name counts where the host is named first, and nowhere else.
+                    Some(first) => self.port_too_late(&name, &port.node.span, first.place()),
+                    None => self.host_vars.entry(name.clone()).or_default().push(port.clone()),
+                }
+            }
             let host = self.inventory.hosts.entry(name.clone()).or_insert_with(|| Host {
                 span: Some(key.span.clone()),
                 groups: Vec::new(),
@@ -256,6 +263,13 @@ impl Builder {
                 self.host_vars.entry(name).or_default().extend(entries.iter().cloned());
             }
         }
+    }
+
+    fn port_too_late(&mut self, host: &HostName, span: &Span, first: String) {
+        let message = format!("this port has no effect: the host `{host}` is known already from {first}");
+        let hint =
+            "set `ansible_port` as a variable of the host, or write the port where the host is named first";
+        self.diagnostics.push(Diagnostic::warning(span, message).hint(hint));
     }
 
     pub(super) fn group_name(&mut self, key: &Node) -> Option<String> {

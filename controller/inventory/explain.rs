@@ -43,7 +43,7 @@ pub fn explain(inventory: &Inventory, variable: &str, host: &HostName) -> Option
             place: candidate.node.span.place(),
             level: words(candidate.origin.level),
             group: candidate.origin.group.clone(),
-            value: candidate.node.to_json(),
+            value: candidate.node.to_shown(),
             shown: python::repr(&candidate.node),
         })
         .collect();

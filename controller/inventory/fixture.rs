@@ -17,8 +17,11 @@ pub(super) fn load(files: &[(&str, &str)]) -> (Inventory, Diagnostics, String) {
     }
     let single = folder.path().join("hosts.yml");
     let source = if single.exists() { single } else { folder.path().join("inventory") };
-    let (inventory, diagnostics) =
-        Inventory::load(&[InventorySource::Path(source)], Some(&folder.path().join("playbook")));
+    let (inventory, diagnostics) = Inventory::load(
+        &[InventorySource::Path(source)],
+        Some(&folder.path().join("playbook")),
+        &crate::secrets::vault::Vault::default(),
+    );
     let shown = diagnostics
         .0
         .iter()

@@ -39,6 +39,7 @@ pub fn human_list(inventory: &Inventory, hosts: &[HostName]) -> String {
     for name in hosts {
         let address = inventory
             .variable(name, "ansible_host")
+            .filter(|variable| !variable.node.span.file.is_encrypted())
             .and_then(|variable| variable.node.as_str().map(ToOwned::to_owned))
             .filter(|address| *address != *name.0);
         let groups: Vec<String> = inventory.group_names(name).iter().map(ToString::to_string).collect();
@@ -82,7 +83,7 @@ fn add_group(
 fn host_variables(host: &Host) -> Value {
     host.variables
         .iter()
-        .filter_map(|(name, candidates)| Some((name.clone(), candidates.last()?.node.to_json())))
+        .filter_map(|(name, candidates)| Some((name.clone(), candidates.last()?.node.to_shown())))
         .collect()
 }
 

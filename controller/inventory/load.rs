@@ -8,13 +8,18 @@ use super::ini;
 use super::resolve::resolve;
 use super::source::{self, Format, InventorySource};
 use super::vars_folder::VarsFolder;
+use crate::secrets::vault::Vault;
 use crate::source::Diagnostics;
 
 impl Inventory {
     /// Loads all sources in order, with `group_vars` and `host_vars` beside them and, weaker than none
     /// of its level, in `playbook_dir`. The inventory comes back as far as it could be read; it may be
-    /// used only if there is no error among the diagnostics.
-    pub fn load(sources: &[InventorySource], playbook_dir: Option<&Path>) -> (Self, Diagnostics) {
+    /// used only if there is no error among the diagnostics. Encrypted files are opened with `vault`.
+    pub fn load(
+        sources: &[InventorySource],
+        playbook_dir: Option<&Path>,
+        vault: &Vault,
+    ) -> (Self, Diagnostics) {
         let mut builder = Builder::new();
         for source in sources {
             match source {
@@ -22,7 +27,7 @@ impl Inventory {
                 InventorySource::Path(path) => {
                     let files = source::files(path, &mut builder.diagnostics);
                     for file in files {
-                        load_file(&mut builder, &file);
+                        load_file(&mut builder, &file, vault);
                     }
                 }
             }
@@ -38,6 +43,7 @@ impl Inventory {
                 root,
                 builder.inventory.groups.keys(),
                 builder.inventory.hosts.keys(),
+                vault,
                 diagnostics,
             )
         };
@@ -65,9 +71,9 @@ fn same_folder(one: &Path, other: &Path) -> bool {
     full(one) == full(other)
 }
 
-fn load_file(builder: &mut Builder, path: &Path) {
+fn load_file(builder: &mut Builder, path: &Path, vault: &Vault) {
     let name = path.display().to_string();
-    let file = match crate::source::read(path, &name) {
+    let file = match crate::source::read(path, &name, vault) {
         Ok(file) => file,
         Err(error) => {
             builder.diagnostics.push(error);
@@ -96,7 +102,8 @@ mod tests {
     #[test]
     fn the_shipped_inventory_loads_without_a_word() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventory/production");
-        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(path)], None);
+        let (inventory, diagnostics) =
+            Inventory::load(&[InventorySource::Path(path)], None, &Vault::default());
         assert!(diagnostics.is_empty(), "{}", diagnostics.render(false));
         let (mut agents, mut connectors) = (0, 0);
         for host in inventory.hosts.keys() {
@@ -178,7 +185,7 @@ mod tests {
             "`F/inventory/30.py` is a program",
             "40.yml:1:1 this file configures an inventory plugin",
             "50.yml:2:3 the group `hosts` has no place for `a` | the keys at the top are groups; put `hosts:` under `all:`",
-            "group_vars/all.yml:1:1 this file is encrypted as a whole, which is not supported yet",
+            "group_vars/all.yml:1:1 cannot decrypt `F/inventory/group_vars/all.yml`: the encrypted text is damaged",
         ];
         for (line, part) in shown.lines().zip(expected) {
             assert!(line.contains(part), "{line}");
@@ -212,17 +219,19 @@ mod tests {
     #[test]
     fn reads_lists_of_hosts() {
         let list = InventorySource::from_argument("b, a:2222,[::1]:22,");
-        let (inventory, diagnostics) = Inventory::load(&[list], None);
+        let (inventory, diagnostics) = Inventory::load(&[list], None, &Vault::default());
         assert!(diagnostics.is_empty());
         assert_eq!(inventory.hosts_of(&"ungrouped".into()), ["b", "a", "::1"].map(HostName::from));
         assert_eq!(inventory.variable(&"a".into(), "ansible_port").unwrap().node.as_int(), Some(2222));
-        let (_, diagnostics) = Inventory::load(&[InventorySource::List("a, w[1:3]".to_owned())], None);
+        let (_, diagnostics) =
+            Inventory::load(&[InventorySource::List("a, w[1:3]".to_owned())], None, &Vault::default());
         assert_eq!(diagnostics.0[0].span.as_ref().unwrap().place(), "-i:1:4");
     }
 
     #[test]
     fn says_that_an_inventory_is_missing() {
-        let (_, diagnostics) = Inventory::load(&[InventorySource::from_argument("web1")], None);
+        let (_, diagnostics) =
+            Inventory::load(&[InventorySource::from_argument("web1")], None, &Vault::default());
         assert_eq!(diagnostics.0[0].message, "there is no inventory at `web1`");
         assert!(diagnostics.0[0].hint.as_ref().unwrap().contains("-i web1,"));
     }

@@ -7,13 +7,34 @@ use crate::source::{Node, NodeValue};
 /// What `str(value)` gives: text as it is, everything else as [`repr`].
 pub(super) fn text(node: &Node) -> String {
     match &node.value {
-        NodeValue::String(text) | NodeValue::Unsafe(text) => text.clone(),
+        NodeValue::String(text) | NodeValue::Unsafe(text) if !node.span.file.is_encrypted() => text.clone(),
         _ => repr(node),
     }
 }
 
-/// What `repr(value)` gives; ciphertext is `<encrypted>`.
+/// What `repr(value)` gives; what is encrypted is [`Node::HIDDEN`].
 pub(super) fn repr(node: &Node) -> String {
+    match &node.value {
+        NodeValue::Vault(_) => Node::HIDDEN.to_owned(),
+        NodeValue::Sequence(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
+        NodeValue::Mapping(entries) => {
+            let pairs = entries.iter().map(|(key, value)| format!("{}: {}", key_repr(key), repr(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        _ if node.span.file.is_encrypted() => Node::HIDDEN.to_owned(),
+        _ => scalar(node),
+    }
+}
+
+/// A key, which is a name and shown wherever it stands.
+fn key_repr(key: &Node) -> String {
+    match key.value {
+        NodeValue::Sequence(_) | NodeValue::Mapping(_) => repr(key),
+        _ => scalar(key),
+    }
+}
+
+fn scalar(node: &Node) -> String {
     match &node.value {
         NodeValue::Null => "None".to_owned(),
         NodeValue::Bool(true) => "True".to_owned(),
@@ -22,12 +43,7 @@ pub(super) fn repr(node: &Node) -> String {
         NodeValue::Large(value) => value.to_string(),
         NodeValue::Float(value) => float(*value),
         NodeValue::String(text) | NodeValue::Unsafe(text) => quoted(text),
-        NodeValue::Vault(_) => "<encrypted>".to_owned(),
-        NodeValue::Sequence(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
-        NodeValue::Mapping(entries) => {
-            let pairs = entries.iter().map(|(key, value)| format!("{}: {}", repr(key), repr(value)));
-            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
-        }
+        NodeValue::Vault(_) | NodeValue::Sequence(_) | NodeValue::Mapping(_) => Node::HIDDEN.to_owned(),
     }
 }
 
@@ -91,7 +107,7 @@ mod tests {
     fn writes_what_python_writes() {
         let yaml = r#"[1.0, 1.5e+30, 1.0e-7, 1.0e+16, 123456789012345.0, 0.0001, .nan, -.inf, yes, ~, it's, "\"'", "\x07\n\\ü€😀\xad", {a: [1, b]}, !vault x]"#;
         let node = parse(&SourceFile::new("t", "", yaml)).0.unwrap();
-        let expected = r#"[1.0, 1.5e+30, 1e-07, 1e+16, 123456789012345.0, 0.0001, nan, -inf, True, None, "it's", '"\'', '\x07\n\\ü€😀\xad', {'a': [1, 'b']}, <encrypted>]"#;
+        let expected = r#"[1.0, 1.5e+30, 1e-07, 1e+16, 123456789012345.0, 0.0001, nan, -inf, True, None, "it's", '"\'', '\x07\n\\ü€😀\xad', {'a': [1, 'b']}, <vault>]"#;
         assert_eq!(repr(&node), expected);
         assert_eq!(text(&node.items()[10]), "it's");
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::build::VariableEntry;
 use super::source::sorted_entries;
 use super::{GroupName, HostName};
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, NodeValue, Span};
 
 /// Endings of variable files, in the order in which they are looked for; the first that exists is read.
@@ -26,12 +27,13 @@ impl VarsFolder {
         root: &Path,
         groups: impl Iterator<Item = &'a GroupName>,
         hosts: impl Iterator<Item = &'a HostName>,
+        vault: &Vault,
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut folder = Self::default();
         let group_files = Listing::read(&root.join("group_vars"), diagnostics);
         for group in groups {
-            let entries = group_files.variables(&group.0, diagnostics);
+            let entries = group_files.variables(&group.0, vault, diagnostics);
             if let Some(priority) = entries.iter().find(|entry| entry.name == "ansible_group_priority") {
                 let message = "`ansible_group_priority` has no effect here";
                 let hint = format!("set it under `vars:` of the group `{group}` in the inventory file");
@@ -43,7 +45,7 @@ impl VarsFolder {
         }
         let host_files = Listing::read(&root.join("host_vars"), diagnostics);
         for host in hosts {
-            let entries = host_files.variables(&host.0, diagnostics);
+            let entries = host_files.variables(&host.0, vault, diagnostics);
             if !entries.is_empty() {
                 folder.hosts.insert(host.clone(), entries);
             }
@@ -78,7 +80,7 @@ impl Listing {
         Self { entries }
     }
 
-    fn variables(&self, name: &str, diagnostics: &mut Diagnostics) -> Vec<VariableEntry> {
+    fn variables(&self, name: &str, vault: &Vault, diagnostics: &mut Diagnostics) -> Vec<VariableEntry> {
         if self.entries.is_empty() {
             return Vec::new();
         }
@@ -101,7 +103,7 @@ impl Listing {
         } else {
             files.push(chosen.clone());
         }
-        files.iter().flat_map(|file| read(file, diagnostics)).collect()
+        files.iter().flat_map(|file| read(file, vault, diagnostics)).collect()
     }
 }
 
@@ -130,22 +132,14 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, diagnostics: &mut Diagnostic
     }
 }
 
-fn read(path: &Path, diagnostics: &mut Diagnostics) -> Vec<VariableEntry> {
-    let file = match source::read(path, &path.display().to_string()) {
+fn read(path: &Path, vault: &Vault, diagnostics: &mut Diagnostics) -> Vec<VariableEntry> {
+    let file = match source::read(path, &path.display().to_string(), vault) {
         Ok(file) => file,
         Err(error) => {
             diagnostics.push(error);
             return Vec::new();
         }
     };
-    if file.text().starts_with("$ANSIBLE_VAULT;") {
-        let span = Span::new(file.clone(), 0, file.line(1).map_or(0, str::len));
-        diagnostics.push(
-            Diagnostic::error(&span, "this file is encrypted as a whole, which is not supported yet")
-                .hint("encrypt single values instead: `ansible-vault encrypt_string`"),
-        );
-        return Vec::new();
-    }
     let (node, more) = source::parse(&file);
     diagnostics.extend(more);
     match node.map(|node| (node.span, node.value)) {

@@ -46,6 +46,9 @@ pub struct RunRecord {
     /// Folder of the first playbook, whose `group_vars` and `host_vars` counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub playbook_dir: Option<PathBuf>,
+    /// Where vault passwords came from: `LABEL@FILE`, `LABEL@prompt`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vault: Vec<String>,
     /// `-u`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

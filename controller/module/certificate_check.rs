@@ -93,7 +93,7 @@ impl Module for CertificateCheckModule {
             )),
             (None, Some(src), None) => {
                 let path = context.files.find("files", src)?;
-                let content = context.files.content(&path)?;
+                let content = context.files.opened(&path)?;
                 let place = path.display().to_string();
                 let password = password.as_ref().map(|password| password.expose_secret());
                 let opened = open(&content.bytes, Source::file(&place), password);

@@ -93,8 +93,7 @@ impl Module for CopyModule {
                 if local.is_dir() {
                     return tree(src, &local, dest, options, put, context);
                 }
-                let content = context.files.content(&local)?;
-                check_vault(&local, &content, options)?;
+                let content = local_content(&local, options, context)?;
                 check_sum(options, &content)?;
                 if options.text("mode") == Some("preserve") {
                     put.attributes.mode = Some(context.files.mode(&local)?);
@@ -178,14 +177,16 @@ pub(super) fn check_sum(options: &Options, content: &Content) -> Result<(), Modu
     }
 }
 
-pub(super) fn check_vault(path: &Path, content: &Content, options: &Options) -> Result<(), ModuleError> {
-    if options.flag("decrypt", true) && content.bytes.starts_with(b"$ANSIBLE_VAULT;") {
-        return Err(ModuleError::new(format!(
-            "`{}` is encrypted with Ansible Vault, and `copy` does not decrypt files\nhint: `decrypt: false` copies it as it is",
-            path.display()
-        )));
+/// Reads a file of the controller; `decrypt` says whether one that is encrypted is opened.
+pub(super) fn local_content(
+    path: &Path,
+    options: &Options,
+    context: &ModuleContext<'_>,
+) -> Result<Arc<Content>, ModuleError> {
+    match options.flag("decrypt", true) {
+        true => context.files.opened(path),
+        false => context.files.content(path),
     }
-    Ok(())
 }
 
 fn remote(src: &str, dest: String, options: &Options, mut put: PutOptions) -> Result<Work, ModuleError> {
@@ -262,8 +263,7 @@ pub(super) fn entries(
             folders.push(TreeEntry { path, content: None, mode: None });
             continue;
         }
-        let content = context.files.content(&from)?;
-        check_vault(&from, &content, options)?;
+        let content = local_content(&from, options, context)?;
         let mode = if preserve { Some(context.files.mode(&from)?) } else { None };
         files.push(TreeEntry { path, content: Some(content), mode });
     }

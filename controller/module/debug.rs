@@ -53,7 +53,8 @@ impl Module for Debug {
                     ));
                 }
                 let value = match (context.variable)(var) {
-                    Err(error) if !error.pending => {
+                    // As in Ansible, what is not defined is shown, and every other error fails the task.
+                    Err(error) if error.undefined => {
                         Value::String(format!("<< error 1 - {} >>", error.message))
                     }
                     other => other?,

@@ -17,6 +17,7 @@ static SPEC: ModuleSpec = ModuleSpec {
             "end_batch",
             "end_host",
             "end_play",
+            "end_role",
             "flush_handlers",
             "noop",
             "reset_connection",

@@ -1,14 +1,24 @@
 //! The modules that tasks name: options in, operations out. Pure: no module reaches a host.
 
+mod apt;
 mod assert;
+mod blockinfile;
 mod certificate_check;
 mod command;
 mod connector_move;
 mod copy;
+mod cron;
 mod debug;
+mod dnf;
 mod fail;
 mod fetch;
 mod file;
+mod find;
+mod get_url;
+mod group;
+mod include;
+mod include_vars;
+mod keys;
 mod lineinfile;
 mod meta;
 mod options;
@@ -19,6 +29,7 @@ mod preflight;
 mod python;
 mod raw;
 mod registry;
+mod replace;
 mod script;
 mod service;
 mod set_fact;
@@ -29,8 +40,12 @@ mod shell;
 mod slurp;
 mod spec;
 mod stat;
+mod tempfile;
 mod template;
+mod unarchive;
 mod uri;
+mod user;
+mod validate_argument_spec;
 mod wait_for;
 mod windows;
 mod words;
@@ -45,6 +60,7 @@ pub use options::{OptionValues, check_option, convert, to_bool, to_int};
 pub use python::text as to_text;
 pub use registry::{Module, lookup, names};
 pub use spec::{FreeForm, Limit, ModuleSpec, OptionKind, OptionSpec, Platforms};
+pub(crate) use validate_argument_spec::TYPES as ARGUMENT_TYPES;
 pub use words::split as split_words;
 pub use work::{
     Control, Evaluate, Files, ModuleContext, ModuleError, Options, Reconnect, Render, Restart, Work,

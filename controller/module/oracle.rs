@@ -39,6 +39,10 @@ impl Files for Local {
         if path.exists() { Ok(path) } else { Err(ModuleError::new(format!("could not find `{name}`"))) }
     }
 
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        self.content(path)
+    }
+
     fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
         fs::read(path)
             .map(|bytes| Arc::new(Content::new(bytes)))

@@ -69,7 +69,7 @@ impl Module for PreflightModule {
         let mut question = Question::read(context.host, agents, &asked)
             .map_err(|error| ModuleError::new(format!("`preflight`: {error}")))?;
         question.look_at_shipped(|path| {
-            let content = context.files.find("files", path).and_then(|path| context.files.content(&path));
+            let content = context.files.find("files", path).and_then(|path| context.files.opened(&path));
             content.map(|content| content.sha256.clone()).map_err(|error| error.message)
         });
         Ok(Work::Host(Box::new(HostPreflight::new(question, policy(options), fail_on(options)))))

@@ -24,6 +24,9 @@ static MODULES: &[&dyn Module] = &[
     &super::fail::Fail,
     &super::fetch::FetchModule,
     &super::file::FileModule,
+    &super::include::IncludeRole,
+    &super::include::IncludeTasks,
+    &super::include_vars::IncludeVars,
     &super::lineinfile::LineInFile,
     &super::meta::Meta,
     &super::pause::Pause,
@@ -39,10 +42,25 @@ static MODULES: &[&dyn Module] = &[
     &super::setup::Setup,
     &super::shell::Shell,
     &super::uri::Uri,
+    &super::validate_argument_spec::ValidateArgumentSpec,
     &super::wait_for::WaitFor,
     &super::slurp::SlurpModule,
     &super::stat::Stat,
     &super::template::TemplateModule,
+    &super::blockinfile::BlockInFile,
+    &super::replace::Replace,
+    &super::find::Find,
+    &super::tempfile::TempFile,
+    &super::group::Group,
+    &super::user::User,
+    &super::apt::Apt,
+    &super::apt::Package,
+    &super::dnf::Dnf,
+    &super::cron::Cron,
+    &super::get_url::GetUrl,
+    &super::unarchive::Unarchive,
+    &super::keys::AuthorizedKey,
+    &super::keys::KnownHosts,
 ];
 
 fn all() -> impl Iterator<Item = &'static dyn Module> {
@@ -90,7 +108,7 @@ mod tests {
     fn what_only_looks_is_known_by_name() {
         let looking: Vec<&str> =
             all().map(|module| module.spec()).filter(|spec| spec.only_looks).map(|spec| spec.name).collect();
-        insta::assert_snapshot!(looking.join(" "), @"assert certificate_check connector_move debug fail fetch meta pause ping preflight set_fact setup wait_for slurp stat win_find win_ping win_wait_for win_whoami win_stat wait_for_connection win_service_info effective_rights event_log iis_worker");
+        insta::assert_snapshot!(looking.join(" "), @"assert certificate_check connector_move debug fail fetch include_role include_tasks include_vars meta pause ping preflight set_fact setup validate_argument_spec wait_for slurp stat find win_find win_ping win_wait_for win_whoami win_stat wait_for_connection win_service_info effective_rights event_log iis_worker");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `script`: sends a local file and runs it.
 
 use super::command::with_common_options;
+use super::copy::local_content;
 use super::windows;
 use super::words::{no_nul, split};
 use super::{
@@ -21,7 +22,7 @@ static SPEC: ModuleSpec = ModuleSpec {
         OptionSpec::new("creates", OptionKind::Path),
         OptionSpec::new("removes", OptionKind::Path),
         OptionSpec::new("executable", OptionKind::Path),
-        OptionSpec::new("decrypt", OptionKind::Bool).refused("encrypted files are not supported yet"),
+        OptionSpec::new("decrypt", OptionKind::Bool),
     ],
     free_form: FreeForm::Option("cmd"),
     platforms: Platforms::Any,
@@ -49,7 +50,7 @@ impl Module for Script {
         absolute(options, context.platform)?;
         let (file, arguments) = first_word(line)?;
         let path = context.files.find("files", &file)?;
-        let content = context.files.content(&path)?;
+        let content = local_content(&path, options, context)?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("script").to_owned();
         if context.platform == Platform::Windows {
             return windows::command::plain_script(content, name, arguments, options);

@@ -34,6 +34,11 @@ impl Module for SetFact {
         for name in options.keys() {
             let mut chars = name.chars();
             let starts = chars.next().is_some_and(|first| first == '_' || first.is_ascii_alphabetic());
+            if is_constant(name) {
+                return Err(ModuleError::new(format!(
+                    "`{name}` cannot be the name of a variable: in templates it is a value\nhint: give it another name"
+                )));
+            }
             if !starts || !chars.all(|char| char == '_' || char.is_ascii_alphanumeric()) {
                 return Err(ModuleError::new(format!(
                     "`{name}` cannot be the name of a variable\nhint: use letters, digits and `_`, no digit first"
@@ -42,6 +47,11 @@ impl Module for SetFact {
         }
         Ok(Work::Control(Control::SetFacts(options.clone())))
     }
+}
+
+/// Names that templates take for values, whatever variables there are.
+fn is_constant(name: &str) -> bool {
+    matches!(name, "true" | "True" | "false" | "False" | "none" | "None" | "not")
 }
 
 #[cfg(test)]
@@ -59,7 +69,13 @@ mod tests {
             panic!("no facts")
         };
         assert_eq!(Value::Object(facts), json!({"a": 1, "_b2": null, "c": "x"}));
-        for options in [json!({}), json!({"a-b": 1}), json!({"1a": 1}), json!({"cacheable": true, "a": 1})] {
+        for options in [
+            json!({}),
+            json!({"a-b": 1}),
+            json!({"1a": 1}),
+            json!({"none": 1}),
+            json!({"cacheable": true, "a": 1}),
+        ] {
             assert!(plan("set_fact", options.clone()).is_err(), "{options}");
         }
     }

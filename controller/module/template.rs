@@ -75,7 +75,8 @@ impl Module for TemplateModule {
         if options.text("mode") == Some("preserve") {
             attributes.mode = Some(context.files.mode(&source)?);
         }
-        let text = (context.render)(&context.files.source(&source)?, options)?;
+        let file = context.files.source(&source)?;
+        let text = (context.render)(&file, options)?;
         let put = PutOptions {
             attributes,
             name,
@@ -86,7 +87,10 @@ impl Module for TemplateModule {
             validate: place::validate(options)?,
             ..PutOptions::default()
         };
-        let content = Arc::new(Content::new(text.into_bytes()));
+        let content = Arc::new(match file.is_encrypted() {
+            true => Content::hidden(text.into_bytes()),
+            false => Content::new(text.into_bytes()),
+        });
         let shown = Some(source.display().to_string());
         Ok(Work::Host(Box::new(PutFile::new(place::path(options, "dest")?, content, put, shown))))
     }

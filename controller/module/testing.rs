@@ -21,6 +21,10 @@ impl Files for OneFile {
         Ok(PathBuf::from("/files").join(name))
     }
 
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        self.content(path)
+    }
+
     fn content(&self, _path: &Path) -> Result<Arc<Content>, ModuleError> {
         Ok(Arc::new(Content::new(b"#!/bin/sh\necho script\n".to_vec())))
     }
@@ -65,8 +69,8 @@ pub(super) fn plan_on(platform: Platform, module: &str, options: Value) -> Resul
     let raw: Vec<(String, Node)> = options.iter().map(|(name, value)| (name.clone(), node(value))).collect();
     let rendered = options.into_iter().filter(|(name, _)| !module.spec().is_raw(name)).collect::<Options>();
     let evaluate = |node: &Node| match node.as_str() {
-        Some("nosuch") => Err(ModuleError::new("'nosuch' is undefined")),
-        Some("pending") => Err(ModuleError { message: String::new(), pending: true }),
+        Some("nosuch") => Err(ModuleError { undefined: true, ..ModuleError::new("'nosuch' is undefined") }),
+        Some("pending") => Err(ModuleError { pending: true, ..ModuleError::new("") }),
         other => Ok(other.unwrap_or_default().to_owned()),
     };
     let context = ModuleContext {

@@ -53,8 +53,10 @@ pub trait Files: Sync {
     /// Finds a file or folder by Ansible's search path: the role's `kind` folder (`files`,
     /// `templates`), the role, the playbook's `kind` folder, the playbook's folder.
     fn find(&self, kind: &str, name: &str) -> Result<PathBuf, ModuleError>;
-    /// Reads a file whole.
+    /// Reads a file whole, as it lies on the disk.
     fn content(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
+    /// Reads a file whole; one that is encrypted is opened.
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError>;
     /// Reads a template file.
     fn source(&self, path: &Path) -> Result<Arc<SourceFile>, ModuleError>;
     /// Lists the files and folders below `path`, relative to it, sorted, folders first; `true` marks a folder.
@@ -78,12 +80,14 @@ pub struct ModuleError {
     pub message: String,
     /// A template that failed because a value is still on its way.
     pub pending: bool,
+    /// A template that failed because it names what nothing defines.
+    pub undefined: bool,
 }
 
 impl ModuleError {
     /// Makes an error from a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), pending: false }
+        Self { message: message.into(), pending: false, undefined: false }
     }
 }
 
@@ -101,6 +105,10 @@ pub enum Work {
 pub enum Control {
     /// The task is over with this result (`debug`, `assert`, `fail`): `failed`, `changed`, `msg` and so on.
     Result(Map<String, Value>),
+    /// Takes the host through the tasks of a file or role (`include_tasks`, `include_role`), chosen by these options.
+    Include(Map<String, Value>),
+    /// Gives the host the variables of files (`include_vars`), chosen by these options.
+    IncludeVars(Map<String, Value>),
     /// Sets facts of the host, then is over with this result.
     SetFacts(Map<String, Value>),
     /// `meta: flush_handlers`, `end_host`, `end_play`, `end_batch`,

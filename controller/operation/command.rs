@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{failure, points};
 use super::library::call;
 use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply, windows};
-use crate::shell::Platform;
+use crate::shell::{Platform, quote};
 
 /// Bytes of one output stream that a registered variable may hold.
 const REGISTERED: usize = 16 << 20;
@@ -277,7 +277,13 @@ impl Command {
             };
             let reason = if errno == "2" { "was not found" } else { "is not a program that may be run" };
             let message = format!("Error executing command: `{program}` {reason}");
-            return self.failed(errno.parse().ok(), &message);
+            let mut outcome = self.failed(errno.parse().ok(), &message);
+            if let Start::Words { argv, .. } = &self.start {
+                // What could not be started is told as one text, not as the list that it is otherwise.
+                let line: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+                outcome.result.insert("cmd".to_owned(), line.join(" ").into());
+            }
+            return outcome;
         }
         let (mut stdout, mut stderr) = (reply.stdout.as_slice(), reply.stderr.as_slice());
         let cut = reply.dropped > 0 || stdout.len() > REGISTERED || stderr.len() > REGISTERED;

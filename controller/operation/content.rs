@@ -11,6 +11,7 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Lower-case hexadecimal SHA-256.
     pub sha256: String,
+    hidden: bool,
     sha1: OnceLock<String>,
     md5: OnceLock<String>,
 }
@@ -19,7 +20,17 @@ impl Content {
     /// Takes bytes and computes their digest.
     pub fn new(bytes: Vec<u8>) -> Self {
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { bytes, sha256, sha1: OnceLock::new(), md5: OnceLock::new() }
+        Self { bytes, sha256, hidden: false, sha1: OnceLock::new(), md5: OnceLock::new() }
+    }
+
+    /// As [`Content::new`], for what lies encrypted on the controller: no difference shows it.
+    pub fn hidden(bytes: Vec<u8>) -> Self {
+        Self { hidden: true, ..Self::new(bytes) }
+    }
+
+    /// Whether no difference may show it.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
     }
 
     /// Returns the SHA-1 that Ansible calls `checksum` in results, computed at the first call.

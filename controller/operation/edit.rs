@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{PathState, failure, mode_text, points, said, state};
 use super::attributes::Attributes;
-use super::lines::{Edited, LineEdit};
 use super::put::{PutOptions, flags};
 use super::script::Script;
+use super::text::{Edited, Shape, TextEdit};
 use super::{Content, Diff, Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply};
 use crate::shell::quote;
 
@@ -24,9 +24,11 @@ pub struct EditFile {
     /// The file; a link is followed.
     pub path: String,
     /// What to do with its text.
-    pub edit: LineEdit,
+    pub edit: Box<dyn TextEdit>,
     /// Whether a missing file is made.
     pub create: bool,
+    /// Whether the folders above a file that is made are made too.
+    pub parents: bool,
     /// Attributes, backup and validation.
     pub options: PutOptions,
     attempts: usize,
@@ -45,8 +47,9 @@ struct Pending {
 
 impl EditFile {
     /// Makes the operation.
-    pub fn new(path: String, edit: LineEdit, create: bool, options: PutOptions) -> Self {
-        Self { path, edit, create, options, attempts: 0, points: Vec::new(), pending: None }
+    pub fn new(path: String, edit: impl TextEdit + 'static, create: bool, options: PutOptions) -> Self {
+        let edit = Box::new(edit);
+        Self { path, edit, create, parents: true, options, attempts: 0, points: Vec::new(), pending: None }
     }
 
     fn read(&self, mode: Mode) -> Program {
@@ -63,21 +66,30 @@ impl EditFile {
             Some("file") => {}
             Some("directory") => return self.refuse(&path, 256, "is a folder"),
             Some(_) => return self.refuse(&path, 256, "is not a regular file"),
-            None if matches!(self.edit, LineEdit::Absent { .. }) => {
-                let result = Map::from_iter([("msg".to_owned(), Value::from("file not present"))]);
-                return Progress::Done(Outcome { result, ..Outcome::default() });
+            None => {
+                if let Some(message) = self.edit.without_file(&self.path, self.create) {
+                    let mut result = Map::from_iter([("msg".to_owned(), message.into())]);
+                    self.edit.tell(&[], &mut result);
+                    return Progress::Done(Outcome { result, ..Outcome::default() });
+                }
+                if !self.create {
+                    return self.refuse(&path, 257, "does not exist");
+                }
             }
-            None if !self.create => return self.refuse(&path, 257, "does not exist"),
-            None => {}
         }
         let before = reply.blob("content").unwrap_or_default().to_vec();
-        let edited = match self.edit.apply(&before) {
+        let edited = match self.edit.edit(was.is_some().then_some(before.as_slice())) {
             Ok(edited) => edited,
             Err(message) => {
                 let result = Map::from_iter([("msg".to_owned(), Value::String(message))]);
                 return Progress::Done(Outcome { failed: true, result, ..Outcome::default() });
             }
         };
+        if edited.over {
+            let result =
+                Map::from_iter([("rc".to_owned(), 0.into()), ("msg".to_owned(), edited.message.into())]);
+            return Progress::Done(Outcome { result, ..Outcome::default() });
+        }
         let default = was.as_ref().map_or_else(|| new_state(reply), Clone::clone);
         let wanted = self.options.attributes.mode_of(&default, reply.value("umask"));
         let attributes = was.is_some()
@@ -100,13 +112,14 @@ impl EditFile {
         let mut script = Script::new(Mode { diff: false, ..mode }, &self.options.attributes);
         let content = Content::new(pending.edited.bytes.clone());
         let mut flags = flags("", &self.options, true);
-        if self.create {
+        if self.create && self.parents {
             flags.push('m');
         }
         let path =
             if pending.path.starts_with('/') { quote(&pending.path) } else { script.path(&pending.path) };
         let size = content.bytes.len().to_string();
-        let texts = ["", &content.sha256, &size, &flags, "", &self.options.validation(), digest];
+        let [folder_mode, ..] = self.options.directory.words();
+        let texts = ["", &content.sha256, &size, &flags, &folder_mode, &self.options.validation(), digest];
         script.call("pf_put", &[&path], &texts);
         let mut program = script.with_payload(Payload::Content(Arc::new(content)));
         program.user = self.options.validate.is_some();
@@ -135,8 +148,10 @@ impl EditFile {
         let attributes = (old.mode, old.uid, old.gid) != (now.mode, now.uid, now.gid);
         let content = reply.value("same").is_none();
         let mut outcome = self.outcome(pending, &old, &now, attributes, content, mode);
-        let backup = said(reply, "backup_file").unwrap_or_default();
-        outcome.result.insert("backup".to_owned(), backup.into());
+        if let Some(backup) = said(reply, "backup_file") {
+            let name = if self.edit.shape() == Shape::Line { "backup" } else { "backup_file" };
+            outcome.result.insert(name.to_owned(), backup.into());
+        }
         outcome.points = std::mem::take(&mut self.points);
         Progress::Done(outcome)
     }
@@ -158,17 +173,27 @@ impl EditFile {
         }
         let mut result = Map::new();
         result.insert("msg".to_owned(), message.into());
-        result.insert("backup".to_owned(), "".into());
+        match self.edit.shape() {
+            Shape::Line => result.insert("backup".to_owned(), "".into()),
+            Shape::Block => None,
+            Shape::Cron => result.remove("msg"),
+            Shape::Text => result.insert("rc".to_owned(), 0.into()),
+        };
         if let Some(found) = pending.edited.found {
             result.insert("found".to_owned(), found.into());
         }
         let mut outcome = Outcome { changed: content || attributes, ..Outcome::default() };
         if mode.diff {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let header = format!("{} (content)", self.path);
+            let shape = self.edit.shape();
+            let header = match shape {
+                Shape::Text | Shape::Cron => self.path.clone(),
+                _ => format!("{} (content)", self.path),
+            };
             let (before, after) = (text(&pending.before), text(&pending.edited.bytes));
             let mut diff =
                 json!({ "before": before, "after": after, "before_header": header, "after_header": header });
+            let content_header = header;
             let header = format!("{} (file attributes)", self.path);
             let mut properties = json!({ "before_header": header, "after_header": header });
             if old.mode != new.mode {
@@ -181,17 +206,22 @@ impl EditFile {
                     after: format!("mode: {}\n", mode_text(new.mode)),
                 });
             }
-            if before == after {
+            let same = before == after;
+            if same && shape == Shape::Line {
                 diff["before"] = "".into();
                 diff["after"] = "".into();
-            } else {
-                let header = format!("{} (content)", self.path);
-                outcome
-                    .diff
-                    .insert(0, Diff { before_header: header.clone(), after_header: header, before, after });
             }
-            result.insert("diff".to_owned(), json!([diff, properties]));
+            if !same {
+                let (before_header, after_header) = (content_header.clone(), content_header);
+                outcome.diff.insert(0, Diff { before_header, after_header, before, after });
+            }
+            if !matches!(shape, Shape::Text | Shape::Cron) {
+                result.insert("diff".to_owned(), json!([diff, properties]));
+            } else if !same {
+                result.insert("diff".to_owned(), diff);
+            }
         }
+        self.edit.tell(&pending.edited.bytes, &mut result);
         Outcome { result, ..outcome }
     }
 

@@ -30,6 +30,12 @@ const PARTS: &[&str] = &[
     include_str!("posix/preflight.sh"),
     include_str!("posix/audit.sh"),
     include_str!("posix/walk.sh"),
+    include_str!("posix/find.sh"),
+    include_str!("posix/account.sh"),
+    include_str!("posix/package.sh"),
+    include_str!("posix/cron.sh"),
+    include_str!("posix/download.sh"),
+    include_str!("posix/unarchive.sh"),
 ];
 
 /// Returns the text of all functions, without the comment lines that start in the first column.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
 
+pub(super) use super::text::Edited;
+use super::text::{Shape, TextEdit};
 use crate::template::regexes;
 
 /// What is looked for.
@@ -56,15 +58,6 @@ pub enum LineEdit {
         /// The line, for [`Find::Line`].
         line: String,
     },
-}
-
-/// What an edit makes of a file.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) struct Edited {
-    pub(super) bytes: Vec<u8>,
-    pub(super) message: String,
-    /// Lines that were removed, for `absent`.
-    pub(super) found: Option<usize>,
 }
 
 /// Compiles a pattern of Python's `re` for bytes.
@@ -118,7 +111,7 @@ fn ascii_classes(pattern: &str) -> String {
 }
 
 /// One character for each byte.
-fn bytes_as_text(bytes: &[u8]) -> String {
+pub(super) fn bytes_as_text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
@@ -130,7 +123,7 @@ fn without_end(line: &str) -> &str {
     line.trim_end_matches(['\r', '\n'])
 }
 
-fn found<'t>(regex: &Regex, line: &'t str) -> Result<Option<Captures<'t, str>>, String> {
+pub(super) fn found<'t>(regex: &Regex, line: &'t str) -> Result<Option<Captures<'t, str>>, String> {
     regex.captures(line).map_err(|error| format!("the regular expression takes too long: {error}"))
 }
 
@@ -148,9 +141,23 @@ impl LineEdit {
                 let line = bytes_as_text(line.as_bytes());
                 let mut lines = lines;
                 let message = present(&mut lines, find, &line, *backrefs, insert, *first)?;
-                Ok(Edited { bytes: text_as_bytes(&lines.concat()), message: message.to_owned(), found: None })
+                Ok(Edited::new(text_as_bytes(&lines.concat()), message))
             }
         }
+    }
+}
+
+impl TextEdit for LineEdit {
+    fn edit(&self, bytes: Option<&[u8]>) -> Result<Edited, String> {
+        self.apply(bytes.unwrap_or_default())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Line
+    }
+
+    fn without_file(&self, _path: &str, _create: bool) -> Option<String> {
+        matches!(self, Self::Absent { .. }).then(|| "file not present".to_owned())
     }
 }
 
@@ -167,7 +174,7 @@ fn absent(find: &Find, line: &str, lines: &[String]) -> Result<Edited, String> {
         if gone { count += 1 } else { kept.push_str(current) }
     }
     let message = if count > 0 { format!("{count} line(s) removed") } else { String::new() };
-    Ok(Edited { bytes: text_as_bytes(&kept), message, found: Some(count) })
+    Ok(Edited { found: Some(count), ..Edited::new(text_as_bytes(&kept), message) })
 }
 
 /// Where the line is, and with what groups; then where it would go.

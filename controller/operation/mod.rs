@@ -5,29 +5,38 @@
 //! ([`Progress::Done`]) or has another program. Most are over after one program, so the executor
 //! sends many of them ahead; while one is not over, the later ones of its host are held back.
 
+pub mod account;
 mod answer;
 pub mod attributes;
 pub mod audit;
+pub mod block;
 pub mod certificate;
 pub mod command;
 mod content;
+pub mod cron;
+pub mod download;
 pub mod edit;
 pub mod facts;
 pub mod file;
+pub mod find;
+pub mod glob;
 pub mod guard;
 #[cfg(test)]
 mod guard_tests;
 mod http;
+pub mod keys;
 mod lease;
 mod library;
 pub mod lines;
 mod outcome;
+pub mod packages;
 pub mod ping;
 pub mod preflight;
 mod program;
 pub mod put;
 pub mod read;
 pub mod remote_copy;
+pub mod replace;
 pub(crate) mod restored;
 mod script;
 pub mod service;
@@ -37,9 +46,12 @@ pub mod settings;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod settings_tests;
 pub mod stat;
+pub mod temporary;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 pub mod tree;
+pub mod unarchive;
 pub mod undo;
 pub mod uri;
 pub mod wait_for;

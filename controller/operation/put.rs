@@ -119,8 +119,13 @@ impl PutFile {
                 properties.value()
             } else {
                 let after = self.source.clone().unwrap_or_else(|| dest.clone());
-                let (diff, registered) =
-                    content_diff(&dest, asked.unwrap_or(reply), &after, &self.content.bytes);
+                let (diff, registered) = content_diff(
+                    &dest,
+                    asked.unwrap_or(reply),
+                    &after,
+                    &self.content.bytes,
+                    self.content.is_hidden(),
+                );
                 outcome.diff.push(diff);
                 json!([registered])
             };
@@ -193,10 +198,21 @@ impl PutOptions {
 }
 
 /// Before and after of content: for people, and as the registered variable has it.
-pub(super) fn content_diff(path: &str, before: &Reply, after_header: &str, after: &[u8]) -> (Diff, Value) {
+pub(super) fn content_diff(
+    path: &str,
+    before: &Reply,
+    after_header: &str,
+    after: &[u8],
+    hidden: bool,
+) -> (Diff, Value) {
     let mut diff = Diff { after_header: after_header.to_owned(), ..Diff::default() };
     let mut registered = Map::new();
     let mut skipped = None;
+    if hidden {
+        // What is on the host is what an earlier run decrypted.
+        "diff skipped: the new content is encrypted on the controller\n".clone_into(&mut diff.after);
+        return (diff, Value::Object(registered));
+    }
     let old = before.blob("old");
     match old {
         Some(old) if old.contains(&0) => {

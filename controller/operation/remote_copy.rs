@@ -147,7 +147,8 @@ impl RemoteCopy {
             outcome.diff.push(properties.diff());
             result.insert("diff".to_owned(), properties.value());
         } else if mode.diff && outcome.changed {
-            let (diff, _) = content_diff(&dest, reply, &self.src, reply.blob("new").unwrap_or_default());
+            let (diff, _) =
+                content_diff(&dest, reply, &self.src, reply.blob("new").unwrap_or_default(), false);
             outcome.diff.push(diff);
         }
         Outcome { result, ..outcome }

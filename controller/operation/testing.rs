@@ -53,9 +53,11 @@ impl Rehearsal {
 
     /// Runs an operation to its end. Connections that it asks for are refused.
     pub(crate) fn run(&self, operation: &mut dyn Operation, mode: Mode) -> Outcome {
+        // A session has one private folder, where the programs of a step leave things for each other.
+        let folder = TempDir::new().expect("a temporary folder");
         let mut program = operation.first(mode);
         for _ in 0..20 {
-            let reply = self.program(&program);
+            let reply = self.program_in(&program, folder.path());
             match operation.next(reply, mode) {
                 Progress::Again(next) => program = next,
                 Progress::Done(outcome) => return outcome,
@@ -84,15 +86,26 @@ impl Rehearsal {
 
     /// Runs one program.
     pub(crate) fn program(&self, program: &Program) -> Reply {
+        let folder = TempDir::new().expect("a temporary folder");
+        self.program_in(program, folder.path())
+    }
+
+    /// Runs one program in a folder in which others may have run before.
+    fn program_in(&self, program: &Program, home: &Path) -> Reply {
         if program.tcp.is_some() {
             return Reply { status: 1, ..Reply::default() };
         }
-        let folder = TempDir::new().expect("a temporary folder");
-        let output = self.output(program, folder.path());
+        for entry in fs::read_dir(home).expect("the folder").filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if ["values", "rc", "stdout", "stderr"].contains(&name.as_str()) || name.starts_with("blob.") {
+                fs::remove_file(entry.path()).expect("a file of an earlier program");
+            }
+        }
+        let output = self.output(program, home);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.is_empty(), "{}: {errors}\n{}", self.shell, program.text);
         assert!(output.stdout.is_empty(), "{} wrote to the frames: {output:?}", self.shell);
-        reply(&output, folder.path())
+        reply(&output, home)
     }
 
     /// Runs one program in `home`.

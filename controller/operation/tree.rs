@@ -174,7 +174,7 @@ impl PutTree {
                     part.blobs.extend(blobs.next().cloned());
                 }
                 let path = format!("{}/{}", trimmed(&self.dest), entry.path);
-                let (diff, _) = content_diff(&path, &part, &entry.path, &content.bytes);
+                let (diff, _) = content_diff(&path, &part, &entry.path, &content.bytes, content.is_hidden());
                 self.outcome.diff.push(diff);
             }
         }

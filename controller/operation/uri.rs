@@ -88,7 +88,7 @@ fn curl_line(text: &mut String, name: &str, value: &str) {
 }
 
 impl Uri {
-    fn curl(&self) -> String {
+    pub(super) fn curl(&self) -> String {
         let mut text =
             String::from("silent\nshow-error\nproto = \"=http,https\"\nproto-redir = \"=http,https\"\n");
         let timeout = self.timeout.to_string();
@@ -142,7 +142,7 @@ impl Uri {
         text
     }
 
-    fn wget(&self) -> String {
+    pub(super) fn wget(&self) -> String {
         let mut text = String::new();
         let mut put = |name: &str, value: &str| {
             for part in [name, " = ", value, "\n"] {
@@ -205,7 +205,7 @@ impl Uri {
     }
 
     /// Takes the heads, the address it ended at and the rest from what wget says: heads are indented.
-    fn wget_heads(&self, said: &str) -> (String, String, String) {
+    pub(super) fn wget_heads(&self, said: &str) -> (String, String, String) {
         let (mut heads, mut url, mut rest) = (String::new(), self.url.clone(), String::new());
         for line in said.lines() {
             let Some(line) = line.strip_prefix("  ") else {

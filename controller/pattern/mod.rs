@@ -13,4 +13,9 @@ mod select;
 pub use error::{PatternError, PatternErrorKind};
 pub use limit::Limit;
 pub use parse::Pattern;
+/// Tells whether a name matches a shell glob as Python's `fnmatch` reads it.
+pub fn glob_matches(glob: &str, name: &str) -> bool {
+    glob::Glob::new(glob).matches(name)
+}
+
 pub use select::{Selection, Unmatched, is_localhost, select};

@@ -187,7 +187,8 @@ all:
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hosts.yml");
         std::fs::write(&path, HOSTS).unwrap();
-        let (inventory, diagnostics) = Inventory::load(&[InventorySource::Path(path)], None);
+        let (inventory, diagnostics) =
+            Inventory::load(&[InventorySource::Path(path)], None, &crate::secrets::vault::Vault::default());
         assert!(diagnostics.is_empty(), "{}", diagnostics.render(false));
         inventory
     }

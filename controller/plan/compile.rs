@@ -10,7 +10,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::others::OtherHosts;
-use crate::playbook::{Become, Block, Directives, Entry, Guard, Play, Role, Task, selected};
+use super::start::StartAt;
+use crate::playbook::{Become, Block, Body, Directives, Entry, Guard, Play, Role, Task, selected};
 use crate::source::{Node, NodeValue};
 
 /// A play, ready to run.
@@ -91,9 +92,20 @@ pub struct CompiledTask {
     pub guarded: bool,
     /// Whether it is the gathering of facts that a play starts with.
     pub gathering: bool,
+    /// What it may include.
+    pub bodies: Vec<CompiledBody>,
     /// The tasks of its `rollback`, with its own keywords around theirs. Its conditions are left out: they
     /// held when it ran.
     pub undo: Vec<Self>,
+}
+
+/// The tasks of a file or role that a task may include. Their ordinals begin at 0: they count below that of the include.
+#[derive(Debug)]
+pub struct CompiledBody {
+    /// What was read.
+    pub body: Arc<Body>,
+    /// Its entries; nothing if they are those of the same body further out, which includes itself.
+    pub entries: Option<Vec<CompiledEntry>>,
 }
 
 impl CompiledPlay {
@@ -101,6 +113,14 @@ impl CompiledPlay {
     pub fn sources(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
         for task in self.all_tasks() {
+            files.extend(
+                task.task
+                    .include
+                    .iter()
+                    .flat_map(|include| &include.bodies)
+                    .filter_map(|body| body.path.clone()),
+            );
+            files.extend(task.task.vars_files.iter().flat_map(|files| files.paths()));
             let path = task.task.span.file.path();
             // The gathering of facts stands in no file.
             if path.is_file() {
@@ -123,9 +143,13 @@ impl CompiledPlay {
         let mut waiting: Vec<&CompiledEntry> =
             self.sections.iter().flat_map(|section| &section.entries).collect();
         let mut tasks: Vec<&CompiledTask> = self.handlers.iter().map(Arc::as_ref).collect();
+        waiting.extend(tasks.iter().flat_map(|handler| handler.included()));
         while let Some(entry) = waiting.pop() {
             match entry {
-                CompiledEntry::Task(task) => tasks.push(task),
+                CompiledEntry::Task(task) => {
+                    tasks.push(task);
+                    waiting.extend(task.included());
+                }
                 CompiledEntry::Block(block) => {
                     waiting.extend(block.entries.iter().chain(&block.rescue).chain(&block.always));
                 }
@@ -136,6 +160,16 @@ impl CompiledPlay {
 }
 
 impl CompiledTask {
+    /// Whether another host may do its work (`delegate_to`). Actions about the run itself stay where they are.
+    pub fn is_delegated(&self) -> bool {
+        self.directives.delegate_to.is_some() && self.task.module != "meta" && self.bodies.is_empty()
+    }
+
+    /// The entries of everything that it may include, as far as they are not those of a file around it.
+    pub fn included(&self) -> impl Iterator<Item = &CompiledEntry> {
+        self.bodies.iter().filter_map(|body| body.entries.as_ref()).flatten()
+    }
+
     /// Returns the unrendered name to show: the task's, else its module's.
     pub fn name(&self) -> Result<&Node, &str> {
         self.task.name.as_ref().ok_or(self.task.module_as_written.as_str())
@@ -149,6 +183,7 @@ pub fn compile(
     gather: Option<Arc<Task>>,
     others: &OtherHosts<'_>,
     (only, skip): (&[String], &[String]),
+    start: &mut StartAt,
 ) -> CompiledPlay {
     let mut alike = HashMap::new();
     for entries in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
@@ -169,6 +204,10 @@ pub fn compile(
         any_errors_fatal: false,
         named: HashMap::new(),
         alike,
+        open: Vec::new(),
+        within: 0,
+        around_includes: Vec::new(),
+        start,
     };
     let mut sections = Vec::new();
     for (index, list) in [&play.pre_tasks, &play.tasks, &play.post_tasks].into_iter().enumerate() {
@@ -186,6 +225,14 @@ pub fn compile(
         let flush = compiler.next;
         compiler.next += 1 + play.handlers.len();
         sections.push(Section { entries, flush });
+    }
+    if compiler.start.waits_for().is_some()
+        && let Some(first) = sections.first_mut()
+    {
+        // Facts are gathered from the play on that has the task.
+        let before = first.entries.len();
+        first.entries.retain(|entry| !matches!(entry, CompiledEntry::Task(task) if task.gathering));
+        compiler.tasks -= before - first.entries.len();
     }
     let handlers = play.handlers.iter().map(|task| Arc::new(compiler.task(task, &play.directives))).collect();
     CompiledPlay {
@@ -214,15 +261,27 @@ struct Compiler<'a> {
     named: HashMap<u64, u64>,
     /// How many tasks of the play have the same role, name and module.
     alike: HashMap<u64, usize>,
+    /// Bodies around what is compiled.
+    open: Vec<Arc<Body>>,
+    /// Tells the bodies apart in the keys of tasks.
+    within: u64,
+    /// `vars` of the includes around what is compiled.
+    around_includes: Vec<(String, Arc<Node>)>,
+    start: &'a mut StartAt,
 }
 
 impl Compiler<'_> {
+    /// Whether the run has come to its first task; tasks of includes are not looked at.
+    fn has_come(&mut self, task: &Task) -> bool {
+        !self.open.is_empty() || self.start.has_come(task)
+    }
+
     fn entries(&mut self, list: &[Entry], outer: &Directives, into: &mut Vec<CompiledEntry>) {
         for entry in list {
             match entry {
                 Entry::Task(task) => {
                     let compiled = self.task(task, outer);
-                    if selected(&compiled.directives.tags, self.only, self.skip) {
+                    if selected(&compiled.directives.tags, self.only, self.skip) && self.has_come(task) {
                         self.tasks += 1;
                         into.push(CompiledEntry::Task(Arc::new(compiled)));
                     }
@@ -253,8 +312,16 @@ impl Compiler<'_> {
         let was_guarded = self.guarded;
         self.guarded |= block.guard.is_some();
         let mut lists = [Vec::new(), Vec::new(), Vec::new()];
-        for (list, compiled) in [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists) {
+        let waited = self.start.waits_for().is_some() && self.open.is_empty();
+        for (number, (list, compiled)) in
+            [&block.entries, &block.rescue, &block.always].into_iter().zip(&mut lists).enumerate()
+        {
+            // Nothing starts in a `rescue`, which nothing has come to.
+            let held = (number == 1 && waited).then(|| self.start.pause()).flatten();
             self.entries(list, inherited, compiled);
+            if let Some(name) = held {
+                self.start.go_on(name);
+            }
         }
         self.guarded = was_guarded;
         let guard = block.guard.clone().map(|guard| {
@@ -283,8 +350,14 @@ impl Compiler<'_> {
         let fatal = directives.any_errors_fatal.as_ref();
         self.any_errors_fatal |= fatal.is_some_and(|node| !matches!(node.value, NodeValue::Bool(false)));
         let for_all = is_for_all(task);
-        let batch_barrier =
-            for_all || directives.run_once.is_some() || self.others.are_read_by(task, &directives);
+        let mut batch_barrier = for_all
+            || directives.run_once.is_some()
+            || directives.delegate_to.is_some()
+            || self.others.are_read_by(task, &directives);
+        if !batch_barrier && !self.around_includes.is_empty() {
+            let around = Directives { vars: self.around_includes.clone(), ..Directives::default() };
+            batch_barrier = self.others.are_read_by(task, &around);
+        }
         let around = Directives { when: Vec::new(), ..directives.clone() };
         let undo = task.rollback.iter().map(|undoing| CompiledTask {
             task: undoing.clone(),
@@ -296,19 +369,23 @@ impl Compiler<'_> {
             for_all: false,
             guarded: self.guarded,
             gathering: false,
+            bodies: Vec::new(),
             undo: Vec::new(),
         });
         let undo = undo.collect();
+        let key = self.key(task);
+        let bodies = self.bodies(task, key, outer);
         CompiledTask {
             task: task.clone(),
             ordinal,
-            key: self.key(task),
+            key,
             role: task.role.clone(),
             directives,
             batch_barrier,
             for_all,
             guarded: self.guarded,
             gathering: false,
+            bodies,
             undo,
         }
     }
@@ -319,11 +396,49 @@ impl Compiler<'_> {
     /// of those that are still the same the number.
     fn key(&mut self, task: &Task) -> u64 {
         let alone = self.alike.get(&identity(task, false)).is_none_or(|count| *count < 2);
-        let base = identity(task, !alone);
+        let base = identity(task, !alone).wrapping_add(self.within);
         let count = self.named.entry(base).or_default();
         *count += 1;
         base.wrapping_add((*count - 1).wrapping_mul(0x9e37_79b9_7f4b)) & 0xffff_ffff_ffff
     }
+}
+
+impl Compiler<'_> {
+    /// Compiles what a task may include. What is around the include is around its tasks, its own keywords are not; those of
+    /// `apply` are.
+    fn bodies(&mut self, task: &Task, key: u64, outer: &Directives) -> Vec<CompiledBody> {
+        let Some(include) = &task.include else { return Vec::new() };
+        let around = inherit(outer, &include.apply);
+        let mut bodies = Vec::with_capacity(include.bodies.len());
+        for body in &include.bodies {
+            if self.open.iter().any(|open| Arc::ptr_eq(open, body)) {
+                bodies.push(CompiledBody { body: body.clone(), entries: None });
+                continue;
+            }
+            self.open.push(body.clone());
+            let (next, tasks, used) = (std::mem::take(&mut self.next), self.tasks, self.used.clone());
+            let within = self.within;
+            self.within =
+                within.wrapping_add(key).wrapping_mul(31).wrapping_add(named(&body.key.to_string()));
+            let vars = self.around_includes.len();
+            self.around_includes.extend(task.directives.vars.iter().cloned());
+            let mut entries = Vec::new();
+            self.entries(body.entries(), &around, &mut entries);
+            self.around_includes.truncate(vars);
+            // Where it is not known which tasks run, the include stands for them.
+            let certain = include.bodies.len() == 1 && task.looping.is_none();
+            let tasks = if certain { self.tasks } else { tasks };
+            (self.next, self.tasks, self.used, self.within) = (next, tasks, used, within);
+            self.open.pop();
+            bodies.push(CompiledBody { body: body.clone(), entries: Some(entries) });
+        }
+        bodies
+    }
+}
+
+/// A number for a text.
+fn named(text: &str) -> u64 {
+    Sha256::digest(text.as_bytes()).iter().take(6).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
 /// Names a task by its role, name and module, and by its options if it has no name or `whole` says so.
@@ -389,6 +504,9 @@ fn inherit(outer: &Directives, inner: &Directives) -> Directives {
         run_once: innermost(&outer.run_once, &inner.run_once),
         timeout: innermost(&outer.timeout, &inner.timeout),
         remote_user: innermost(&outer.remote_user, &inner.remote_user),
+        delegate_to: innermost(&outer.delegate_to, &inner.delegate_to),
+        delegate_facts: innermost(&outer.delegate_facts, &inner.delegate_facts),
+        within: innermost(&outer.within, &inner.within),
     }
 }
 

@@ -43,6 +43,17 @@ impl Foresight {
 
     fn task(&mut self, task: &CompiledTask) {
         self.set.extend(task.task.register.clone());
+        if !task.bodies.is_empty() {
+            // Its tasks have these, and their values are those of an item.
+            self.set.extend(task.task.directives.vars.iter().map(|(name, _)| name.clone()));
+            let looping = task.task.looping.iter();
+            self.set.extend(
+                looping.flat_map(|looping| [Some(looping.variable.clone()), looping.index.clone()]).flatten(),
+            );
+            for body in &task.bodies {
+                self.entries(body.entries.as_deref().unwrap_or_default());
+            }
+        }
         if task.task.module == "set_fact" {
             self.set.extend(task.task.options.iter().map(|(name, _)| name.clone()));
             self.anything |= task.task.options_template.is_some()

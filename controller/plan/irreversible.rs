@@ -16,11 +16,15 @@ const ASKING: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 /// Modules that install and remove packages. Only an MSI that was installed can be taken back.
 const PACKAGES: [&str; 1] = ["win_package"];
 
+/// Modules that do what is in nobody's hands here: resources of Desired State Configuration.
+const RESOURCES: [&str; 1] = ["win_dsc"];
+
 /// Tells whether a changed step of a module, which left no rollback point, did what nothing can undo.
 pub fn leaves_no_way_back(module: &str) -> bool {
     COMMANDS.contains(&module)
         || REQUESTS.contains(&module)
         || PACKAGES.contains(&module)
+        || RESOURCES.contains(&module)
         || module == "service"
         || module == "win_service"
 }
@@ -39,6 +43,9 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
     for entry in entries {
         match entry {
             CompiledEntry::Task(task) => {
+                for body in &task.bodies {
+                    collect(body.entries.as_deref().unwrap_or_default(), found);
+                }
                 let directives = &task.directives;
                 let looks = directives.check_mode.as_ref().is_some_and(|node| is(node, true));
                 let never = directives.when.iter().any(|node| is(node, false));
@@ -57,8 +64,19 @@ fn collect<'p>(entries: &'p [CompiledEntry], found: &mut Vec<&'p CompiledTask>) 
 
 /// Tells whether nothing can undo what a task does when it runs. `changed_when: false` says that it changes nothing.
 pub fn is_irreversible(task: &Task) -> bool {
-    let acts = is_run(task) && runs_something(task) || is_installer(task);
+    let acts = is_run(task) && runs_something(task)
+        || is_installer(task)
+        || RESOURCES.contains(&task.module)
+        || installs_again(task);
     acts && !has_way_back(task)
+}
+
+/// Tells whether a task installs the version of a package once more that is there.
+fn installs_again(task: &Task) -> bool {
+    let option = |name: &str| task.options.iter().find(|(given, _)| given == name).map(|(_, node)| node);
+    task.module == "win_chocolatey"
+        && (option("force").is_some_and(|node| !is(node, false))
+            || option("state").is_some_and(|node| node.as_str() == Some("reinstalled")))
 }
 
 /// Tells whether a task installs or removes what the host cannot take back: another installer than an MSI, or a removal. What

@@ -55,6 +55,9 @@ fn collect(entries: &[CompiledEntry], found: &mut Diagnostics) {
     for entry in entries {
         match entry {
             CompiledEntry::Task(task) => {
+                for body in &task.bodies {
+                    collect(body.entries.as_deref().unwrap_or_default(), found);
+                }
                 if let Some(diagnostic) = warning(task) {
                     found.push(diagnostic);
                 }

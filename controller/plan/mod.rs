@@ -7,6 +7,7 @@
 
 mod compile;
 mod composition;
+mod delegation;
 mod exchange;
 mod foresight;
 mod irreversible;
@@ -16,15 +17,17 @@ mod others;
 mod participants;
 mod search;
 mod serving;
+mod start;
 mod touched;
 mod variables;
 mod waves;
 mod windows;
 
 pub use compile::{
-    CompiledBlock, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
+    CompiledBlock, CompiledBody, CompiledEntry, CompiledGuard, CompiledPlay, CompiledTask, Section, compile,
 };
 pub use composition::{Composition, MaintenanceGroup, Moved, compose};
+pub use delegation::delegated_in_guards;
 pub use foresight::{Foreseen, Foresight};
 pub use irreversible::{irreversible_tasks, is_irreversible, leaves_no_way_back};
 pub use lockout::unguarded;
@@ -33,6 +36,7 @@ pub use others::OtherHosts;
 pub use participants::Participants;
 pub use search::{FileCache, LocalFiles};
 pub use serving::{Breach, Serving, Stop};
+pub use start::StartAt;
 pub use touched::{can_change, may_change};
 pub use variables::{
     FactStore, HostScope, HostValues, HostlessScope, LoopScope, Named, PlayScope, RunScope, TaskScope,

@@ -19,7 +19,7 @@ pub struct Participants {
 #[derive(Debug, Default)]
 struct Now {
     removed: HashSet<HostName>,
-    wave: Vec<HostName>,
+    wave: HashSet<HostName>,
     /// `ansible_play_hosts`, made again when a host leaves.
     hosts: Arc<Value>,
     /// `ansible_play_batch`, the same for the wave at work.
@@ -27,7 +27,7 @@ struct Now {
 }
 
 impl Participants {
-    /// The targets of a play, in their order.
+    /// The targets of a play as its pattern names them: `order` decides who begins, and not how they are listed.
     pub fn new(targets: Vec<HostName>) -> Self {
         let all = Arc::new(listed(targets.iter()));
         let now = Now { hosts: all.clone(), batch: all.clone(), ..Now::default() };
@@ -37,7 +37,7 @@ impl Participants {
     /// A wave begins.
     pub fn begin(&self, wave: &[HostName]) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        now.wave = wave.to_vec();
+        now.wave = wave.iter().cloned().collect();
         self.settle(&mut now);
     }
 
@@ -49,8 +49,8 @@ impl Participants {
     }
 
     fn settle(&self, now: &mut Now) {
-        let of = |hosts: &[HostName]| listed(hosts.iter().filter(|host| !now.removed.contains(*host)));
-        let (hosts, batch) = (of(&self.targets), of(&now.wave));
+        let left = || self.targets.iter().filter(|host| !now.removed.contains(*host));
+        let (hosts, batch) = (listed(left()), listed(left().filter(|host| now.wave.contains(*host))));
         (now.hosts, now.batch) = (Arc::new(hosts), Arc::new(batch));
     }
 
@@ -83,7 +83,8 @@ mod tests {
     fn those_that_failed_are_in_the_list_of_all_only() {
         let hosts = ["a", "b", "c"].map(HostName::from);
         let participants = Participants::new(hosts.to_vec());
-        participants.begin(&hosts[..2]);
+        participants.begin(&[hosts[1].clone(), hosts[0].clone()]);
+        assert_eq!(*participants.variable("ansible_play_batch").unwrap(), json!(["a", "b"]));
         participants.remove([&hosts[0]]);
         let seen = Participants::NAMES.map(|name| (*participants.variable(name).unwrap()).clone());
         assert_eq!(seen, [json!(["a", "b", "c"]), json!(["b", "c"]), json!(["b"]), json!(["b"])]);

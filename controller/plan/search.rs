@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::module::{Files, ModuleError};
 use crate::operation::Content;
+use crate::secrets::vault::Vault;
 use crate::source::{self, SourceFile};
 
 /// Largest local file that is read whole.
@@ -16,14 +17,22 @@ const LARGEST_FILE: u64 = 2 << 30;
 #[derive(Default)]
 pub struct FileCache {
     home: Option<PathBuf>,
+    vault: Vault,
     contents: Mutex<HashMap<PathBuf, Arc<Content>>>,
+    /// Files that are encrypted, opened.
+    opened: Mutex<HashMap<PathBuf, Arc<Content>>>,
     sources: Mutex<HashMap<PathBuf, Arc<SourceFile>>>,
 }
 
 impl FileCache {
-    /// Makes an empty cache; `home` is what `~` stands for in the names of files.
-    pub fn new(home: Option<PathBuf>) -> Self {
-        Self { home, ..Self::default() }
+    /// Makes an empty cache; `home` is what `~` stands for in the names of files, `vault` opens encrypted ones.
+    pub fn new(home: Option<PathBuf>, vault: Vault) -> Self {
+        Self { home, vault, ..Self::default() }
+    }
+
+    /// What `~` stands for.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 }
 
@@ -81,16 +90,52 @@ impl Files for LocalFiles<'_> {
         Ok(content)
     }
 
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        let raw = self.content(path)?;
+        if !Vault::is_encrypted(&raw.bytes) {
+            return Ok(raw);
+        }
+        let mut opened = self.cache.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = opened.get(path) {
+            return Ok(content.clone());
+        }
+        let plain = self
+            .cache
+            .vault
+            .open_file(&raw.bytes)
+            .map_err(|error| ModuleError::new(format!("cannot decrypt `{}`: {error}", path.display())))?;
+        if let Some(line) =
+            std::str::from_utf8(&plain).ok().map(str::trim).filter(|text| !text.contains('\n'))
+        {
+            // Commonly a password or a key by itself.
+            self.cache.vault.learn(line);
+        }
+        let content = Arc::new(Content::hidden(plain.to_vec()));
+        opened.insert(path.to_owned(), content.clone());
+        Ok(content)
+    }
+
     fn source(&self, path: &Path) -> Result<Arc<SourceFile>, ModuleError> {
         let mut sources = self.cache.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = sources.get(path) {
             return Ok(source.clone());
         }
         Self::readable(path)?;
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ModuleError::new(format!("cannot read `{}` as UTF-8 text: {error}", path.display()))
-        })?;
-        let source = SourceFile::new(path.display().to_string(), path, text);
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path)
+            .map_err(|error| ModuleError::new(format!("cannot read `{name}` as UTF-8 text: {error}")))?;
+        let not_text = || ModuleError::new(format!("cannot read `{name}` as UTF-8 text"));
+        let source = if Vault::is_encrypted(&bytes) {
+            let plain = self
+                .cache
+                .vault
+                .open_file(&bytes)
+                .map_err(|error| ModuleError::new(format!("cannot decrypt `{name}`: {error}")))?;
+            let text = String::from_utf8(plain.to_vec()).map_err(|_| not_text())?;
+            SourceFile::encrypted(name.as_str(), path, text)
+        } else {
+            SourceFile::new(name.as_str(), path, String::from_utf8(bytes).map_err(|_| not_text())?)
+        };
         sources.insert(path.to_owned(), source.clone());
         Ok(source)
     }
@@ -139,7 +184,7 @@ mod tests {
         std::fs::write(folder.path().join("b"), "beside").unwrap();
         std::fs::create_dir_all(folder.path().join("home")).unwrap();
         std::fs::write(folder.path().join("home/d"), "at home").unwrap();
-        let cache = FileCache::new(Some(folder.path().join("home")));
+        let cache = FileCache::new(Some(folder.path().join("home")), Vault::default());
         let files = LocalFiles { playbook: folder.path(), role: Some(&role), task: None, cache: &cache };
         assert_eq!(files.content(&files.find("files", "a").unwrap()).unwrap().bytes, b"role");
         assert_eq!(files.content(&files.find("files", "b").unwrap()).unwrap().bytes, b"beside");

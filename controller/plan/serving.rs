@@ -106,6 +106,22 @@ impl Serving {
         stops
     }
 
+    /// Finds what stops altogether when the hosts `works` are worked on, because all others that serve it are `down`. What
+    /// stops whoever is down or not is a breach that was known before the run.
+    pub fn last_standing(&self, works: &HashSet<&HostName>, down: &dyn Fn(&HostName) -> bool) -> Vec<Breach> {
+        let mut found: Vec<Breach> = Vec::new();
+        let connectors = self.connectors.iter().map(|(name, served)| (name, &served.hosts, true));
+        let systems = self.systems.iter().map(|(name, hosts)| (name, hosts, false));
+        for (name, hosts, is_connector) in connectors.chain(systems) {
+            let (working, others): (Vec<_>, Vec<_>) = hosts.iter().partition(|host| works.contains(host));
+            if working.is_empty() || others.is_empty() || !others.into_iter().all(down) {
+                continue;
+            }
+            note(&mut found, name, hosts, is_connector);
+        }
+        found
+    }
+
     /// Sets of two or more hosts that must not stop together: those of a connector, those of a managed system.
     pub fn units(&self) -> impl Iterator<Item = &IndexSet<HostName>> {
         let connectors = self.connectors.values().map(|served| &served.hosts);
@@ -127,18 +143,22 @@ impl Serving {
             if !hosts.iter().all(|host| wave_of.get(host) == Some(&wave)) {
                 continue;
             }
-            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            let known = found[wave].iter().position(|breach| breach.hosts == hosts);
-            let index = known.unwrap_or_else(|| {
-                found[wave].push(Breach { hosts, ..Breach::default() });
-                found[wave].len() - 1
-            });
-            let breach = &mut found[wave][index];
-            let names = if is_connector { &mut breach.connectors } else { &mut breach.managed_systems };
-            names.push(name.clone());
+            note(&mut found[wave], name, hosts, is_connector);
         }
         found
     }
+}
+
+/// Adds a connector or managed system to the breach of its hosts.
+fn note(found: &mut Vec<Breach>, name: &str, hosts: &IndexSet<HostName>, is_connector: bool) {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    let index = found.iter().position(|breach| breach.hosts == hosts).unwrap_or_else(|| {
+        found.push(Breach { hosts, ..Breach::default() });
+        found.len() - 1
+    });
+    let Some(breach) = found.get_mut(index) else { return };
+    let names = if is_connector { &mut breach.connectors } else { &mut breach.managed_systems };
+    names.push(name.to_owned());
 }
 
 #[cfg(test)]
@@ -201,6 +221,21 @@ mod tests {
             .collect();
         let told: Vec<_> = told.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
         assert_eq!(told, [("CorpAD", "", "a b"), ("HR", "", "a c"), ("", "corp.example", "a b c")]);
+    }
+
+    #[test]
+    fn the_last_host_that_is_left_is_told_from_one_of_two() {
+        let (a, b, c) = (HostName::from("a"), HostName::from("b"), HostName::from("c"));
+        let told = |works: &[&HostName], down: &[&HostName]| {
+            let works = works.iter().copied().collect();
+            let found = serving().last_standing(&works, &|host| down.contains(&host));
+            found.iter().map(Breach::what).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[&b], &[&a]), ["serve `CorpAD`"]);
+        assert_eq!(told(&[&b, &c], &[&a]), ["serve `CorpAD`", "serve `HR`", "connect to `corp.example`"]);
+        assert!(told(&[&b], &[]).is_empty(), "`a` goes on");
+        assert!(told(&[&a, &b], &[]).is_empty(), "was known before the run");
+        assert!(told(&[], &[&a, &b]).is_empty(), "nobody is worked on");
     }
 
     #[test]

@@ -39,6 +39,13 @@ impl Walk<'_> {
         let acts = can_change(task);
         let ends = task.task.module == "meta"
             && task.task.options.iter().any(|(_, node)| node.as_str() == Some("end_host"));
+        if !task.bodies.is_empty() {
+            // A host that may leave the play in there has not left it for certain.
+            let may = (self.holds)(task) != Some(false)
+                && task.bodies.iter().any(|body| self.any(body.entries.as_deref().unwrap_or_default()));
+            self.ended = false;
+            return may;
+        }
         if !acts && !ends && !self.notifies(task) {
             return false;
         }

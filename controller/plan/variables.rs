@@ -1,7 +1,7 @@
 //! The variables of one host at one point of its play, resolved by Ansible's precedence.
 //!
-//! Strongest first: magic variables, loop variables, `-e`, role parameters, `set_fact` and registered
-//! results, `vars` of task and blocks, role vars, `vars_files`, play `vars`, facts, inventory, role
+//! Strongest first: magic variables, loop variables, `-e`, `vars` of includes, role parameters, `set_fact` and registered
+//! results, `include_vars`, `vars` of task and blocks, role vars, `vars_files`, play `vars`, facts, inventory, role
 //! defaults. (Ansible: Using variables, "Understanding variable precedence".)
 
 use std::collections::HashMap;
@@ -38,6 +38,11 @@ pub struct RunScope {
 }
 
 impl RunScope {
+    /// The inventory as it is now.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
     /// A path as variables have it: whole, whatever folder it is used in later.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         let mut whole = PathBuf::new();
@@ -80,6 +85,10 @@ pub struct HostValues {
     injected: HashMap<String, Arc<Value>>,
     /// `set_fact` and registered results.
     pub values: IndexMap<String, Binding>,
+    /// What `include_vars` brought.
+    pub included: IndexMap<String, Binding>,
+    /// Roles whose variables `include_role` made public, for the rest of the play.
+    pub roles: Vec<Arc<Role>>,
 }
 
 /// Names that a fact may not set: they decide how a host is reached.
@@ -143,6 +152,8 @@ pub struct TaskScope<'a> {
     pub folder: Option<&'a Path>,
     /// Values for this evaluation alone: a result that is being judged, the name of a template.
     pub local: Vec<(String, Binding)>,
+    /// `vars` of the includes around the task and the items of their loops, from the outside in.
+    pub frames: Vec<(String, Binding)>,
     /// Whether this is the evaluation of a task: then a host without an address is reached by its name.
     pub of_task: bool,
     /// Whether a plan asks what the rollout would find: then `ansible_check_mode` is false.
@@ -198,6 +209,10 @@ impl HostScope<'_> {
                 data(Value::Object(learned.facts.clone()))
             }
             "role_name" | "ansible_role_name" => data(json!(self.task.role?.name)),
+            "ansible_parent_role_names" => {
+                let names = &self.task.role?.included_from;
+                (!names.is_empty()).then(|| Binding::Data(Arc::new(json!(names))))
+            }
             "ansible_check_mode" if self.task.as_applied => data(json!(false)),
             "role_path" => data(json!(self.run.absolute(&self.task.role?.path))),
             _ => self
@@ -208,19 +223,33 @@ impl HostScope<'_> {
         }
     }
 
-    fn in_playbook(&self, name: &str) -> Option<&Arc<Node>> {
+    fn in_playbook(&self, name: &str, public: &[Arc<Role>]) -> Option<Arc<Node>> {
         let play = self.play?;
-        let own_role = self.task.role.and_then(|role| find(&role.vars, name));
+        let own_role = self.task.role.and_then(|role| near(role, &|role| find(&role.vars, name)));
+        let public = || public.iter().rev().find_map(|role| find(&role.vars, name));
         own_role
+            .or_else(public)
             .or_else(|| play.roles.iter().rev().find_map(|role| find(&role.vars, name)))
             .or_else(|| play.vars_files.get(name))
             .or_else(|| play.vars.get(name))
+            .cloned()
     }
 
-    fn default(&self, name: &str) -> Option<&Arc<Node>> {
-        let own_role = self.task.role.and_then(|role| find(&role.defaults, name));
-        own_role.or_else(|| self.play?.roles.iter().rev().find_map(|role| find(&role.defaults, name)))
+    fn default(&self, name: &str, public: &[Arc<Role>]) -> Option<Arc<Node>> {
+        let own_role = self.task.role.and_then(|role| near(role, &|role| find(&role.defaults, name)));
+        let public = || public.iter().rev().find_map(|role| find(&role.defaults, name));
+        own_role
+            .or_else(public)
+            .or_else(|| self.play?.roles.iter().rev().find_map(|role| find(&role.defaults, name)))
+            .cloned()
     }
+}
+
+/// What a role has for a name: itself, the roles that it depends on, those that it was used from.
+fn near<'a>(role: &'a Role, of: &dyn Fn(&'a Role) -> Option<&'a Arc<Node>>) -> Option<&'a Arc<Node>> {
+    of(role)
+        .or_else(|| role.dependencies.list().iter().rev().find_map(|role| of(role)))
+        .or_else(|| role.parents.iter().rev().find_map(|role| of(role)))
 }
 
 impl Scope for HostScope<'_> {
@@ -238,6 +267,9 @@ impl Scope for HostScope<'_> {
         if let Some(node) = self.run.extra.get(name) {
             return Some(source(node));
         }
+        if let Some((_, binding)) = self.task.frames.iter().rev().find(|(key, _)| key == name) {
+            return Some(binding.clone());
+        }
         if let Some(node) = self.task.role.and_then(|role| find(&role.params, name)) {
             return Some(source(node));
         }
@@ -245,8 +277,14 @@ impl Scope for HostScope<'_> {
         if let Some(binding) = learned.values.get(name) {
             return Some(binding.clone());
         }
-        if let Some(node) = find(self.task.vars, name).or_else(|| self.in_playbook(name)) {
+        if let Some(binding) = learned.included.get(name) {
+            return Some(binding.clone());
+        }
+        if let Some(node) = find(self.task.vars, name) {
             return Some(source(node));
+        }
+        if let Some(node) = self.in_playbook(name, &learned.roles) {
+            return Some(source(&node));
         }
         if let Some(value) = learned.injected.get(name) {
             return Some(Binding::Data(value.clone()));
@@ -255,8 +293,8 @@ impl Scope for HostScope<'_> {
         if let Some(variable) = inventory.and_then(|candidates| candidates.last()) {
             return Some(source(&variable.node));
         }
-        if let Some(node) = self.default(name) {
-            return Some(source(node));
+        if let Some(node) = self.default(name, &learned.roles) {
+            return Some(source(&node));
         }
         (name == "ansible_host" && self.task.of_task).then(|| data(json!(&*self.host.0))).flatten()
     }
@@ -275,7 +313,12 @@ impl Scope for HostScope<'_> {
         names.extend(self.run.extra.keys().cloned());
         names.extend(self.item.values.iter().map(|(name, _)| name.clone()));
         names.extend(learned.values.keys().cloned());
-        names.extend(learned.injected.keys().cloned());
+        names.extend(learned.injected.keys().chain(learned.included.keys()).cloned());
+        names.extend(self.task.frames.iter().map(|(name, _)| name.clone()));
+        if let Some(role) = self.task.role {
+            let own = role.defaults.iter().chain(&role.vars).chain(&role.params);
+            names.extend(own.map(|(name, _)| name.clone()));
+        }
         names.extend(self.task.vars.iter().map(|(name, _)| name.clone()));
         if let Some(play) = self.play {
             names.extend(Participants::NAMES.map(str::to_owned));

@@ -40,6 +40,13 @@ impl Looking<'_> {
         for entry in entries {
             match entry {
                 CompiledEntry::Task(task) if may_end(task) => return false,
+                CompiledEntry::Task(task) if !task.bodies.is_empty() => {
+                    let [body] = task.bodies.as_slice() else { return false };
+                    let entries = body.entries.as_deref().unwrap_or_default();
+                    if !is_certain(task) || !self.through(entries) {
+                        return false;
+                    }
+                }
                 CompiledEntry::Task(task) => self.task(task),
                 CompiledEntry::Block(block) => {
                     if let Some(guard) = &block.guard
@@ -102,6 +109,7 @@ fn is_certain(task: &CompiledTask) -> bool {
     let decides = |name: &str| matches!(name, "ansible_become" | "ansible_connection" | "ansible_shell_type");
     directives.when.is_empty()
         && directives.run_once.is_none()
+        && directives.delegate_to.is_none()
         && task.task.looping.is_none()
         && !directives.vars.iter().any(|(name, _)| decides(name))
 }

@@ -30,7 +30,7 @@ pub(super) type CheckedOptions = (Vec<(String, Node)>, Option<Node>);
 
 impl Loader<'_> {
     /// Reads `action`: `module key=value ...`, or a mapping with the key `module`.
-    pub(super) fn action(&mut self, value: &Node) -> Option<Called> {
+    pub(super) fn action(&mut self, key: &str, value: &Node) -> Option<Called> {
         let (name, rest) = match &value.value {
             NodeValue::String(text) => {
                 let (name, rest) = text.trim().split_once([' ', '\n']).unwrap_or((text.trim(), ""));
@@ -44,11 +44,11 @@ impl Loader<'_> {
                 (value.get("module")?.clone(), rest)
             }
             _ => {
-                self.wrong("action", value, "a module with its options");
+                self.wrong(key, value, "a module with its options");
                 return None;
             }
         };
-        let word = self.literal("action", &name)?;
+        let word = self.literal(key, &name)?;
         match module::lookup(word) {
             Some(found) => Some(Called::new(found.spec(), &name, &rest)),
             None => {
@@ -80,6 +80,9 @@ impl Loader<'_> {
             }
         }
         self.merge_args(call, args, &mut given);
+        if template.is_none() {
+            self.add_defaults(call.spec, &mut given);
+        }
         let options = self.check_options(call, given, !cut && template.is_none());
         (options, template)
     }

@@ -7,6 +7,15 @@ use super::model::Directives;
 use super::values::{is_templated, listed};
 use crate::source::{Diagnostic, Node, NodeValue, suggestion};
 
+/// Tells whether an option is a boolean that is written out as true.
+pub(super) fn is_flag(node: &Node) -> bool {
+    match &node.value {
+        NodeValue::Bool(value) => *value,
+        NodeValue::Int(number) => *number == 1,
+        _ => node.as_str().and_then(super::values::spelled_bool).unwrap_or(false),
+    }
+}
+
 impl Loader<'_> {
     /// Takes one of the shared keywords; answers whether it was one. `name` and, for a play, what the
     /// play keeps itself are left to the caller.
@@ -29,6 +38,8 @@ impl Loader<'_> {
             "diff" => directives.diff = self.boolean(key, value),
             "run_once" => directives.run_once = self.boolean(key, value),
             "timeout" => directives.timeout = self.number(key, value, true),
+            "delegate_to" => directives.delegate_to = self.delegate_to(value),
+            "delegate_facts" => directives.delegate_facts = self.boolean(key, value),
             // They only say where short names of modules are looked up; ours have one meaning.
             "collections" => {}
             _ => return false,
@@ -64,7 +75,13 @@ impl Loader<'_> {
     pub(super) fn unknown(&mut self, key: &Node, place: Place, more: &[&str]) {
         let word = key.as_str().unwrap_or_default();
         if let Some(hint) = refused(word) {
-            self.report(Diagnostic::error(&key.span, format!("`{word}` is not supported")).hint(hint));
+            let meant = word.strip_prefix("with_").and_then(|name| {
+                let meant = suggestion(name, crate::template::loop_lookups())?;
+                Some(meant.replacen('`', "`with_", 1))
+            });
+            let meant = meant.filter(|_| !super::keywords::is_known(word));
+            let error = Diagnostic::error(&key.span, format!("`{word}` is not supported"));
+            self.report(error.hint(meant.unwrap_or_else(|| hint.to_owned())));
             return;
         }
         if let Some(hint) = misplaced(word, place) {

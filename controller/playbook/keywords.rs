@@ -60,20 +60,24 @@ const PLAY: &[&str] = &[
     "serial",
     "strategy",
     "tasks",
-    "user",
+    "module_defaults",
     "vars_files",
 ];
 
 const TASK: &[&str] = &[
     "action",
     "args",
+    "async",
     "changed_when",
     "covers",
     "delay",
     "failed_when",
     "loop",
+    "local_action",
     "loop_control",
+    "module_defaults",
     "notify",
+    "poll",
     "register",
     "retries",
     "rollback",
@@ -82,15 +86,22 @@ const TASK: &[&str] = &[
     "with_items",
 ];
 
+/// Keywords about who does the work, of everything but a play.
+const DELEGATION: &[&str] = &["delegate_facts", "delegate_to"];
+
 /// Lists the keywords that are understood at a place, for "did you mean".
 pub(super) fn supported(place: Place) -> Vec<&'static str> {
     let own: &[&[&str]] = match place {
         Place::Play => &[SHARED, PLAY],
-        Place::Role => &[SHARED, &["when", "role"]],
-        Place::Block => &[SHARED, &["when", "block", "rescue", "always", "guard"]],
-        Place::Task => &[SHARED, TASK, &["block"]],
-        Place::Handler => &[SHARED, TASK, &["listen"]],
-        Place::Import => &[SHARED, &["when", "import_tasks", "import_role", "args"]],
+        Place::Role => &[SHARED, DELEGATION, &["when", "role"]],
+        Place::Block => {
+            &[SHARED, DELEGATION, &["when", "block", "rescue", "always", "guard", "module_defaults"]]
+        }
+        Place::Task => &[SHARED, DELEGATION, TASK, &["block"]],
+        Place::Handler => &[SHARED, DELEGATION, TASK, &["listen"]],
+        Place::Import => {
+            &[SHARED, DELEGATION, &["when", "import_tasks", "import_role", "args", "module_defaults"]]
+        }
         Place::ImportPlaybook => &[&["import_playbook", "name", "tags", "vars", "when"]],
     };
     own.concat()
@@ -98,22 +109,11 @@ pub(super) fn supported(place: Place) -> Vec<&'static str> {
 
 /// Keywords that Ansible has and that are refused, with what to do instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("async", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
-    ("poll", "background tasks are not supported yet: leave it out, or use `timeout` for a limit"),
     ("debugger", "there is no task debugger: use `plan`, `--check --diff` and the host logs"),
-    ("delegate_facts", "delegation is not supported yet: use a play of its own for the other host"),
-    ("delegate_to", "delegation is not supported yet: use a play of its own for the other host"),
-    (
-        "local_action",
-        "delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`",
-    ),
     ("fact_path", "not supported yet: leave it out"),
     ("gather_subset", "not supported yet: use `gather_facts: false` and a `setup` task"),
     ("gather_timeout", "not supported yet: leave it out"),
     ("include", "removed from Ansible: use `import_tasks`"),
-    ("include_role", "inclusion while running is not supported yet: use `import_role` with a literal name"),
-    ("include_tasks", "inclusion while running is not supported yet: use `import_tasks` with a literal name"),
-    ("module_defaults", "not supported yet: give the options to each task"),
     ("throttle", "not supported yet: use `serial` for the play, or `--forks`"),
     ("validate_argspec", "not supported yet: leave it out"),
     (
@@ -122,32 +122,31 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Loops over lookups that Ansible has.
+/// Loops over lookups that are refused, as their lookups are.
 const LOOKUP_LOOPS: &[(&str, &str)] = &[
-    ("with_dict", "write `loop: \"{{ mapping | dict2items }}\"`; the item has `key` and `value` as here"),
     ("with_file", "write `loop` over the names and read each with `lookup('file', item)`"),
-    ("with_fileglob", "list the files under `loop`"),
-    ("with_filetree", "list the files under `loop`"),
-    ("with_first_found", "list the file names, or choose with a condition"),
-    ("with_flattened", "write `loop: \"{{ list | flatten }}\"`"),
-    ("with_indexed_items", "write `loop` and `loop_control: { index_var: index }`"),
-    ("with_inventory_hostnames", "write `loop: \"{{ groups['NAME'] }}\"`"),
+    ("with_filetree", "list the files under `with_fileglob`, one for each folder"),
     ("with_lines", "register the output of a command and loop over its `stdout_lines`"),
-    ("with_list", "write `loop`"),
-    ("with_nested", "write `loop: \"{{ first | product(second) | list }}\"`"),
-    ("with_cartesian", "write `loop: \"{{ first | product(second) | list }}\"`"),
-    ("with_random_choice", "write `vars: { choice: \"{{ list | random }}\" }`"),
-    ("with_sequence", "write `loop: \"{{ range(1, 5) | list }}\"`"),
-    ("with_subelements", "write `loop: \"{{ list | subelements('KEY') }}\"`"),
-    ("with_together", "write `loop: \"{{ first | zip(second) | list }}\"`"),
+    ("with_random_choice", "results have to be the same on every run: choose one in the inventory"),
 ];
+
+/// Lists the keywords that are refused by name, with what to do instead.
+#[cfg(test)]
+pub(super) fn refusals() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().chain(LOOKUP_LOOPS).copied()
+}
 
 /// Tells why a keyword of Ansible is refused, if it is one.
 pub(super) fn refused(keyword: &str) -> Option<&'static str> {
     if let Some((_, hint)) = REFUSED.iter().chain(LOOKUP_LOOPS).find(|(name, _)| *name == keyword) {
         return Some(hint);
     }
-    keyword.starts_with("with_").then_some("only `loop` and `with_items` are supported")
+    keyword.starts_with("with_").then_some("write `loop`, with `query(...)` for a lookup")
+}
+
+/// Tells whether a keyword is refused by its name.
+pub(super) fn is_known(keyword: &str) -> bool {
+    REFUSED.iter().chain(LOOKUP_LOOPS).any(|(name, _)| *name == keyword)
 }
 
 /// Keywords of Ansible that exist, but not at the place where they were found.
@@ -173,46 +172,28 @@ pub(super) fn misplaced(keyword: &str, place: Place) -> Option<String> {
 /// of guessing at a typo.
 const ANSIBLE_MODULES: &[&str] = &[
     "add_host",
-    "apt",
     "apt_key",
     "apt_repository",
     "assemble",
     "async_status",
-    "blockinfile",
-    "cron",
     "deb822_repository",
     "debconf",
-    "dnf",
-    "dnf5",
     "dpkg_selections",
     "expect",
-    "find",
-    "get_url",
     "getent",
     "git",
-    "group",
     "group_by",
     "hostname",
-    "include_vars",
     "iptables",
-    "known_hosts",
     "mount_facts",
-    "package",
     "package_facts",
     "pip",
     "reboot",
-    "replace",
     "rpm_key",
     "service_facts",
     "set_stats",
     "subversion",
-    "systemd",
-    "systemd_service",
     "sysvinit",
-    "tempfile",
-    "unarchive",
-    "user",
-    "validate_argument_spec",
     "wait_for_connection",
     "yum_repository",
 ];

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::defaults::Defaults;
+use super::include::{Body, Context};
 use super::model::{Play, Playbook, Role, Task};
 use super::role::RoleUse;
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 use crate::template::{Engine, TextOptions};
 
@@ -17,6 +20,8 @@ pub struct LoadOptions {
     pub roles_path: Vec<PathBuf>,
     /// What `~` stands for in the names of files.
     pub home: Option<PathBuf>,
+    /// What opens encrypted files.
+    pub vault: Vault,
 }
 
 /// Loads the playbook at `path`. There is none if a message is an error.
@@ -44,6 +49,10 @@ pub(super) struct Loader<'a> {
     pub(super) makes_files: bool,
     /// What the play in hand has gathered.
     pub(super) gathered: Gathered,
+    /// How many includes are around what is read.
+    pub(super) depth: usize,
+    /// `module_defaults` around what is read, from the outside in.
+    pub(super) defaults: Vec<Defaults>,
     files: HashMap<PathBuf, Option<Arc<Node>>>,
     /// Template files that were checked, with the variables that they look up.
     checked: HashMap<PathBuf, Vec<&'static str>>,
@@ -58,6 +67,32 @@ pub(super) struct Gathered {
     pub(super) handlers: Vec<Arc<Task>>,
     /// `notify` entries of all tasks.
     pub(super) notified: Vec<Node>,
+    /// Roles that `include_role` may use.
+    pub(super) included_roles: Vec<Arc<Role>>,
+    /// What includes stand for, read so far.
+    pub(super) bodies: HashMap<Context, Arc<Body>>,
+}
+
+impl Gathered {
+    /// How much there is now.
+    pub(super) fn mark(&self) -> [usize; 5] {
+        [
+            self.roles.len(),
+            self.uses.len(),
+            self.handlers.len(),
+            self.notified.len(),
+            self.included_roles.len(),
+        ]
+    }
+
+    /// Forgets what came behind a mark, because it cannot be used.
+    pub(super) fn rewind(&mut self, [roles, uses, handlers, notified, included]: [usize; 5]) {
+        self.roles.truncate(roles);
+        self.uses.truncate(uses);
+        self.handlers.truncate(handlers);
+        self.notified.truncate(notified);
+        self.included_roles.truncate(included);
+    }
 }
 
 impl<'a> Loader<'a> {
@@ -69,6 +104,8 @@ impl<'a> Loader<'a> {
             open: Vec::new(),
             makes_files: false,
             gathered: Gathered::default(),
+            depth: 0,
+            defaults: Vec::new(),
             files: HashMap::new(),
             checked: HashMap::new(),
             engine: Engine::new(),
@@ -123,11 +160,17 @@ impl<'a> Loader<'a> {
         if let Some(known) = self.files.get(path) {
             return known.clone();
         }
-        let (node, diagnostics) = source::load(path, &path.display().to_string());
+        let (node, diagnostics) = source::load(path, &path.display().to_string(), &self.options.vault);
         self.report_all(diagnostics);
         let node = node.map(Arc::new);
         self.files.insert(path.to_path_buf(), node.clone());
         node
+    }
+
+    /// Forgets files that could not be read, so that whoever names them next hears of their mistakes.
+    pub(super) fn forget_unreadable(&mut self) {
+        self.files.retain(|_, node| node.is_some());
+        self.checked.clear();
     }
 
     /// Reads the plays of a playbook; `from` is the place that imports it.
@@ -154,10 +197,6 @@ impl<'a> Loader<'a> {
                     }
                 }
                 NodeValue::Null => {}
-                NodeValue::String(text) if text.starts_with("$ANSIBLE_VAULT") => {
-                    let error = Diagnostic::error(&root.span, "this playbook is encrypted");
-                    self.report(error.hint("vault is not supported yet: decrypt it with `ansible-vault`"));
-                }
                 _ => {
                     let message = format!("a playbook is a list of plays, not {}", root.kind());
                     self.report(
@@ -203,7 +242,7 @@ impl<'a> Loader<'a> {
         }
         let mut found = Diagnostics::default();
         let mut names = Vec::new();
-        match source::read(path, &path.display().to_string()) {
+        match source::read(path, &path.display().to_string(), &self.options.vault) {
             Ok(file) => {
                 self.engine.check_text(&file, &TextOptions::default(), &mut found);
                 names = self.engine.text_names(&file, &TextOptions::default());
@@ -233,7 +272,7 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 }
 
 /// Takes `.` and `..` out of a path, without asking the disk.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {

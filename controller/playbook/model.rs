@@ -2,8 +2,10 @@
 //! [`Node`]; everything that may not is already a value.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::include::Include;
+use super::include_vars::VarsCandidates;
 use super::policy::{Guard, OnFailure, RollbackScope};
 use crate::source::{Node, Span};
 
@@ -60,6 +62,8 @@ pub struct Play {
     pub roles: Vec<Arc<Role>>,
     /// `pre_tasks`, without the gathering of facts.
     pub pre_tasks: Vec<Entry>,
+    /// Roles that `include_role` may use, which are not there from the start.
+    pub included_roles: Vec<Arc<Role>>,
     /// Tasks of the roles, then `tasks`.
     pub tasks: Vec<Entry>,
     /// `post_tasks`.
@@ -84,6 +88,35 @@ pub struct Role {
     /// Whether each use of it runs. Otherwise a host that has run a task of it skips later uses; uses
     /// with the same parameters, tags and conditions share one `Arc<Role>`, so compare the pointers.
     pub allow_duplicates: bool,
+    /// Whether `include_role` brings it: its handlers are there when a host has included it, and its variables are
+    /// for its own tasks.
+    pub dynamic: bool,
+    /// Whether a task imports or includes it.
+    pub by_task: bool,
+    /// Names of the roles whose tasks include or import it, the nearest first.
+    pub included_from: Vec<String>,
+    /// The roles that it was used from, outermost first.
+    pub parents: Vec<Arc<Self>>,
+    /// The roles that it depends on.
+    pub dependencies: Dependencies,
+}
+
+/// The roles that a role depends on, which are read after it. They know it as one of their parents, so that they are not
+/// shown with it.
+#[derive(Default)]
+pub struct Dependencies(pub(super) OnceLock<Vec<Arc<Role>>>);
+
+impl Dependencies {
+    /// Lists them, in the order in which they run.
+    pub fn list(&self) -> &[Arc<Role>] {
+        self.0.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl std::fmt::Debug for Dependencies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.list().iter().map(|role| &role.name)).finish()
+    }
 }
 
 /// One entry of a list of tasks.
@@ -149,6 +182,12 @@ pub struct Directives {
     pub timeout: Option<Node>,
     /// `remote_user`; a play has it among its connection variables, elsewhere it is refused.
     pub remote_user: Option<Node>,
+    /// `delegate_to`: the host that does the work.
+    pub delegate_to: Option<Node>,
+    /// `delegate_facts`: whether facts belong to that host.
+    pub delegate_facts: Option<Node>,
+    /// `async`, in seconds: how long the task may take.
+    pub within: Option<Node>,
 }
 
 /// `become` and its companions; each one is inherited by itself.
@@ -208,15 +247,19 @@ pub struct Task {
     pub file_names: Vec<&'static str>,
     /// The role it came from.
     pub role: Option<Arc<Role>>,
+    /// What it stands for, if it is `include_tasks` or `include_role`.
+    pub include: Option<Include>,
+    /// The files that it may read, if it is `include_vars`.
+    pub vars_files: Option<Arc<VarsCandidates>>,
 }
 
-/// `loop` or `with_items`, and `loop_control`.
+/// `loop` or `with_...`, and `loop_control`.
 #[derive(Clone, Debug)]
 pub struct Loop {
     /// The list, or a template that gives one.
     pub items: Node,
-    /// `with_items` flattens one level; `loop` does not.
-    pub flatten: bool,
+    /// The lookup that makes the items of a `with_...`; nothing for `loop`.
+    pub lookup: Option<&'static str>,
     /// `loop_var`, `item` unless given.
     pub variable: String,
     /// `index_var`.
@@ -227,6 +270,10 @@ pub struct Loop {
     pub pause: Option<Node>,
     /// `extended`.
     pub extended: bool,
+    /// `extended_allitems`: whether `ansible_loop.allitems` is there.
+    pub all_items: bool,
+    /// `break_when`: what ends the loop behind an item.
+    pub break_when: Vec<Node>,
 }
 
 /// `until`, `retries`, `delay`.

@@ -13,8 +13,16 @@ use crate::source::{Diagnostic, Node, suggestion};
 /// A name reaches one handler; a topic every handler that listens to it, of those with the same name one.
 /// Where several fit, the role or play that comes last has it, and in there the one that stands first, as in
 /// ansible-core 2.19.
-pub fn notified(handlers: &[Arc<Task>], names: &[Option<String>], notification: &str) -> Vec<usize> {
-    let order = order_of_search(handlers);
+/// Only those that are `here` count, and of their roles those with the largest number come last.
+pub fn notified(
+    handlers: &[Arc<Task>],
+    names: &[Option<String>],
+    notification: &str,
+    here: &dyn Fn(usize) -> Option<usize>,
+) -> Vec<usize> {
+    let mut order = order_of_search(handlers);
+    order.retain(|at| here(*at).is_some());
+    order.sort_by_key(|at| std::cmp::Reverse(here(*at)));
     let named = order.iter().find(|at| is_called(&handlers[**at], names[**at].as_deref(), notification));
     let mut found: Vec<usize> = named.into_iter().copied().collect();
     let mut seen: Vec<&str> = Vec::new();
@@ -70,7 +78,7 @@ impl Loader<'_> {
         }
         for notification in notifications.iter().filter(|node| !is_templated(node)) {
             let Some(word) = notification.as_str() else { continue };
-            if !notified(handlers, &names, word).is_empty() {
+            if !notified(handlers, &names, word, &|_| Some(0)).is_empty() {
                 continue;
             }
             let topics = handlers.iter().flat_map(|handler| handler.listen.iter().map(String::as_str));
@@ -123,7 +131,7 @@ mod tests {
             handlers.iter().map(|handler| handler.name.as_ref().map(Node::key_text)).collect();
         let written: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
         assert_eq!(written, ["x", "q", "w", "x", "x", "q", "w", "w", "q", "y", "last", "both", "y"]);
-        let reached = |notification: &str| super::notified(handlers, &names, notification);
+        let reached = |notification: &str| super::notified(handlers, &names, notification, &|_| Some(0));
         assert_eq!(reached("topic"), [3, 8]);
         assert_eq!(reached("w"), [6]);
         assert_eq!(reached("one : x"), [0]);

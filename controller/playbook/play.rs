@@ -77,10 +77,12 @@ impl Loader<'_> {
         let mut directives = Directives::default();
         self.gathered = super::load::Gathered::default();
         self.makes_files |= is_local(node);
+        let around = self.begin_defaults(node);
         for (key, value) in node.entries() {
             self.play_keyword(&mut play, &mut directives, key, value);
         }
         self.play_tasks(&mut play, node);
+        self.end_defaults(around);
         play.directives = Arc::new(directives);
         node.get("hosts").is_some().then_some(play)
     }
@@ -119,7 +121,8 @@ impl Loader<'_> {
                 let connection = self.connection(value).map(Arc::new);
                 play.connection.extend(connection.map(|kind| ("ansible_connection", kind)));
             }
-            "when" => self.unknown(key, Place::Play, &[]),
+            "when" | "delegate_to" | "delegate_facts" => self.unknown(key, Place::Play, &[]),
+            "module_defaults" => {}
             _ if self.directive(directives, word, value) => {}
             _ => self.unknown(key, Place::Play, &[]),
         }
@@ -148,6 +151,7 @@ impl Loader<'_> {
         }
         play.roles = std::mem::take(&mut self.gathered.roles);
         play.handlers = std::mem::take(&mut self.gathered.handlers);
+        play.included_roles = std::mem::take(&mut self.gathered.included_roles);
         // Handlers of `roles:` stand in front of those of the play, those of `import_role` behind.
         play.handlers.splice(of_roles..of_roles, own);
         self.check_notified(&play.handlers);
@@ -193,7 +197,7 @@ impl Loader<'_> {
             .find_map(|name| super::vars_file::find(&self.directory, name));
         match found {
             Some(path) => {
-                let (_, diagnostics) = super::vars_file::read(&path);
+                let (_, diagnostics) = super::vars_file::read(&path, &self.options.vault);
                 self.report_all(diagnostics);
             }
             None => {
@@ -319,6 +323,7 @@ impl Play {
             connection: Vec::new(),
             directives: Arc::default(),
             roles: Vec::new(),
+            included_roles: Vec::new(),
             pre_tasks: Vec::new(),
             tasks: Vec::new(),
             post_tasks: Vec::new(),

@@ -25,21 +25,33 @@ pub(super) struct RoleUse {
 }
 
 /// One use of a role, as it is written.
-#[derive(Default)]
 struct Request {
     directives: Directives,
     params: Vec<(String, Arc<Node>)>,
     /// Other names than `main` for the files, from `import_role`.
     names: FileNames,
+    /// Whether `include_role` asks for it.
+    dynamic: bool,
+    /// Whether its arguments are checked.
+    validate: bool,
+    /// Whether a task asks for it.
+    by_task: bool,
 }
 
-struct FileNames {
-    tasks: String,
-    vars: String,
-    defaults: String,
-    handlers: String,
+impl Default for Request {
+    fn default() -> Self {
+        let (directives, params, names) = (Directives::default(), Vec::new(), FileNames::default());
+        Self { directives, params, names, dynamic: false, validate: true, by_task: false }
+    }
+}
+
+pub(super) struct FileNames {
+    pub(super) tasks: String,
+    pub(super) vars: String,
+    pub(super) defaults: String,
+    pub(super) handlers: String,
     /// Whether the use runs even if the role ran before.
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Default for FileNames {
@@ -49,12 +61,43 @@ impl Default for FileNames {
     }
 }
 
+/// What `meta` of a role says.
+#[derive(Default)]
+struct Meta {
+    dependencies: Option<Node>,
+    /// Whether each use of the role runs.
+    allow_duplicates: bool,
+    argument_specs: Option<Node>,
+}
+
 /// The roles around a dependency.
 #[derive(Clone, Default)]
 struct Around {
     paths: Vec<PathBuf>,
     inherited: String,
     params: Vec<(String, Arc<Node>)>,
+    parents: Vec<Arc<Role>>,
+    /// Names of roles whose tasks include or import this one.
+    included_from: Vec<String>,
+    /// A folder beside which roles are looked for too.
+    beside: Option<PathBuf>,
+    dynamic: bool,
+}
+
+impl Around {
+    /// What is around a role that a task of `place` asks for.
+    fn place(place: &Folder) -> Self {
+        let Some(role) = &place.role else { return Self::default() };
+        let parents = role.parents.iter().chain([role]).cloned().collect();
+        let included_from = [&role.name].into_iter().chain(&role.included_from).cloned().collect();
+        Self {
+            parents,
+            included_from,
+            beside: Some(role.path.clone()),
+            dynamic: role.dynamic,
+            ..Self::default()
+        }
+    }
 }
 
 impl Loader<'_> {
@@ -115,7 +158,7 @@ impl Loader<'_> {
             return None;
         }
         let found = self.import(node, import, place);
-        let mut request = Request { directives: found.directives, ..Request::default() };
+        let mut request = Request { directives: found.directives, by_task: true, ..Request::default() };
         request.names.again = true;
         let mut name = None;
         for options in [found.value, found.args].into_iter().flatten() {
@@ -131,6 +174,18 @@ impl Loader<'_> {
                     "handlers_from" => &mut request.names.handlers,
                     "allow_duplicates" => {
                         request.names.again = self.literal_boolean("allow_duplicates", value).unwrap_or(true);
+                        continue;
+                    }
+                    "rolespec_validate" => {
+                        request.validate = self.literal_boolean("rolespec_validate", value).unwrap_or(true);
+                        continue;
+                    }
+                    "public" => {
+                        if self.literal_boolean("public", value) == Some(false) {
+                            let error =
+                                Diagnostic::error(&key.span, "`public: false` has no effect on an import");
+                            self.report(error.hint("use `include_role`, whose variables are its own"));
+                        }
                         continue;
                     }
                     word => {
@@ -151,11 +206,23 @@ impl Loader<'_> {
             self.report(error.hint("write `import_role: { name: NAME }`"));
             return None;
         };
-        let around = match &place.role {
-            Some(role) => Around { paths: vec![role.path.clone()], ..Around::default() },
-            None => Around::default(),
-        };
-        self.role_use(name, request, &around).map(Entry::Block)
+        let around = self.begin_defaults(node);
+        let used = self.role_use(name, request, &Around::place(place)).map(Entry::Block);
+        self.end_defaults(around);
+        used
+    }
+
+    /// Reads the role of an `include_role`.
+    pub(super) fn included_role(
+        &mut self,
+        name: &Node,
+        names: FileNames,
+        validate: bool,
+        place: &Folder,
+    ) -> Option<Arc<Block>> {
+        let request = Request { names, dynamic: true, validate, by_task: true, ..Request::default() };
+        let around = Around { dynamic: true, ..Around::place(place) };
+        self.role_use(name, request, &around)
     }
 
     /// Reads one use of a role; nothing if it would not run because the role ran before.
@@ -166,31 +233,52 @@ impl Loader<'_> {
             self.report(Diagnostic::error(&name.span, message));
             return None;
         }
-        let identity = identity(&path, &request);
+        let identity = format!("{}|{}", identity(&path, &request), self.defaults_in_force());
         let before = self.gathered.uses.iter().find(|used| used.identity == identity);
         if let Some(used) = before {
             // The same tags and conditions decide about both uses: the second one can never run.
-            let never = used.around == around.inherited && !used.role.allow_duplicates;
-            return (!never).then(|| Arc::clone(&used.block));
+            let never = used.around == around.inherited && !used.role.allow_duplicates && !request.dynamic;
+            let same_parents = used.role.parents.len() == around.parents.len()
+                && used.role.parents.iter().zip(&around.parents).all(|(one, other)| Arc::ptr_eq(one, other));
+            if never {
+                return None;
+            }
+            if same_parents || !used.role.allow_duplicates {
+                return Some(Arc::clone(&used.block));
+            }
         }
-        let (dependencies, allow_duplicates) = self.meta(&path);
+        let Meta { dependencies, allow_duplicates, argument_specs } = self.meta(&path);
         let role = Arc::new(Role {
             name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             defaults: self.role_variables(&path, "defaults", &request.names.defaults, name),
             vars: self.role_variables(&path, "vars", &request.names.vars, name),
             params: request.params,
             allow_duplicates: allow_duplicates || request.names.again,
+            dynamic: around.dynamic || request.dynamic,
+            by_task: request.by_task,
+            included_from: around.included_from.clone(),
+            parents: around.parents.clone(),
+            dependencies: super::model::Dependencies::default(),
             path: path.clone(),
         });
         let mut inner = around.clone();
         inner.paths.push(path.clone());
+        inner.beside = Some(path.clone());
+        inner.dynamic = role.dynamic;
+        inner.parents.push(Arc::clone(&role));
         inner.inherited.push_str(&marks(&request.directives));
         inner.params.extend(role.params.iter().cloned());
         let mut entries: Vec<Entry> = Vec::new();
         if let Some(list) = dependencies {
-            entries.extend(self.role_list("dependencies", &list, &inner).into_iter().map(Entry::Block));
+            let blocks = self.role_list("dependencies", &list, &inner);
+            let needed = blocks.iter().filter_map(|block| block.role.clone());
+            let _ = role.dependencies.0.set(needed.collect());
+            entries.extend(blocks.into_iter().map(Entry::Block));
         }
-        self.gathered.roles.push(Arc::clone(&role));
+        match role.dynamic {
+            true => self.gathered.included_roles.push(Arc::clone(&role)),
+            false => self.gathered.roles.push(Arc::clone(&role)),
+        }
         let folder = |kind: &str| Folder {
             role: Some(Arc::clone(&role)),
             path: path.join(kind),
@@ -201,8 +289,16 @@ impl Loader<'_> {
             let handlers = self.handlers(&list, &folder("handlers"));
             self.gathered.handlers.extend(handlers);
         }
+        if let Some(specs) = argument_specs.filter(|_| request.validate) {
+            let check = self.argument_check(&specs, &request.names.tasks, &role.params, &role);
+            entries.extend(check.map(Entry::Task));
+        }
         if let Some(list) = self.role_file(&path, "tasks", &request.names.tasks, name) {
-            entries.extend(self.entries("tasks", &list, &folder("tasks")));
+            let file = list.span.file.path().to_path_buf();
+            if self.enter(&file, Some(&name.span)) {
+                entries.extend(self.entries("tasks", &list, &folder("tasks")));
+                self.open.pop();
+            }
         }
         let mut directives = request.directives;
         // A dependency sees the parameters of the roles that need it.
@@ -223,12 +319,18 @@ impl Loader<'_> {
         Some(block)
     }
 
-    fn find_role(&mut self, name: &Node, around: &Around) -> Option<PathBuf> {
-        let word = self.literal("role", name)?;
+    /// Folders where roles are looked for, the first one first; `beside` is the role that asks.
+    pub(super) fn role_folders(&self, beside: Option<&Path>) -> Vec<PathBuf> {
         let mut folders = vec![self.directory.join("roles")];
         folders.extend(self.options.roles_path.iter().cloned());
-        folders.extend(around.paths.last().and_then(|path| path.parent()).map(Path::to_path_buf));
+        folders.extend(beside.and_then(Path::parent).map(Path::to_path_buf));
         folders.push(self.directory.clone());
+        folders
+    }
+
+    fn find_role(&mut self, name: &Node, around: &Around) -> Option<PathBuf> {
+        let word = self.literal("role", name)?;
+        let folders = self.role_folders(around.beside.as_deref());
         if let Some(folder) = folders.iter().find(|folder| folder.join(word).is_dir()) {
             return Some(normal(&folder.join(word)));
         }
@@ -246,27 +348,31 @@ impl Loader<'_> {
     }
 
     /// Reads `meta/main.yml`: the dependencies, and whether each use of the role runs.
-    fn meta(&mut self, role: &Path) -> (Option<Node>, bool) {
-        if let Some(path) = file_of(role, "meta", "argument_specs") {
-            self.unchecked_arguments(&path);
+    fn meta(&mut self, role: &Path) -> Meta {
+        let mut found = Meta::default();
+        let specs = file_of(role, "meta", "argument_specs").and_then(|path| self.file(&path));
+        if let Some(specs) = &specs {
+            found.argument_specs = specs.get("argument_specs").cloned();
+            for (key, _) in specs.entries().iter().filter(|(key, _)| key.as_str() != Some("argument_specs")) {
+                let message = format!("`argument_specs` of a role has no `{}`", key.key_text());
+                self.report(Diagnostic::error(&key.span, message).hint("its one key is `argument_specs`"));
+            }
         }
         let Some(meta) = file_of(role, "meta", "main").and_then(|path| self.file(&path)) else {
-            return (None, false);
+            return found;
         };
         if !meta.is_mapping() && !meta.is_null() {
             let message = format!("`meta` of a role is a mapping, not {}", meta.kind());
             self.report(Diagnostic::error(&meta.span, message));
         }
-        let mut dependencies = None;
-        let mut allow_duplicates = false;
         for (key, value) in meta.entries() {
             match key.as_str().unwrap_or_default() {
-                "dependencies" => dependencies = Some(value.clone()),
+                "dependencies" => found.dependencies = Some(value.clone()),
                 "allow_duplicates" => {
-                    allow_duplicates = self.literal_boolean("allow_duplicates", value).unwrap_or(false);
+                    found.allow_duplicates = self.literal_boolean("allow_duplicates", value).unwrap_or(false);
                 }
                 "argument_specs" => {
-                    self.report(Diagnostic::warning(&key.span, "arguments of roles are not checked yet"));
+                    found.argument_specs.get_or_insert_with(|| value.clone());
                 }
                 // What a catalogue of roles shows.
                 "galaxy_info" | "collections" => {}
@@ -277,13 +383,7 @@ impl Loader<'_> {
                 }
             }
         }
-        (dependencies, allow_duplicates)
-    }
-
-    fn unchecked_arguments(&mut self, path: &Path) {
-        if let Some(node) = self.file(path) {
-            self.report(Diagnostic::warning(&node.span, "arguments of roles are not checked yet"));
-        }
+        found
     }
 
     /// Reads `tasks/main.yml` or `handlers/main.yml`; a file that was asked for by name has to exist.
@@ -316,7 +416,7 @@ impl Loader<'_> {
         };
         let mut variables: Vec<(String, Arc<Node>)> = Vec::new();
         for path in paths {
-            let (more, diagnostics) = vars_file::read(&path);
+            let (more, diagnostics) = vars_file::read(&path, &self.options.vault);
             self.report_all(diagnostics);
             for (name, value) in more {
                 variables.retain(|(known, _)| *known != name);
@@ -375,7 +475,7 @@ fn identity(path: &Path, request: &Request) -> String {
     };
     let names = &request.names;
     format!(
-        "{}|{}|{}|{}|{}|{}|{}|{}|{}",
+        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
         path.display(),
         vars(&request.params),
         vars(&request.directives.vars),
@@ -384,7 +484,10 @@ fn identity(path: &Path, request: &Request) -> String {
         names.vars,
         names.defaults,
         names.handlers,
-        names.again
+        names.again,
+        request.dynamic,
+        request.validate,
+        request.by_task
     )
 }
 

@@ -3,7 +3,8 @@
 use super::call::Called;
 use super::keywords::{Place, refused, supported};
 use super::load::Loader;
-use super::model::{Directives, Loop, Retry, Task};
+use super::loops::is_loop;
+use super::model::{Directives, Retry, Task};
 use super::tasks::Folder;
 use super::trial::may_fail;
 use super::values::{is_templated, listed, scalar_text};
@@ -21,7 +22,11 @@ impl Loader<'_> {
             match key.as_str() {
                 Some(word) if self.task_keyword(&mut task, word, value, folder.handlers) => {}
                 Some("args") => {}
-                Some("action") => calls.extend(self.action(value)),
+                Some("action") => calls.extend(self.action("action", value)),
+                Some("local_action") => {
+                    self.local_action(&mut task.directives, key);
+                    calls.extend(self.action("local_action", value));
+                }
                 Some(word) => match module::lookup(word) {
                     Some(found) => calls.push(Called::new(found.spec(), key, value)),
                     None => unknown.push((key, value)),
@@ -32,21 +37,30 @@ impl Loader<'_> {
                 }
             }
         }
-        let looping = self.looping(node, &mut task);
+        self.within(&mut task.directives, node);
+        let looping = self.looping(node, &task.directives);
         let retry = self.retry(node, &mut task);
         let call = self.called(node, calls, &unknown, place);
         let call = call?;
         let known = self.errors();
+        let around = self.begin_defaults(node);
         let (options, options_template) = self.options(&call, node.get("args"));
+        self.end_defaults(around);
         if self.errors() == known && options_template.is_none() {
             let expected = may_fail(&task.directives, task.failed_when.is_some(), folder);
             self.try_out(&call, &options, folder, expected);
         }
         self.check_undone(node, call.spec.name);
+        self.check_include(node, call.spec.name);
         let rollback = node.get("rollback").map(|list| self.rollback(list, folder));
         self.makes_files |= call.spec.name == "fetch";
         let file_names = self.check_template_file(call.spec, &options, folder);
         self.gathered.notified.extend(task.notify.iter().cloned());
+        let includes = matches!(call.spec.name, "include_tasks" | "include_role") && self.errors() == known;
+        let include =
+            includes.then(|| self.include(call.spec.name, node, &options, looping.as_ref(), folder));
+        let reads = call.spec.name == "include_vars" && self.errors() == known;
+        let vars_files = reads.then(|| self.vars_candidates(&options, looping.as_ref(), folder));
         Some(Task {
             span: node.span.clone(),
             name: task.name,
@@ -67,6 +81,8 @@ impl Loader<'_> {
             rollback: rollback.unwrap_or_default(),
             file_names,
             role: folder.role.clone(),
+            include,
+            vars_files,
         })
     }
 
@@ -88,7 +104,8 @@ impl Loader<'_> {
             "delay" => task.delay = self.number(word, value, false),
             "covers" => task.covers = self.covers(value),
             // They are read together when all keys are known.
-            "loop" | "with_items" | "loop_control" | "rollback" => {}
+            "loop" | "loop_control" | "rollback" | "async" | "poll" | "module_defaults" => {}
+            _ if is_loop(word) => {}
             _ => return self.directive(&mut task.directives, word, value),
         }
         true
@@ -134,7 +151,10 @@ impl Loader<'_> {
             let error = Diagnostic::error(&second.span, message);
             self.report(error.hint("make it two tasks"));
         }
-        if !has_module && unknown.is_empty() && node.get("action").is_none() {
+        if !has_module
+            && unknown.is_empty()
+            && node.get("action").or_else(|| node.get("local_action")).is_none()
+        {
             let error = Diagnostic::error(&node.span, "the task has no module");
             self.report(error.hint("name what it does: `- debug: { msg: ... }`"));
         }
@@ -151,6 +171,12 @@ impl Loader<'_> {
             // Not every name that looks like one is a module of Ansible.
             let meant = windows.and_then(|()| suggestion(short, module::names()));
             let other = match windows {
+                None if matches!(short, "add_host" | "group_by") => {
+                    "hosts and groups that a run makes are not supported yet: name them in the inventory"
+                }
+                None if short == "async_status" => {
+                    "tasks are waited for: `async` is a time limit, and its result is that of the task"
+                }
                 Some(()) => "use `win_command`, `win_shell` or `win_powershell` with `creates` instead",
                 None => "use `command`, `shell` or `script` with `creates` instead",
             };
@@ -183,95 +209,6 @@ impl Loader<'_> {
             retries: task.retries.take(),
             delay: task.delay.take(),
         })
-    }
-
-    /// Reads `loop` or `with_items`, and `loop_control`.
-    fn looping(&mut self, node: &Node, task: &mut Keywords) -> Option<Loop> {
-        let control = node.get("loop_control");
-        let items = match (node.get("loop"), node.get("with_items")) {
-            (Some(_), Some(second)) => {
-                let error = Diagnostic::error(
-                    &second.span,
-                    "a task has one loop, this one has `loop` and `with_items`",
-                );
-                self.report(error);
-                return None;
-            }
-            (Some(items), None) => {
-                if !items.is_sequence() && !is_templated(items) {
-                    self.wrong("loop", items, "a list, or a template that gives one");
-                }
-                items
-            }
-            (None, Some(items)) => {
-                if items.is_mapping() || items.is_null() {
-                    self.wrong("with_items", items, "a list, or a template that gives one");
-                }
-                items
-            }
-            (None, None) => {
-                if let (Some(_), Some(key)) = (control, key(node, "loop_control")) {
-                    let warning =
-                        Diagnostic::warning(&key.span, "`loop_control` has no effect without a loop");
-                    self.report(warning);
-                }
-                return None;
-            }
-        };
-        self.templates(items);
-        let mut looping = Loop {
-            items: items.clone(),
-            flatten: node.get("loop").is_none(),
-            variable: "item".to_owned(),
-            index: None,
-            label: None,
-            pause: None,
-            extended: false,
-        };
-        if let Some(control) = control {
-            self.loop_control(&mut looping, control);
-        }
-        if let Some(name) = task.directives.vars.iter().find(|(name, _)| *name == looping.variable) {
-            let message = format!("the loop sets `{}`, which `vars` sets too", name.0);
-            let error = Diagnostic::error(&name.1.span, message);
-            self.report(error.hint("choose another name with `loop_control: { loop_var: NAME }`"));
-        }
-        Some(looping)
-    }
-
-    fn loop_control(&mut self, looping: &mut Loop, control: &Node) {
-        const KNOWN: &[&str] = &["loop_var", "index_var", "label", "pause", "extended"];
-        if !control.is_mapping() {
-            self.wrong("loop_control", control, "a mapping");
-            return;
-        }
-        for (key, value) in control.entries() {
-            match key.as_str().unwrap_or_default() {
-                word @ "loop_var" => {
-                    if let Some(name) = self.identifier(word, value) {
-                        looping.variable = name;
-                    }
-                }
-                word @ "index_var" => looping.index = self.identifier(word, value),
-                word @ "label" => {
-                    self.templates(value);
-                    looping.label = (!value.is_null()).then(|| value.clone());
-                    if value.is_null() {
-                        self.wrong(word, value, "text");
-                    }
-                }
-                word @ "pause" => looping.pause = self.number(word, value, false),
-                word @ "extended" => looping.extended = self.literal_boolean(word, value).unwrap_or(false),
-                word @ ("extended_allitems" | "break_when") => {
-                    let message = format!("`{word}` of `loop_control` is not supported");
-                    self.report(Diagnostic::error(&key.span, message).hint("leave it out"));
-                }
-                word => {
-                    let error = Diagnostic::error(&key.span, format!("`loop_control` has no `{word}`"));
-                    self.report(error.maybe_hint(suggestion(word, KNOWN.iter().copied())));
-                }
-            }
-        }
     }
 }
 

@@ -92,6 +92,7 @@ impl Loader<'_> {
         let mut directives = Directives::default();
         let rescued = place.rescued || node.get("rescue").is_some() || node.get("ignore_errors").is_some();
         let guarded = Folder { rescued, ..place.clone() };
+        let around = self.begin_defaults(node);
         for (key, value) in node.entries() {
             match key.as_str().unwrap_or_default() {
                 "name" if value.is_null() => {}
@@ -100,10 +101,12 @@ impl Loader<'_> {
                 word @ "rescue" => block.rescue = self.entries(word, value, place),
                 word @ "always" => block.always = self.entries(word, value, place),
                 "guard" => block.guard = self.guard(key, value),
+                "module_defaults" => {}
                 word if self.directive(&mut directives, word, value) => {}
                 _ => self.unknown(key, Place::Block, &[]),
             }
         }
+        self.end_defaults(around);
         if node.get("block").is_none() {
             let error = Diagnostic::error(&node.span, "`rescue` and `always` need a `block`");
             self.report(error);
@@ -123,8 +126,9 @@ impl Loader<'_> {
                 word if Some(word) == import.as_str() => found.value = Some(value),
                 "name" => {}
                 "args" => found.args = Some(value),
+                "module_defaults" => {}
                 word if self.directive(&mut found.directives, word, value) => {}
-                word @ ("loop" | "with_items" | "loop_control") => {
+                word if word == "loop" || word == "loop_control" || word.starts_with("with_") => {
                     let message =
                         format!("`{word}` cannot be used with an import, which is read before the run");
                     self.report(Diagnostic::error(&key.span, message));
@@ -148,12 +152,7 @@ impl Loader<'_> {
         let found = self.import(node, import, place);
         let name = self.imported_file(&found)?;
         let file = name.as_str().filter(|_| self.literal("import_tasks", &name).is_some())?;
-        let mut candidates = vec![place.path.join(file)];
-        if let Some(role) = &place.role {
-            candidates.push(role.path.join(if place.handlers { "handlers" } else { "tasks" }).join(file));
-            candidates.push(role.path.join(file));
-        }
-        candidates.push(self.directory.join(file));
+        let candidates: Vec<PathBuf> = self.include_roots(place).iter().map(|root| root.join(file)).collect();
         let Some(path) = candidates.iter().find(|path| path.is_file()) else {
             let message = format!("there is no file `{file}`");
             let hint = format!("looked for `{}`", candidates[0].display());
@@ -164,10 +163,12 @@ impl Loader<'_> {
             return None;
         }
         let inner = Folder { path: folder(path), ..place.clone() };
+        let around = self.begin_defaults(node);
         let entries = match self.file(path) {
             Some(list) => self.entries(file, &list, &inner),
             None => Vec::new(),
         };
+        self.end_defaults(around);
         self.open.pop();
         Some(Entry::Block(Arc::new(Block {
             span: found.span,

@@ -120,6 +120,10 @@ impl Files for LocalFiles {
         })
     }
 
+    fn opened(&self, path: &Path) -> Result<Arc<Content>, ModuleError> {
+        self.content(path)
+    }
+
     fn content(&self, _: &Path) -> Result<Arc<Content>, ModuleError> {
         Ok(Arc::new(Content::new(Vec::new())))
     }

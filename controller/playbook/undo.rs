@@ -11,6 +11,17 @@ use crate::source::{Diagnostic, Node};
 
 /// Modules that change a host, and may do more than their own rollback points cover.
 const CHANGING: &[&str] = &[
+    "apt",
+    "authorized_key",
+    "blockinfile",
+    "cron",
+    "dnf",
+    "group",
+    "known_hosts",
+    "package",
+    "replace",
+    "tempfile",
+    "user",
     "command",
     "copy",
     "file",
@@ -26,8 +37,10 @@ const CHANGING: &[&str] = &[
     "get_url",
     "win_acl",
     "win_acl_inheritance",
+    "win_chocolatey",
     "win_command",
     "win_copy",
+    "win_dsc",
     "win_environment",
     "win_feature",
     "win_file",
@@ -37,12 +50,14 @@ const CHANGING: &[&str] = &[
     "win_package",
     "win_path",
     "win_powershell",
+    "win_psmodule",
     "win_regedit",
     "win_service",
     "win_shell",
     "win_template",
     "win_unzip",
     "win_uri",
+    "win_xml",
 ];
 
 /// Modules that a host can run again without the controller.
@@ -231,7 +246,7 @@ mod tests {
                 "{ command: a, rollback: [{ file: { path: /x, state: directory, recurse: true } }] }",
                 "`file` with `recurse`",
             ),
-            ("{ command: a, rollback: [{ command: b, delegate_to: c }] }", "`delegate_to` is not supported"),
+            ("{ command: a, rollback: [{ command: b, delegate_to: c }] }", "`delegate_to` cannot"),
             ("{ command: a, rollback: [{ command: b, rollback: [{ command: c }] }] }", "`rollback` cannot"),
         ] {
             let messages = task(text);

@@ -20,6 +20,7 @@ pub(super) fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && !matches!(name, "true" | "True" | "false" | "False" | "none" | "None" | "not")
 }
 
 /// Reads one of Ansible's spellings of a boolean.

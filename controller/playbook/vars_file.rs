@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::LoadOptions;
 use super::load::Loader;
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node};
 
 /// Finds the file that an entry of `vars_files` means: in `vars/` of the folder, then in the folder itself.
@@ -13,18 +14,15 @@ pub fn find(directory: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// Reads a file of variables: a mapping, or nothing.
-pub fn read(path: &Path) -> (Vec<(String, Arc<Node>)>, Diagnostics) {
-    let options = LoadOptions::default();
+pub fn read(path: &Path, vault: &Vault) -> (Vec<(String, Arc<Node>)>, Diagnostics) {
+    let options = LoadOptions { vault: vault.clone(), ..LoadOptions::default() };
     let mut loader = Loader::new(&options, PathBuf::new());
-    let (node, diagnostics) = source::load(path, &path.display().to_string());
+    let (node, diagnostics) = source::load(path, &path.display().to_string(), vault);
     loader.report_all(diagnostics);
     let mut variables = Vec::new();
     if let Some(node) = node {
         if node.is_mapping() || node.is_null() {
             variables = loader.variables("vars", &node);
-        } else if node.as_str().is_some_and(|text| text.starts_with("$ANSIBLE_VAULT;")) {
-            let error = Diagnostic::error(&node.span, "encrypted files of variables are not supported yet");
-            loader.report(error.hint("decrypt it with `ansible-vault decrypt`"));
         } else {
             let message = format!("a file of variables is a mapping, not {}", node.kind());
             loader.report(Diagnostic::error(&node.span, message));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::certificate::{Policy, is_thumbprint};
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, Node, suggestion};
 
 const KEYS: [&str; 6] = ["strict", "expires_within", "key_size", "issuers", "private_key", "sdk"];
@@ -13,7 +14,7 @@ const SDK_KEYS: [&str; 2] = ["subjects", "thumbprints"];
 /// # Errors
 /// The file cannot be read, or says what is not known; all of it is told at once.
 pub fn read_policy(path: &Path, name: &str) -> Result<Policy, Diagnostics> {
-    let (node, mut diagnostics) = source::load(path, name);
+    let (node, mut diagnostics) = source::load(path, name, &Vault::default());
     let mut policy = Policy::default();
     if let Some(node) = node.filter(|node| !node.is_null()) {
         let mut read = ReadPolicy { policy: &mut policy, diagnostics: &mut diagnostics };

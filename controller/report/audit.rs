@@ -8,6 +8,7 @@ use super::table::{fit, table};
 use crate::audit::{Audit, JobRow, why};
 use crate::hostlog::{escape_json, sanitize_line};
 use crate::preflight::Severity;
+use crate::source::counted;
 use crate::ui::{Palette, Tone};
 
 /// Writes an audit as one JSON document that is the same as long as its sources are.
@@ -134,7 +135,7 @@ fn summary(audit: &Audit) -> String {
     let mut parts = Vec::new();
     let mut count = |number: usize, one: &str| {
         if number > 0 {
-            parts.push(format!("{number} {one}{}", if number == 1 { "" } else { "s" }));
+            parts.push(counted(number, one));
         }
     };
     let of = |severity| audit.findings.iter().filter(|finding| finding.severity == severity).count();

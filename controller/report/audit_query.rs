@@ -6,6 +6,7 @@ use super::audit::{cell, rest, rows};
 use super::findings::paragraph;
 use crate::audit::{AgentRow, Audit, ConnectorRow, CouldServe, JobRow, SystemRow};
 use crate::hostlog::sanitize_line;
+use crate::source::counted;
 
 fn say(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     paragraph(out, "", "  ", &sanitize_line(text))
@@ -87,14 +88,13 @@ pub fn audit_of_agent(audit: &Audit, color: bool, out: &mut dyn Write) -> std::i
 }
 
 fn stopping(agent: &AgentRow, audit: &Audit) -> String {
-    let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     let stops = [
         (audit.connectors.len(), "connector"),
         (agent.jobs.len(), "job"),
         (audit.managed_systems.len(), "managed system"),
     ];
     let stops: Vec<String> =
-        stops.iter().filter(|(number, _)| *number > 0).map(|(number, one)| count(*number, one)).collect();
+        stops.iter().filter(|(number, _)| *number > 0).map(|(number, one)| counted(*number, one)).collect();
     let stops = if stops.is_empty() { "nothing".to_owned() } else { stops.join(", ") };
     let name = &agent.identifier;
     match agent.hosts.as_slice() {

@@ -8,6 +8,7 @@ use super::table::table;
 use crate::hostlog::{escape_json, sanitize_line};
 use crate::preflight::certificate::Certificate;
 use crate::preflight::{AskedHost, Finding, Severity};
+use crate::source::counted;
 use crate::ui::{OutputFormat, Palette, Tone, shorten, width};
 
 /// What preflight found.
@@ -141,7 +142,7 @@ fn summary(report: &Findings) -> String {
     let mut parts = Vec::new();
     let mut count = |number: usize, one: &str| {
         if number > 0 {
-            parts.push(format!("{number} {one}{}", if number == 1 { "" } else { "s" }));
+            parts.push(counted(number, one));
         }
     };
     count(report.hosts.len(), "host");

@@ -191,7 +191,7 @@ impl HostRun {
     fn event(&mut self, event: Event, restored: &mut HashMap<Key, String>) {
         let step = event.step.unwrap_or_default();
         match event.kind {
-            EventKind::StepStarted { item, module } => {
+            EventKind::StepStarted { item, module, .. } => {
                 self.status = None;
                 let (at, task) = (event.at, event.task.unwrap_or_default());
                 self.changes.push(Change { step, at, task, item, module, ..Change::default() });

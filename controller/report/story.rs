@@ -341,7 +341,7 @@ impl HostStory {
     pub(super) fn event(&mut self, event: Event) {
         let (at, number, task) = (event.at, event.step, event.task.unwrap_or_default());
         match event.kind {
-            EventKind::StepStarted { item, module } => {
+            EventKind::StepStarted { item, module, .. } => {
                 self.status = None;
                 self.steps.push(StepStory { step: number, at, task, item, module, ..StepStory::default() });
             }

@@ -82,6 +82,20 @@ impl Masks {
         Self(Some(Arc::new(Inner { values, patterns, by_first, longest, search })))
     }
 
+    /// Whether a value is in the set.
+    pub(super) fn holds(&self, value: &str) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.values.contains(value))
+    }
+
+    /// All values of two sets.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match &other.0 {
+            Some(inner) => self.with(inner.values.iter().map(String::as_str)),
+            None => self.clone(),
+        }
+    }
+
     /// Whether nothing is masked.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -171,6 +185,11 @@ pub struct MaskStream {
 }
 
 impl MaskStream {
+    /// Whether nothing is held back.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.covered == 0
+    }
+
     /// Appends what can be told of `bytes` to `out`.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let Some(inner) = self.masks.0.clone() else { return out.extend_from_slice(bytes) };

@@ -4,11 +4,13 @@
 //! host logs, journal and terminal pass their text through them.
 
 mod forms;
+mod learned;
 mod mask;
 mod prompt;
 mod seal;
 pub mod vault;
 
+pub use learned::Learned;
 pub use mask::{MASK, MIN_LENGTH, MaskStream, Masks};
 pub use prompt::{SecretError, prompt, read_password_file};
 pub use seal::{KEY, Seal};

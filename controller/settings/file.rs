@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::ini::{self, Setting};
 use super::keys::{home, honoured, is_harmless};
+use crate::secrets::vault::Vault;
 use crate::source::{self, Diagnostic, Diagnostics, suggestion};
 
 /// Settings of an `ansible.cfg`. Nothing is set unless the file sets it.
@@ -29,6 +30,25 @@ pub struct Settings {
     pub force_handlers: Option<bool>,
     /// `[privilege_escalation]`.
     pub r#become: BecomeSettings,
+    /// What concerns encrypted files and values.
+    pub vault: VaultSettings,
+}
+
+/// The keys `vault_...` of `[defaults]`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct VaultSettings {
+    /// `vault_password_file`.
+    pub password_file: Option<PathBuf>,
+    /// `vault_identity_list`: entries `LABEL@SOURCE`.
+    pub identities: Vec<String>,
+    /// `vault_identity`: the label of what has none.
+    pub identity: Option<String>,
+    /// `vault_encrypt_identity`: whose password encrypts.
+    pub encrypt_identity: Option<String>,
+    /// `vault_id_match`: whether a password opens only what has its label.
+    pub match_labels: Option<bool>,
+    /// `ask_vault_pass`.
+    pub ask_password: Option<bool>,
 }
 
 /// `[privilege_escalation]`.
@@ -63,7 +83,7 @@ impl Settings {
     /// Reads an `ansible.cfg`. Relative paths are made relative to its folder; a leading `~` stays, see
     /// [`Settings::with_home`].
     pub fn load(path: &Path) -> (Self, Diagnostics) {
-        let file = match source::read(path, &path.display().to_string()) {
+        let file = match source::read(path, &path.display().to_string(), &Vault::default()) {
             Ok(file) => file,
             Err(error) => return (Self::default(), error.into()),
         };
@@ -80,7 +100,7 @@ impl Settings {
     #[must_use]
     pub fn with_home(mut self, home: &Path) -> Self {
         let paths = self.inventory.iter_mut().chain(&mut self.roles_path);
-        for path in paths.chain(&mut self.private_key_file) {
+        for path in paths.chain(&mut self.private_key_file).chain(&mut self.vault.password_file) {
             if let Ok(rest) = path.strip_prefix("~") {
                 *path = home.join(rest);
             }
@@ -109,12 +129,15 @@ impl Reader {
             ("defaults" | "ssh_connection", "host_key_checking") => {
                 self.settings.host_key_checking = self.boolean(entry);
             }
-            ("defaults", "vault_password_file") => {
-                let message = "`vault_password_file` has no effect: encrypted values are not supported yet";
-                let warning = Diagnostic::warning(&entry.key_span, message);
-                self.diagnostics
-                    .push(warning.hint("decrypt them with `ansible-vault`, and pass them with `-e @FILE`"));
+            ("defaults", "vault_password_file") => self.settings.vault.password_file = self.path(entry),
+            ("defaults", "vault_identity_list") => {
+                let entries = entry.value.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
+                self.settings.vault.identities = entries.map(ToOwned::to_owned).collect();
             }
+            ("defaults", "vault_identity") => self.settings.vault.identity = text(entry),
+            ("defaults", "vault_encrypt_identity") => self.settings.vault.encrypt_identity = text(entry),
+            ("defaults", "vault_id_match") => self.settings.vault.match_labels = self.boolean(entry),
+            ("defaults", "ask_vault_pass") => self.settings.vault.ask_password = self.boolean(entry),
             ("defaults", "gathering") => self.settings.gathering = self.gathering(entry),
             ("defaults", "force_handlers") => self.settings.force_handlers = self.boolean(entry),
             ("privilege_escalation", "become") => self.settings.r#become.enabled = self.boolean(entry),
@@ -276,6 +299,12 @@ timeout = 15
 host_key_checking = no
 gathering = explicit
 force_handlers = True
+vault_password_file = ~/vault
+vault_identity_list = dev@dev.txt, prod@prompt
+vault_identity = dev
+vault_encrypt_identity = prod
+vault_id_match = yes
+ask_vault_pass = no
 stdout_callback = yaml
 nocows = 1
 interpreter_python = auto_silent
@@ -304,6 +333,14 @@ ok = green
         assert_eq!(settings.r#become.ask_password, Some(false));
         let settings = settings.with_home(Path::new("/home/ada"));
         assert_eq!(settings.roles_path[1], Path::new("/home/ada/roles"));
+        let vault = &settings.vault;
+        assert_eq!(vault.password_file.as_deref(), Some(Path::new("/home/ada/vault")));
+        assert_eq!(vault.identities, ["dev@dev.txt", "prod@prompt"]);
+        assert_eq!(
+            (vault.identity.as_deref(), vault.encrypt_identity.as_deref()),
+            (Some("dev"), Some("prod"))
+        );
+        assert_eq!((vault.match_labels, vault.ask_password), (Some(true), Some(false)));
     }
 
     #[test]
@@ -313,7 +350,6 @@ ok = green
 fork = 5
 become = true
 hash_behaviour = merge
-vault_password_file = ~/vault
 [ssh_connection]
 ssh_args = -C -o StrictHostKeyChecking=no
 retries = 3
@@ -325,10 +361,9 @@ x = 1
         2:1: Warning: `fork` in `[defaults]` has no effect | did you mean `forks`?
         3:1: Warning: `become` in `[defaults]` has no effect | it belongs to `[privilege_escalation]`
         4:1: Warning: `hash_behaviour` in `[defaults]` has no effect | Ansible may act on it: check that the run does not depend on it
-        5:1: Warning: `vault_password_file` has no effect: encrypted values are not supported yet | decrypt them with `ansible-vault`, and pass them with `-e @FILE`
-        7:12: Warning: `StrictHostKeyChecking=no` in `ssh_args` has no effect | put it into `~/.ssh/config`, or into variables of the hosts
-        8:1: Warning: `retries` in `[ssh_connection]` has no effect | Ansible may act on it: check that the run does not depend on it
-        10:1: Warning: `x` in `[defaults_extra]` has no effect | Ansible may act on it: check that the run does not depend on it
+        6:12: Warning: `StrictHostKeyChecking=no` in `ssh_args` has no effect | put it into `~/.ssh/config`, or into variables of the hosts
+        7:1: Warning: `retries` in `[ssh_connection]` has no effect | Ansible may act on it: check that the run does not depend on it
+        9:1: Warning: `x` in `[defaults_extra]` has no effect | Ansible may act on it: check that the run does not depend on it
         ");
     }
 

@@ -5,6 +5,7 @@ pub(super) const HONOURED: &[(&str, &[&str])] = &[
     (
         "defaults",
         &[
+            "ask_vault_pass",
             "force_handlers",
             "forks",
             "gathering",
@@ -14,6 +15,11 @@ pub(super) const HONOURED: &[(&str, &[&str])] = &[
             "remote_user",
             "roles_path",
             "timeout",
+            "vault_encrypt_identity",
+            "vault_id_match",
+            "vault_identity",
+            "vault_identity_list",
+            "vault_password_file",
         ],
     ),
     (

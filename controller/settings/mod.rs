@@ -7,4 +7,4 @@ mod ini;
 mod keys;
 
 pub use choice::choose;
-pub use file::{BecomeSettings, Gathering, Settings};
+pub use file::{BecomeSettings, Gathering, Settings, VaultSettings};

@@ -3,6 +3,7 @@
 //! First stop of the data path: `inventory` and `playbook` read only what this folder produces.
 //! Nothing here knows what a host or a task is.
 
+mod count;
 mod diagnostic;
 mod file;
 mod merge;
@@ -15,6 +16,7 @@ mod suggest;
 mod syntax;
 mod yaml;
 
+pub use count::counted;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use file::{load, read, read_bytes};
 pub use node::{Node, NodeValue};

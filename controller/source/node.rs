@@ -48,6 +48,9 @@ pub enum NodeValue {
 }
 
 impl Node {
+    /// What stands for a value out of a file that is encrypted as a whole.
+    pub const HIDDEN: &str = "<vault>";
+
     /// Makes a node.
     pub fn new(span: Span, value: NodeValue) -> Self {
         Self { span, value }
@@ -155,6 +158,18 @@ impl Node {
                 entries.iter().map(|(key, value)| (key.key_text(), value.to_json())).collect()
             }
             _ => self.to_value(),
+        }
+    }
+
+    /// As [`Node::to_json`], for eyes: a value out of a file that is encrypted as a whole is [`Node::HIDDEN`].
+    pub fn to_shown(&self) -> Value {
+        match &self.value {
+            NodeValue::Sequence(items) => items.iter().map(Self::to_shown).collect(),
+            NodeValue::Mapping(entries) => {
+                entries.iter().map(|(key, value)| (key.key_text(), value.to_shown())).collect()
+            }
+            _ if self.span.file.is_encrypted() => Value::from(Self::HIDDEN),
+            _ => self.to_json(),
         }
     }
 

@@ -26,7 +26,7 @@ impl Diagnostics {
             .into_iter()
             .map(|(severity, name)| (of(severity), name))
             .filter(|(count, _)| *count > 0)
-            .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+            .map(|(count, name)| super::counted(count, name))
             .collect();
         parts.join(", ")
     }
@@ -41,15 +41,43 @@ impl Diagnostic {
             Severity::Warning => ("warning", "1;33"),
             Severity::Info => ("info", "1;36"),
         };
-        let mut text = format!("{}: {}\n", paint.with(code, word), visible_block(&self.message));
+        let shown = |text: &str| visible_block(&self.without_secrets(text));
+        let mut text = format!("{}: {}\n", paint.with(code, word), shown(&self.message));
         if let Some(span) = &self.span {
             excerpt(&mut text, span, &paint, code);
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "{}: {}", paint.with("1;32", "hint"), visible_block(hint));
+            let _ = writeln!(text, "{}: {}", paint.with("1;32", "hint"), shown(hint));
         }
         text
     }
+
+    /// Text about an encrypted file without what stands in it, as far as that is no key: messages quote what they are about.
+    pub fn without_secrets<'t>(&self, text: &'t str) -> std::borrow::Cow<'t, str> {
+        let Some(file) = self.span.as_ref().map(|span| &span.file).filter(|file| file.is_encrypted()) else {
+            return text.into();
+        };
+        let mut out = String::with_capacity(text.len());
+        for (at, part) in text.split('`').enumerate() {
+            if at > 0 {
+                out.push('`');
+            }
+            let quoted = at % 2 == 1;
+            out.push_str(if quoted && !is_key(part, file.text()) { "…" } else { part });
+        }
+        out.into()
+    }
+}
+
+/// Tells whether a word is a name that says nothing of a file's content: one of its keys, or none of its words.
+fn is_key(word: &str, text: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
+    if !word.chars().all(plain) {
+        return false;
+    }
+    let mut found = text.match_indices(word).peekable();
+    found.peek().is_none()
+        || found.any(|(at, _)| text[at + word.len()..].trim_start_matches(['"', '\'']).starts_with(':'))
 }
 
 struct Paint {
@@ -66,7 +94,7 @@ fn excerpt(text: &mut String, span: &Span, paint: &Paint, code: &str) {
     let place = visible_block(&span.place());
     let (number, column) = span.file.line_column(span.start);
     let line = span.file.line(number).unwrap_or_default();
-    if span.file.text().is_empty() || number == 0 {
+    if span.file.text().is_empty() || number == 0 || span.file.is_encrypted() {
         let _ = writeln!(text, " {} {place}", paint.with("34", "-->"));
         return;
     }

@@ -11,16 +11,29 @@ pub struct SourceFile {
     path: PathBuf,
     text: String,
     line_starts: Vec<usize>,
+    encrypted: bool,
 }
 
 impl SourceFile {
     /// Holds `text` under `name`, the form in which messages cite it (`<extra-vars>` for text that
     /// is in no file); `path` is what relative paths inside the text are resolved against.
     pub fn new(name: impl Into<String>, path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        let text = text.into();
+        Self::with(name.into(), path.into(), text.into(), false)
+    }
+
+    /// As [`SourceFile::new`], for text that lies encrypted on the disk: messages show nothing of it.
+    pub fn encrypted(
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+        text: impl Into<String>,
+    ) -> Arc<Self> {
+        Self::with(name.into(), path.into(), text.into(), true)
+    }
+
+    fn with(name: String, path: PathBuf, text: String, encrypted: bool) -> Arc<Self> {
         let mut line_starts = vec![0];
         line_starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
-        Arc::new(Self { name: name.into(), path: path.into(), text, line_starts })
+        Arc::new(Self { name, path, text, line_starts, encrypted })
     }
 
     /// Returns the name that messages use.
@@ -31,6 +44,11 @@ impl SourceFile {
     /// Returns the path of the file on disk (empty for text that is in no file).
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Tells whether the text lies encrypted on the disk and must not be shown.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// Returns the whole text.

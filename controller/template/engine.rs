@@ -13,8 +13,9 @@ use super::lookups::{Lookups, NoLookups};
 use super::machine::Inner;
 use super::scope::Scope;
 use super::session::{Session, is_template};
-use super::value::{ENCRYPTED, is_omit, to_json};
+use super::value::{is_omit, to_json};
 use super::{place, python, registry};
+use crate::secrets::vault::{OpenError, Vault};
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Span};
 
 /// Renders the expressions and templates of the user's files. Cheap to clone; all hosts share one.
@@ -38,12 +39,22 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Makes an engine whose lookups find nothing.
     pub fn new() -> Self {
-        Self::new_with(Box::new(NoLookups))
+        Self::new_with(Box::new(NoLookups), Vault::default())
     }
 
-    /// Makes an engine that reads files and environment variables through `lookups`.
-    pub fn new_with(lookups: Box<dyn Lookups>) -> Self {
-        Self { inner: Arc::new(Inner::new(lookups)) }
+    /// Makes an engine that reads files and environment variables through `lookups`, and opens encrypted values with `vault`.
+    pub fn new_with(lookups: Box<dyn Lookups>, vault: Vault) -> Self {
+        Self { inner: Arc::new(Inner::new(lookups, vault)) }
+    }
+
+    /// Makes an engine whose lookups find nothing, and which opens encrypted values with `vault`.
+    pub fn with_vault(vault: Vault) -> Self {
+        Self::new_with(Box::new(NoLookups), vault)
+    }
+
+    /// What opens encrypted values and files.
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// Renders a node and everything in it. Text that is one expression gives the expression's
@@ -95,6 +106,23 @@ impl Engine {
             format!("a conditional must have a boolean result, not `{}`", python::type_name(&value));
         let hint = "compare it (`x == 'a'`, `x | length > 0`, `x is not none`) or use the filter `bool`";
         Err(TemplateError::Failed(Box::new(Diagnostic::error(&node.span, message).hint(hint))))
+    }
+
+    /// Makes the items of a `with_...` from what stands behind it. `kind` is the folder where files are looked for first.
+    pub fn loop_items(
+        &self,
+        lookup: &str,
+        terms: Json,
+        scope: &dyn Scope,
+        kind: &str,
+    ) -> Result<Vec<Json>, String> {
+        let terms = match terms {
+            Json::Array(terms) => terms,
+            term => vec![term],
+        };
+        let folders = scope.folders();
+        let disk = super::listing::Disk { lookups: &*self.inner.lookups, folders: &folders, kind };
+        super::listing::run(lookup, &terms, &serde_json::Map::new(), &disk)
     }
 
     /// Finds everything that is wrong in a node before it is rendered.
@@ -203,10 +231,12 @@ impl Engine {
             NodeValue::Large(value) => Json::from(*value),
             NodeValue::Float(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
             NodeValue::Unsafe(text) => Json::String(text.clone()),
-            NodeValue::Vault(_) => {
-                let diagnostic = Diagnostic::error(&node.span, "this value is encrypted").hint(ENCRYPTED);
-                return Err(TemplateError::Failed(Box::new(diagnostic)));
-            }
+            NodeValue::Vault(text) => match self.inner.vault.open_value(text) {
+                Ok(text) => Json::String(Vault::plain(&text).to_owned()),
+                Err(error) => {
+                    return Err(TemplateError::Failed(Box::new(unopened(node, "this value", &error))));
+                }
+            },
             NodeValue::String(text) if !is_template(text) => Json::String(text.clone()),
             NodeValue::String(text) => {
                 let compiled = self.inner.compiled(text, &Form::String);
@@ -320,6 +350,17 @@ pub(super) fn failed(cause: &Cause, span: &Span, scope: &dyn Scope) -> TemplateE
     } else {
         TemplateError::Failed(Box::new(diagnostic))
     }
+}
+
+/// Says that an encrypted value was not opened, at its place.
+pub(super) fn unopened(node: &Node, what: &str, error: &OpenError) -> Diagnostic {
+    let text = error.to_string();
+    let (message, hint) = match text.split_once("\nhint: ") {
+        Some((message, hint)) => (message, Some(hint.to_owned())),
+        None => (&*text, None),
+    };
+    let start = Span::new(node.span.file.clone(), node.span.start, node.span.start);
+    Diagnostic::error(&start, format!("cannot decrypt {what}: {message}")).maybe_hint(hint)
 }
 
 fn not_a_condition(node: &Node) -> Diagnostic {

@@ -6,10 +6,11 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::error::{Cause, fail};
+use super::listing::{self, Disk};
 use super::python::{as_integer, entries, is_list, items, text, truth};
 use super::registry::{self, Call, Spec};
 use super::session::{Session, unfinished};
-use super::value::Missing;
+use super::value::{Missing, from_json, to_json};
 
 pub(super) const FUNCTIONS: &[Spec] = &[
     Spec::new("lookup", &["*", "**"], |call| lookup(call, false)),
@@ -74,14 +75,22 @@ fn lookup(call: &mut Call, list: bool) -> Result<Value, Error> {
     let mut wants_list = list;
     let mut default = None;
     let (mut rstrip, mut lstrip) = (true, false);
+    let mut options = serde_json::Map::new();
     for (keyword, value) in &call.keywords {
         match (name, keyword.as_str()) {
             (_, "wantlist") => wants_list = truth(value)?,
+            ("first_found" | "sequence", option) => {
+                options.insert(option.to_owned(), to_json(value, 0)?);
+            }
             ("env" | "vars", "default") => default = Some(value.clone()),
             ("file", "rstrip") => rstrip = truth(value)?,
             ("file", "lstrip") => lstrip = truth(value)?,
             (_, other) => return Err(fail(format!("the lookup `{name}` has no argument `{other}`"))),
         }
+    }
+    if listing::LISTS.contains(&name) {
+        let made = list_lookup(name, call, &session, &options)?;
+        return joined(name, made, wants_list);
     }
     let mut terms = Vec::new();
     for term in &call.rest {
@@ -119,12 +128,35 @@ fn lookup(call: &mut Call, list: bool) -> Result<Value, Error> {
             _ => variable(&session, &term, default.as_ref())?,
         });
     }
+    joined(name, found, wants_list)
+}
+
+/// Runs a lookup that makes a list of data.
+fn list_lookup(
+    name: &str,
+    call: &Call,
+    session: &Arc<Session>,
+    options: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Vec<Value>, Error> {
+    let reads = matches!(name, "fileglob" | "first_found");
+    let folders = match reads.then(|| session.folders()) {
+        None => Vec::new(),
+        Some(Some(folders)) => folders,
+        Some(None) => return Ok(vec![unfinished(name)]),
+    };
+    let terms: Vec<serde_json::Value> =
+        call.rest.iter().map(|term| to_json(term, 0)).collect::<Result<_, _>>()?;
+    let found = listing::run(name, &terms, options, &Disk::of(name, session, &folders)).map_err(fail)?;
+    Ok(found.iter().map(from_json).collect())
+}
+
+fn joined(name: &str, found: Vec<Value>, wants_list: bool) -> Result<Value, Error> {
     if wants_list {
         return Ok(Value::from(found));
     }
     match &found[..] {
         [only] => Ok(only.clone()),
-        _ if name == "vars" => Ok(Value::from(found)),
+        _ if name == "vars" || found.iter().any(|value| value.as_str().is_none()) => Ok(Value::from(found)),
         _ => {
             let joined: Vec<String> = found.iter().map(text).collect::<Result<_, _>>()?;
             Ok(Value::from(joined.join(",")))

@@ -11,6 +11,12 @@ pub trait Lookups: Send + Sync {
     /// Returns the text of a template of the user, or why not; found as files are.
     fn template(&self, path: &str, folders: &[PathBuf]) -> Result<String, String>;
 
+    /// Finds a file of the user as files are found, or in its folder `kind`; returns its whole path.
+    fn find(&self, kind: &str, name: &str, folders: &[PathBuf]) -> Option<String>;
+
+    /// Lists the files that a pattern names, by name, with their whole paths; of the folders the first that has one.
+    fn glob(&self, kind: &str, pattern: &str, folders: &[PathBuf]) -> Result<Vec<String>, String>;
+
     /// Returns a variable of the controller's environment.
     fn env(&self, name: &str) -> Option<String>;
 }
@@ -26,6 +32,14 @@ impl Lookups for NoLookups {
 
     fn template(&self, path: &str, _: &[PathBuf]) -> Result<String, String> {
         Err(format!("there is no template `{path}` here"))
+    }
+
+    fn find(&self, _: &str, _: &str, _: &[PathBuf]) -> Option<String> {
+        None
+    }
+
+    fn glob(&self, _: &str, _: &str, _: &[PathBuf]) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 
     fn env(&self, _: &str) -> Option<String> {

@@ -17,6 +17,7 @@ use super::lookups::Lookups;
 use super::session::{Handle, MAX_DEPTH, SESSION};
 use super::value::{Omit, is_omit};
 use super::{methods, python, registry};
+use crate::secrets::vault::Vault;
 
 /// What one evaluation may cost, in minijinja's units (about one instruction or 64 bytes each).
 const FUEL: u64 = 5_000_000;
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     environment: Environment<'static>,
     cache: RwLock<HashMap<Form, Texts>>,
     pub(super) lookups: Box<dyn Lookups>,
+    pub(super) vault: Vault,
     pub(super) omit: Value,
 }
 
@@ -50,8 +52,9 @@ struct Pieces {
 }
 
 impl Inner {
-    pub(super) fn new(lookups: Box<dyn Lookups>) -> Self {
-        Self { environment: environment(), cache: RwLock::default(), lookups, omit: Value::from_object(Omit) }
+    pub(super) fn new(lookups: Box<dyn Lookups>, vault: Vault) -> Self {
+        let omit = Value::from_object(Omit);
+        Self { environment: environment(), cache: RwLock::default(), lookups, vault, omit }
     }
 
     /// Returns the compiled form of a text.

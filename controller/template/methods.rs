@@ -171,7 +171,11 @@ fn text(text: &str, call: &Method<'_>) -> Result<Option<Value>, Error> {
             let fill = call.optional_text(1, "fillchar")?.unwrap_or(" ").chars().next().unwrap_or(' ');
             Value::from(texts::pad(text, call.size(0)?, fill, call.name))
         }
-        "expandtabs" => Value::from(text.replace('\t', "        ")),
+        "expandtabs" => {
+            let size = call.integer(0, "tabsize")?.unwrap_or(8).max(0);
+            let size = usize::try_from(size).ok().filter(|size| *size <= 1000);
+            Value::from(expand_tabs(text, size.ok_or_else(|| fail("`expandtabs()` takes up to 1000"))?))
+        }
         "isdigit" | "isdecimal" | "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -184,6 +188,29 @@ fn text(text: &str, call: &Method<'_>) -> Result<Option<Value>, Error> {
         }
         _ => return Ok(None),
     }))
+}
+
+/// Blanks up to the next multiple of `size` for each tab; as in Python a line begins at column 0, and no size means no blanks.
+fn expand_tabs(text: &str, size: usize) -> String {
+    let (mut expanded, mut column) = (String::with_capacity(text.len()), 0_usize);
+    for character in text.chars() {
+        match character {
+            '\t' => {
+                let blanks = size - column.checked_rem(size).unwrap_or(0);
+                expanded.extend(std::iter::repeat_n(' ', blanks));
+                column += blanks;
+            }
+            '\n' | '\r' => {
+                expanded.push(character);
+                column = 0;
+            }
+            other => {
+                expanded.push(other);
+                column += 1;
+            }
+        }
+    }
+    expanded
 }
 
 fn dictionary(value: &Value, call: &Method<'_>) -> Result<Option<Value>, Error> {

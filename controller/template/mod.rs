@@ -10,6 +10,8 @@
 
 mod collections;
 mod compile;
+#[cfg(test)]
+mod declared;
 mod depth;
 mod directory;
 mod encodings;
@@ -18,6 +20,7 @@ mod error;
 mod files;
 mod formats;
 mod functions;
+mod listing;
 mod lookups;
 mod machine;
 mod methods;
@@ -43,5 +46,6 @@ mod yaml;
 pub use engine::Engine;
 pub use error::TemplateError;
 pub use files::TextOptions;
+pub use listing::{loop_lookup, loop_lookups};
 pub use lookups::Lookups;
 pub use scope::{Binding, Scope, ScopeDirectory};

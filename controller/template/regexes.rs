@@ -127,6 +127,18 @@ pub(crate) fn translate(pattern: &str) -> String {
     out
 }
 
+/// Compiles a pattern for text, without keeping it.
+///
+/// # Errors
+/// The message: what is wrong with it.
+pub(crate) fn of_text(pattern: &str, multiline: bool, dot_all: bool) -> Result<Regex, String> {
+    let translated = translate(pattern);
+    let translated = if dot_all { format!("(?s){translated}") } else { translated };
+    RegexBuilder::new(&translated).multi_line(multiline).backtrack_limit(1_000_000).build().map_err(|error| {
+        format!("the regular expression `{pattern}` is not valid: {error}\nhint: Python's `re` syntax is understood")
+    })
+}
+
 fn failed(error: &fancy_regex::Error) -> Error {
     fail(format!("the regular expression takes too long: {error}"))
 }

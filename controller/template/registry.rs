@@ -264,13 +264,17 @@ pub(super) fn unknown_function<'a>(name: &str, locals: impl Iterator<Item = &'a 
 /// Finds the lookup of a name as written.
 pub(super) fn lookup_name(written: &str) -> Result<&'static str, Refusal> {
     let name = short(written);
-    if let Some(known) = LOOKUPS.iter().find(|known| **known == name) {
+    let name = match name.strip_prefix("community.general.") {
+        Some(other) if ["cartesian", "flattened"].contains(&other) => other,
+        _ => name,
+    };
+    if let Some(known) = lookups().find(|known| *known == name) {
         return Ok(known);
     }
     if let Some((_, why)) = REFUSED_LOOKUPS.iter().find(|(refused, _)| *refused == name) {
         return Err((format!("the lookup `{written}` is not supported"), Some((*why).to_owned())));
     }
-    Err((format!("unknown lookup `{written}`"), suggest(name, LOOKUPS.iter().copied())))
+    Err((format!("unknown lookup `{written}`"), suggest(name, lookups())))
 }
 
 /// Words "did you mean" for the nearest known name.
@@ -280,23 +284,18 @@ pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 
 const LOOKUPS: &[&str] = &["env", "file", "vars", "template"];
 
+/// Lists the lookups that are supported.
+pub(super) fn lookups() -> impl Iterator<Item = &'static str> {
+    LOOKUPS.iter().chain(super::listing::LISTS).copied()
+}
+
 const REFUSED_LOOKUPS: &[(&str, &str)] = &[
     ("pipe", "it runs a command on the controller; run it in a task and `register` its result"),
     ("password", "make the password outside and keep it in a vault file"),
     ("url", "fetch it with the module `uri` and `register` the result"),
     ("lines", "it runs a command on the controller; run it in a task and `register` its result"),
-    ("fileglob", "name the files, or list them in a variable"),
-    ("first_found", "name the file, or choose it with an `if` expression"),
     ("ini", "keep the value in a variable file"),
     ("csvfile", "keep the value in a variable file"),
-    ("dict", "use the filter `dict2items`"),
-    ("items", "use the list itself"),
-    ("list", "use the list itself"),
-    ("flattened", "use the filter `flatten`"),
-    ("subelements", "use the filter `subelements`, or a loop over the outer list"),
-    ("sequence", "use `range(...)`"),
-    ("together", "use the filter `zip`"),
-    ("nested", "use the filter `product`"),
     ("varnames", "collect the variables in one dictionary"),
     ("random_choice", "results have to be the same on every run"),
 ];

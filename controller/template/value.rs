@@ -8,9 +8,11 @@ use minijinja::Error;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use serde_json::Value as Json;
 
+use super::engine::unopened;
 use super::error::{Cause, fail};
 use super::python;
 use super::session::Session;
+use crate::secrets::vault::Vault;
 use crate::source::{Node, NodeValue};
 
 /// Strings longer than this are converted once for each rendering, not once for each reading.
@@ -152,27 +154,37 @@ pub(super) fn from_source(node: &Arc<Node>, name: &str, session: &Arc<Session>) 
     }
 }
 
-/// What to do about a value under `!vault`.
-pub(super) const ENCRYPTED: &str =
-    "vault is not supported yet: decrypt the value with `ansible-vault`, and pass it with `-e @FILE`";
-
-/// Makes the value for a scalar; a string with a template is rendered.
+/// Makes the value for a scalar; a string with a template is rendered. What comes out of an encrypted file or value is a
+/// secret of the run from now on.
 fn scalar(node: &Node, name: &str, session: &Arc<Session>) -> Value {
+    let secret = node.span.file.is_encrypted();
+    let learned = |value: Value| {
+        if let (true, Some(text)) = (secret, value.as_str()) {
+            session.engine.vault.learn_variable(name, text);
+        }
+        value
+    };
     match &node.value {
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => Value::from(()),
         NodeValue::Bool(value) => Value::from(*value),
         NodeValue::Int(value) => Value::from(*value),
         NodeValue::Large(value) => Value::from(*value),
         NodeValue::Float(value) => Value::from(*value),
-        NodeValue::Unsafe(text) => Value::from(text.as_str()),
-        NodeValue::String(text) => session.variable(node, text, name),
-        NodeValue::Vault(_) => Missing::value(Cause {
-            message: format!("`{name}` is encrypted"),
-            hint: Some(ENCRYPTED.to_owned()),
-            undefined: false,
-            variable: None,
-            diagnostic: None,
-        }),
+        NodeValue::Unsafe(text) => learned(Value::from(text.as_str())),
+        NodeValue::String(text) => learned(session.variable(node, text, name)),
+        NodeValue::Vault(text) => match session.engine.vault.open_value(text) {
+            Ok(text) => Value::from(Vault::plain(&text)),
+            Err(error) => {
+                let diagnostic = unopened(node, &format!("`{name}`"), &error);
+                Missing::value(Cause {
+                    message: diagnostic.message.clone(),
+                    hint: diagnostic.hint.clone(),
+                    undefined: false,
+                    variable: None,
+                    diagnostic: Some(Box::new(diagnostic)),
+                })
+            }
+        },
     }
 }
 

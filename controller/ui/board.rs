@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::fit::{pad, shorten, width};
-use super::recap::counted;
 use super::{Palette, Tone};
 use crate::executor::event::{Event, EventKind, HostStatus, Status};
 use crate::hostlog::sanitize_line;
+use crate::source::counted;
 
 /// Cells of the bar on a narrow and on a wide terminal.
 const BAR: (usize, usize) = (16, 30);
@@ -73,7 +73,7 @@ impl Board {
                 self.at_work.clear();
             }
             EventKind::WaveStarted { wave, waves, .. } => self.wave = Some((*wave, *waves)),
-            EventKind::StepStarted { item, module } => {
+            EventKind::StepStarted { item, module, .. } => {
                 let task = sanitize_line(event.task.as_deref().unwrap_or(module)).into_owned();
                 let item =
                     item.as_ref().map(|item| format!(" ({})", sanitize_line(item))).unwrap_or_default();

@@ -6,11 +6,13 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::diff::diff_lines;
-use super::recap::{End, TakenBack, banner, counted, end_lines, recap_lines};
+use super::recap::{End, TakenBack, banner, end_lines, recap_lines};
 use super::stops::{arranged, breach, stopping};
 use super::{Options, Palette, Tone};
+use crate::executor::arrow;
 use crate::executor::event::{Event, EventKind, HostStatus, NOT_STARTED, Status, covered};
 use crate::hostlog::{sanitize_line, sanitize_text};
+use crate::source::counted;
 
 /// Names of hosts that a line lists before it only counts.
 const NAMES_SHOWN: usize = 5;
@@ -131,12 +133,13 @@ impl Lines {
                     format!("irreversible: [{host}] {task} => would run, and nothing here can undo it");
                 lines.push(self.palette.paint(Tone::Warning, &text));
             }
-            EventKind::TaskFinished { status, message, output_tail, place, unplanned, .. } => {
+            EventKind::TaskFinished { status, message, output_tail, place, unplanned, delegates, .. } => {
                 if *unplanned {
                     self.unplanned.insert(task.clone());
                 }
                 let message = message.as_deref().unwrap_or_default();
-                self.task(&host, &task, *status, message, &mut lines);
+                let shown = format!("{host}{}", sanitize_line(&arrow(delegates)));
+                self.task(&shown, &task, *status, message, &mut lines);
                 if *status == Status::Failed {
                     self.failures.insert(host, message.to_owned());
                     lines.extend(place.iter().map(|place| format!("  at {}", sanitize_line(place))));
@@ -148,10 +151,12 @@ impl Lines {
                 }
             }
             EventKind::Paused { prompt, seconds } => {
-                lines.extend(prompt.iter().map(|prompt| format!("[{task}] {}", sanitize_text(prompt))));
+                // No task asks about a wave.
+                let by = if task.is_empty() { String::new() } else { format!("[{task}] ") };
+                lines.extend(prompt.iter().map(|prompt| format!("{by}{}", sanitize_text(prompt))));
                 lines.push(match seconds {
-                    Some(seconds) => format!("[{task}] pausing for {}", counted(*seconds as usize, "second")),
-                    None => format!("[{task}] press Enter to go on, Ctrl-C to stop"),
+                    Some(seconds) => format!("{by}pausing for {}", counted(*seconds as usize, "second")),
+                    None => format!("{by}press Enter to go on, Ctrl-C to stop"),
                 });
             }
             EventKind::HostFinished { status, message, hint } => {

@@ -20,6 +20,7 @@ mod stops;
 pub(crate) mod testing;
 mod tone;
 
+pub use crate::source::counted;
 pub use drive::{Reporter, Screen, spawn};
 pub use echo::restore_terminal;
 pub use fit::{shorten, width};
@@ -27,5 +28,5 @@ pub use json::Json;
 pub use options::{Options, OutputFormat, color_wanted};
 pub use plain::Plain;
 pub use progress::{Progress, terminal_size};
-pub use recap::{counted, duration, recap_lines};
+pub use recap::{duration, recap_lines};
 pub use tone::{Palette, Tone};

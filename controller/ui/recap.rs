@@ -9,6 +9,7 @@ use super::{Options, Palette, Tone};
 use crate::executor::event::Recap;
 use crate::hostlog::sanitize_line;
 use crate::journal::short_id;
+use crate::source::counted;
 
 /// What the lines after the table are about.
 pub(super) struct End<'a> {
@@ -192,11 +193,6 @@ fn bad_hosts(hosts: &IndexMap<String, Recap>, bad: impl Fn(&Recap) -> bool) -> V
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { crate::shell::quote(text) }
-}
-
-/// `1 host`, `2 hosts`.
-pub fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// `340 ms`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.

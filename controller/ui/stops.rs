@@ -1,9 +1,9 @@
 //! Which connectors stop while a wave works, in lines that fit: what nobody else serves first.
 
 use super::fit::{shorten, width};
-use super::recap::counted;
 use crate::hostlog::sanitize_line;
 use crate::plan::{Breach, MaintenanceGroup, Moved, Stop};
+use crate::source::counted;
 
 /// What is said about a play whose waves are not cut by `serial` alone.
 pub(super) fn arranged(groups: &[MaintenanceGroup], moved: &[Moved], columns: usize) -> Vec<String> {

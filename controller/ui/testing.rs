@@ -59,7 +59,8 @@ pub(crate) fn wave_started(wave: usize, waves: usize, hosts: &[&str]) -> Event {
 }
 
 pub(crate) fn started(host: &str, task: &str, item: Option<&str>) -> Event {
-    let kind = EventKind::StepStarted { item: item.map(str::to_owned), module: "copy".to_owned() };
+    let kind =
+        EventKind::StepStarted { item: item.map(str::to_owned), module: "copy".to_owned(), for_host: None };
     event(Some(host), Some(task), kind)
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn told(
         irreversible: false,
         unplanned: false,
         place: (status == Status::Failed).then(|| "site.yml:12:7".to_owned()),
+        delegates: Vec::new(),
     };
     event(Some(host), Some(task), kind)
 }

@@ -205,3 +205,168 @@ fn a_host_that_does_not_answer_decides_how_it_ends() {
     assert_eq!(ids(&document), ["host-unreachable"]);
     assert_eq!(document["hosts"][0], serde_json::json!({"host": "par-ad-01.example", "answered": false}));
 }
+
+#[test]
+fn the_servers_settings_and_version_and_the_policy_are_read_or_refused() {
+    let environment = environment();
+    environment.write(
+        "server/one.json",
+        "{ \"NotUseAgent\": true, \"Agents\": { \"Rome\": { \"Uri\": \"https://r.example\" } } }",
+    );
+    // UTF-16, as PowerShell 5.1 writes it; a later file counts.
+    let wide: Vec<u8> = [0xfeff_u16]
+        .into_iter()
+        .chain("{ \"notuseagent\": false }".encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(environment.path("server/two.json"), wide).unwrap();
+    let settings = ["--config", "conf", "--server-settings", "server/one.json"];
+    let document = json(&environment, 2, &settings);
+    assert!(ids(&document).contains(&"not-use-agent") && ids(&document).contains(&"agent-override-unknown"));
+    let document =
+        json(&environment, 2, &[&settings[..], &["--server-settings", "server/two.json"]].concat());
+    assert!(!ids(&document).contains(&"not-use-agent") && ids(&document).contains(&"agent-override-unknown"));
+    environment.write("server/three.json", "{ \"ApplicationUri\": 5, \"Password\": \"geheim\" }");
+    environment.write("policy.yml", "expires_whithin: 3\n");
+    for (more, what) in [
+        (&["--server-settings", "server/one.json"][..], "--config"),
+        (&["--config", "conf", "--server-settings", "server/none.json"], "cannot read `server/none.json`"),
+        (&["--config", "conf", "--server-settings", "server/three.json"], "`ApplicationUri` is not text"),
+        (&["--server-version", "latest"], "write it as 6.2.1"),
+        (&["--policy", "policy.yml"], "policy.yml:1:"),
+        (&["--policy", "none.yml"], "none.yml"),
+        (&["--config", "nowhere"], "cannot read `nowhere`"),
+        (&["--config", "hosts.yml"], "`hosts.yml` is not a folder"),
+        (&["--config", "server"], "there is no file of the server's configuration in `server`"),
+        (&["--waivers", "none.yml"], "none.yml"),
+        (&["--fail-on", "fatal"], "--fail-on"),
+        (&["--fail-on-drift"], "--baseline"),
+        (&["--output", "xml"], "xml"),
+    ] {
+        let all = [&["audit", "-i", "hosts.yml"], more].concat();
+        let ended = environment.run(&all).expect(1);
+        assert!(ended.stderr.contains(what), "{more:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("geheim") && ended.stdout.is_empty(), "{more:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_fails_is_chosen_and_misspelt_elements_count() {
+    let environment = environment();
+    environment.write(
+        "conf/more.xml",
+        "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\">\n<Conector Identifier=\"New\" Agent=\"ParisAD\"/>\n</ConfigurationFile>\n",
+    );
+    let moved = environment.read("conf/all.xml").replace(
+        "\"CorpAD\" DisplayName_L1=\"x\" Agent=\"LyonAD\"",
+        "\"CorpAD\" DisplayName_L1=\"x\" Agent=\"ParisAD\"",
+    );
+    environment.write("conf/all.xml", &moved);
+    let document = json(&environment, 0, &["--config", "conf"]);
+    assert_eq!(ids(&document), ["configuration-misspelt", "agent-variable"]);
+    assert_eq!(document["findings"][0]["place"], "conf/more.xml:2");
+    assert_eq!(document["findings"][0]["hint"], "did you mean `Connector`? names are told apart by case");
+    for (severity, code) in [("error", 0), ("warning", 2), ("info", 2)] {
+        for form in ["human", "json", "csv", "html"] {
+            let all =
+                ["audit", "-i", "hosts.yml", "--config", "conf", "--fail-on", severity, "--output", form];
+            environment.run(&all).expect(code);
+        }
+    }
+    let text = environment.run(&["audit", "-i", "hosts.yml", "--config", "conf"]).expect(0).stdout;
+    assert!(text.ends_with("3 connectors, 2 agents, 1 warning, 1 note\n"), "{text}");
+}
+
+#[test]
+fn names_with_tricks_in_them_are_inert_in_every_form() {
+    let environment = environment();
+    environment.write(
+        "conf/odd.xml",
+        "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\"><Conector Identifier=\"&#x1b;[31m&lt;script&gt;alert(1)&lt;/script&gt;&#x202e;\"/><Connector Identifier=\"&#x1b;]0;x&#x7;&lt;img src=x onerror=alert(1)&gt;\" Agent=\"ParisAD\"/></ConfigurationFile>",
+    );
+    for form in ["human", "json", "csv", "html"] {
+        let out = environment
+            .run(&["audit", "-i", "hosts.yml", "--config", "conf", "--output", form])
+            .expect(2)
+            .stdout;
+        assert!(!out.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{form}: {out:?}");
+        assert!(form != "html" || !out.contains("<img") && !out.contains("<script>alert"), "{out}");
+    }
+}
+
+/// The most memory that an audit of these files takes, in KiB, beside what one of an empty file takes.
+fn memory(environment: &Environment, file: &[u8]) -> u64 {
+    let peak = |bytes: &[u8]| {
+        std::fs::create_dir_all(environment.path("big")).unwrap();
+        std::fs::write(environment.path("big/a.xml"), bytes).unwrap();
+        let measure = "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], stdout=-3, stderr=-3)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+        let out = std::process::Command::new("python3")
+            .args([
+                "-c",
+                measure,
+                env!("CARGO_BIN_EXE_paceline"),
+                "audit",
+                "-i",
+                "hosts.yml",
+                "--config",
+                "big",
+            ])
+            .current_dir(environment.folder())
+            .output()
+            .expect("python3 is needed: apt-get install python3");
+        String::from_utf8(out.stdout).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let empty = "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\"/>";
+    peak(file).saturating_sub(peak(empty.as_bytes()))
+}
+
+#[test]
+fn hostile_files_take_memory_by_their_size() {
+    let environment = environment();
+    let within = |elements: &str| {
+        format!(
+            "<ConfigurationFile xmlns=\"urn:schemas-usercube-com:configuration\">{elements}</ConfigurationFile>"
+        )
+    };
+    let connectors: String =
+        (0..10_000).map(|n| format!("<Connector Identifier='C{n}' Agent='A{n}'/>\n")).collect();
+    let laughs: String =
+        (1..12).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
+    let bomb = format!("<!DOCTYPE x [<!ENTITY l0 \"ha\">{laughs}]>{}", within("<Agent Identifier='&l11;'/>"));
+    let mut wide: Vec<u8> = [0xfeff_u16]
+        .into_iter()
+        .chain(within(&connectors.repeat(5)).encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    wide.pop();
+    let deep = within(&"<x>".repeat(1_000_000));
+    let value = within(&format!("<Agent Identifier='{}'/>", "x".repeat(4 << 20)));
+    // Every connector here is a finding of half a page; the others are refused in their place.
+    for (what, file, times) in [
+        ("10,000 connectors", within(&connectors).as_bytes(), 60),
+        ("a billion laughs", bomb.as_bytes(), 0),
+        ("UTF-16 that is cut off", wide.as_slice(), 5),
+        ("elements without an end", deep.as_bytes(), 4),
+        ("a value without an end", value.as_bytes(), 5),
+    ] {
+        let (taken, size) = (memory(&environment, file), file.len() as u64 >> 10);
+        assert!(taken < 8_192 + size * times, "{what}: {taken} KiB for a file of {size} KiB");
+    }
+}
+
+#[test]
+fn a_result_is_saved_in_the_place_of_files_only() {
+    let environment = environment();
+    let save =
+        |code: i32, path: &str| environment.run(&["audit", "-i", "hosts.yml", "--save", path]).expect(code);
+    save(0, "kept.json");
+    save(0, "kept.json");
+    std::fs::create_dir(environment.path("folder")).unwrap();
+    std::os::unix::fs::symlink("kept.json", environment.path("link.json")).unwrap();
+    for path in ["folder", "link.json", "/dev/null"] {
+        let said = save(1, path).stderr;
+        assert!(said.contains("it is no regular file"), "{path}: {said}");
+    }
+    let kept = environment.read("kept.json");
+    assert!(serde_json::from_str::<Value>(&kept).is_ok());
+}

@@ -6,7 +6,7 @@ use paceline::preflight::host::Reached;
 use paceline::preflight::{Finding, Severity};
 use serde_json::json;
 
-use super::fleet::{Fleet, Listed, SEALED};
+use super::fleet::{Fleet, HASH, Listed, SEALED};
 
 /// An id and what it is about.
 pub(super) type Wanted = Vec<(String, String)>;
@@ -33,6 +33,11 @@ impl Fleet {
             "agent-variable" => {
                 self.hosts.push((format!("foreign{n}.example"), "telegraf".to_owned()));
                 one(format!("host foreign{n}.example"))
+            }
+            "agent-malformed" => {
+                let variable = format!("{{identifier: Typo{n}, connector: [X]}}");
+                self.hosts.push((format!("typo{n}.example"), variable));
+                one(format!("host typo{n}.example"))
             }
             "agent-name-reserved" => {
                 self.hosts.push((format!("local{n}.example"), "{identifier: Local}".to_owned()));
@@ -321,6 +326,23 @@ impl Fleet {
                 self.certificate(n, id, false);
                 one(format!("certificate of {at} for files"))
             }
+            "configuration-misspelt" => {
+                let element =
+                    format!("<Conector Identifier=\"Typo{n}\" DisplayName_L1=\"x\" Agent=\"{agent}\"/>");
+                self.xml.push(element);
+                one(format!("element Conector Typo{n}"))
+            }
+            "configuration-merge" => {
+                let job = format!(
+                    "<Job Identifier=\"Merged{n}\" DisplayName_L1=\"x\" Agent=\"{agent}\" ConsolidationMode=\"Merge\"/>"
+                );
+                self.xml.push(job);
+                one(format!("Job Merged{n}"))
+            }
+            "client-override-unknown" => {
+                self.server["OpenIdClients"][format!("Nobody{n}")] = json!({ "HashedSecret": HASH });
+                one(format!("client Nobody{n}"))
+            }
             _ if id.starts_with("certificate-") => {
                 self.certificate(n, id, true);
                 // The same certificate is on another host: it is one finding.
@@ -333,7 +355,7 @@ impl Fleet {
         }
     }
 
-    fn connector(&mut self, name: &str, agent: &str) {
+    pub(super) fn connector(&mut self, name: &str, agent: &str) {
         self.xml.push(format!("<Connector Identifier=\"{name}\" DisplayName_L1=\"x\" Agent=\"{agent}\"/>"));
     }
 
@@ -345,9 +367,8 @@ impl Fleet {
     }
 
     fn client(&mut self, n: usize, attribute: &str, id: &str) -> Option<Wanted> {
-        let hash = "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=";
         self.xml.push(format!(
-            "<OpenIdClient Identifier=\"Client{n}\" HashedSecret=\"{hash}\" Profile=\"x\" DisplayName_L1=\"x\" {attribute}/>"
+            "<OpenIdClient Identifier=\"Client{n}\" HashedSecret=\"{HASH}\" Profile=\"x\" DisplayName_L1=\"x\" {attribute}/>"
         ));
         Some(vec![(id.to_owned(), format!("client Client{n}"))])
     }

@@ -12,7 +12,7 @@ use paceline::audit::{
 };
 use paceline::inventory::{Inventory, InventorySource};
 use paceline::preflight::certificate::Certificate;
-use paceline::preflight::host::Reached;
+use paceline::preflight::host::{Reached, place_of};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ pub(super) const SERVER: &str = "https://identity.corp.example";
 /// Encrypted as the product's tool does it, so that no secret stands in plain text.
 pub(super) const SEALED: &str = "kxABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// base64 of the SHA-256 of `secret`.
-const HASH: &str = "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=";
+pub(super) const HASH: &str = "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=";
 
 /// A small generator of numbers (xorshift): the same fleet for the same seed.
 pub(super) struct Random(u64);
@@ -171,10 +171,14 @@ pub(super) struct Fleet {
     pub(super) agents: Vec<Agent>,
     /// Further hosts of the inventory: name, and the YAML of their variable `agent`.
     pub(super) hosts: Vec<(String, String)>,
+    /// Groups of such hosts, with the variable of all of them.
+    pub(super) groups: Vec<(Vec<String>, String)>,
     /// Further elements of the configuration.
     pub(super) xml: Vec<String>,
     /// The server's settings.
     pub(super) server: Value,
+    /// Whether these are UTF-16, as PowerShell 5.1 writes it.
+    pub(super) wide: bool,
     pub(super) server_version: Option<String>,
     pub(super) waivers: Waivers,
 }
@@ -185,8 +189,10 @@ impl Fleet {
         Self {
             agents: (0..count).map(Agent::new).collect(),
             hosts: Vec::new(),
+            groups: Vec::new(),
             xml: Vec::new(),
             server: json!({ "ApplicationUri": SERVER }),
+            wide: false,
             server_version: None,
             waivers: Waivers::default(),
         }
@@ -210,6 +216,10 @@ impl Fleet {
         }
         for (host, variable) in &self.hosts {
             writeln!(text, "    {host}:\n      agent: {variable}").unwrap();
+        }
+        for (number, (hosts, variable)) in self.groups.iter().enumerate() {
+            let hosts: String = hosts.iter().map(|host| format!("    {host}:\n")).collect();
+            writeln!(text, "odd{number}:\n  vars:\n    agent: {variable}\n  hosts:\n{hosts}").unwrap();
         }
         text
     }
@@ -249,11 +259,15 @@ impl Fleet {
     fn declared(&self, folder: &std::path::Path) -> Declared {
         let path = folder.join("hosts.yml");
         std::fs::write(&path, self.yaml()).unwrap();
-        let (inventory, found) = Inventory::load(&[InventorySource::Path(path)], None);
+        let (inventory, found) = Inventory::load(
+            &[InventorySource::Path(path)],
+            None,
+            &paceline::secrets::vault::Vault::default(),
+        );
         assert!(!found.has_errors(), "{}", found.render(false));
         let hosts = inventory.hosts.keys().map(|host| {
             let value = inventory.variable(host, "agent").map(|variable| variable.node.to_value());
-            DeclaredHost::read(&host.0, None, value.as_ref())
+            DeclaredHost::read(&host.0, place_of(&inventory, host, "agent"), value.as_ref())
         });
         Declared { hosts: hosts.collect() }
     }
@@ -262,7 +276,13 @@ impl Fleet {
         let folder = folder.join("Conf");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("all.xml"), self.configuration()).unwrap();
-        std::fs::write(folder.join("appsettings.json"), self.server.to_string()).unwrap();
+        let mut settings = self.server.to_string().into_bytes();
+        if self.wide {
+            let units =
+                [0xfeff].into_iter().chain(self.server.to_string().encode_utf16().collect::<Vec<_>>());
+            settings = units.flat_map(u16::to_le_bytes).collect();
+        }
+        std::fs::write(folder.join("appsettings.json"), settings).unwrap();
         let (configuration, found) = read_configuration(&folder, &[], ConfigurationLimits::default());
         assert!(!found.has_errors(), "{}", found.render(false));
         configuration

@@ -7,3 +7,4 @@ mod fleet;
 mod live;
 mod movement;
 mod planted;
+mod variant;

@@ -9,6 +9,7 @@ use paceline::audit::{
 
 use super::fault::{AGENTS, Wanted};
 use super::fleet::{Fleet, Random};
+use super::variant::VARIANTS;
 
 fn found(audit: &Audit) -> BTreeSet<(String, String)> {
     let about = |subject: &Option<String>| subject.clone().expect("every finding of an audit has a subject");
@@ -60,6 +61,63 @@ fn each_kind_of_fault_is_found_alone() {
 }
 
 #[test]
+fn each_form_of_a_fault_is_found_alone() {
+    let mut random = Random::new(11);
+    for variant in VARIANTS {
+        for _ in 0..3 {
+            let mut fleet = Fleet::clean(10);
+            let wanted = fleet.plant_variant(variant, 2 * random.below(5), &mut random);
+            compare(&fleet.audit(), wanted, variant);
+        }
+    }
+}
+
+#[test]
+fn what_is_meant_is_told_with_the_finding() {
+    let hint = |plant: &dyn Fn(&mut Fleet)| {
+        let mut fleet = Fleet::clean(10);
+        plant(&mut fleet);
+        let audit = fleet.audit();
+        (audit.findings[0].message.clone(), audit.findings[0].hint.clone())
+    };
+    let variant = |name: &'static str| {
+        hint(&move |fleet: &mut Fleet| {
+            fleet.plant_variant(name, 4, &mut Random::new(1));
+        })
+    };
+    for (told, meant) in [
+        (hint(&|fleet| drop(fleet.plant("configuration-misspelt", 4))), "did you mean `Connector`?"),
+        (variant("a connector on an agent that differs in case"), "did you mean `Agent0004`?"),
+        (variant("a misspelt part of a scaffolding"), "did you mean `OpenIdIdentifier`?"),
+        (
+            hint(&|fleet| fleet.server["OpenIdClients"]["Jbo"] = serde_json::json!({"HashedSecret": "x"})),
+            "did you mean `Job`?",
+        ),
+    ] {
+        assert!(told.1.contains(meant), "{told:?}: {meant}");
+    }
+    // A place stands in front of each finding and need not be in its text.
+    let (message, _) = hint(&|fleet| drop(fleet.plant("settings-odd", 4)));
+    assert_eq!(message, "it is cut off");
+    // Nor does a hint say why, which has a line of its own.
+    let (_, mend) = hint(&|fleet| drop(fleet.plant("agent-uri", 4)));
+    assert_eq!(mend, "write `https://NAME` in lower case");
+}
+
+/// Each connector has a job behind the button of its page, which is no job that somebody looks for in a matrix.
+#[test]
+fn jobs_of_pages_are_not_listed() {
+    let mut fleet = Fleet::clean(10);
+    let before = fleet.audit();
+    fleet.plant_variant("a page's jobs for all connectors", 2, &mut Random::new(1));
+    let after = fleet.audit();
+    // Folders of tests have random names, so that places differ.
+    let jobs = |audit: &Audit| audit.connectors.iter().map(|row| row.jobs.clone()).collect::<Vec<_>>();
+    assert_eq!(jobs(&before), jobs(&after));
+    assert!(after.connectors.iter().all(|row| !row.jobs.is_empty()));
+}
+
+#[test]
 fn many_faults_in_many_fleets_are_found_exactly() {
     for (seed, count) in [(1, 10), (2, 10), (3, 25), (4, 60), (5, 150), (6, 300), (7, 1000), (8, 1000)] {
         let mut random = Random::new(seed);
@@ -72,8 +130,12 @@ fn many_faults_in_many_fleets_are_found_exactly() {
         random.shuffle(&mut rules);
         let most = (places.len() * 2 / 3).max(3);
         let mut wanted = Wanted::new();
-        for (place, id) in places.into_iter().take(most).zip(rules.iter().cycle()) {
-            wanted.extend(fleet.plant(id, place).unwrap_or_default());
+        let kinds = rules.len() + VARIANTS.len();
+        for (number, place) in places.into_iter().take(most).enumerate() {
+            match (number % kinds).checked_sub(rules.len()) {
+                None => wanted.extend(fleet.plant(rules[number % kinds], place).unwrap_or_default()),
+                Some(form) => wanted.extend(fleet.plant_variant(VARIANTS[form], place, &mut random)),
+            }
         }
         assert!(!wanted.is_empty());
         compare(&fleet.audit(), wanted, &format!("seed {seed}, {count} hosts"));

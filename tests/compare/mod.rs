@@ -17,7 +17,10 @@ use crate::support::sshd::Sshd;
 use crate::support::tree::{Tree, copy, difference, tree};
 
 mod become_as_root;
+mod fleets;
 mod inventories;
+mod together;
+mod vault;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];
 
@@ -137,6 +140,7 @@ fn changed(did: &Did) -> u64 {
 #[case::copies("copies")]
 #[case::templates("templates")]
 #[case::lines("lines")]
+#[case::edits("edits")]
 #[case::handlers("handlers")]
 #[case::blocks("blocks")]
 #[case::loops("loops")]
@@ -149,6 +153,9 @@ fn changed(did: &Did) -> u64 {
 #[case::facts("facts")]
 #[case::fatal("fatal")]
 #[case::once("once")]
+#[case::includes("includes")]
+#[case::delegation("delegation")]
+#[case::magic("magic")]
 fn the_same_playbook_leaves_the_same(#[case] case: &str) {
     let did = Comparison::new(case, &[]).check();
     assert!(changed(&did) > 0, "a case that changes nothing shows nothing");

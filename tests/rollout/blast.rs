@@ -99,6 +99,45 @@ fn all_who_serve_a_connector_are_not_taken_down_without_a_word() {
 }
 
 #[test]
+fn the_last_host_that_is_left_is_not_taken_down_without_a_word() {
+    let fleet = fleet(&["CorpAD", "HR", "CorpAD", "HR"]);
+    let check = "    - { name: Check, assert: { that: \"inventory_hostname != 'h01'\" } }\n";
+    fleet.environment.write("playbook.yml", &format!("{CHANGES}{check}"));
+    // Nobody can be asked: the wave that would stop `h03` does not begin, and `h04` has no turn either.
+    let ended = unanswered(&fleet.environment, &["playbook.yml", "--serial", "2"]).expect(2);
+    let what = "wave 2 of 2 of `Settings` would stop the last hosts that serve `CorpAD` and connect to \
+                `corpad.example`, after `h01`";
+    let all = format!("{}{}", ended.stdout, ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(all.contains(what) && all.contains("with `--yes` goes on"), "{all}");
+    for (host, touched) in [("h01", true), ("h02", true), ("h03", false), ("h04", false)] {
+        assert_eq!(fleet.work(host).join("x").exists(), touched, "{host}");
+    }
+    // Who says so beforehand is told and gets what was asked for.
+    let mut command = fleet.environment.unanswered(&["resume", "latest", "--yes"]);
+    let ended = Running::start(&mut command).end().expect(2);
+    let all = format!("{}{}", ended.stdout, ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(all.contains(what), "{all}");
+    assert!(fleet.work("h03").join("x").exists() && fleet.work("h04").join("x").exists(), "{all}");
+}
+
+#[test]
+fn an_agent_with_a_misspelt_key_is_refused_before_a_host_is_touched() {
+    let mut fleet = fleet(&["CorpAD", "CorpAD"]);
+    fleet.hosts.set("h02", "agent", "{ identifier: A2, connector: [CorpAD] }");
+    fleet.hosts.write(&fleet.environment);
+    let said = unanswered(&fleet.environment, &["playbook.yml", "--yes"]).expect(1).stderr;
+    let what = "the variable `agent` of `h02` assigns no agent: an agent has no place for `connector`";
+    assert!(said.contains(what) && said.contains("did you mean `connectors`?"), "{said}");
+    assert!(said.contains("inventory.yml:"), "{said}");
+    assert!(!fleet.work("h01").join("x").exists(), "a host was touched");
+    // A listing goes on, and warns.
+    let listed = fleet.environment.run(&["inventory", "list", "-i", "inventory.yml"]).expect(0);
+    assert!(listed.stderr.contains(what), "{}", listed.stderr);
+    let plan = fleet.environment.run(&["plan", "playbook.yml", "-i", "inventory.yml"]).expect(1);
+    assert!(plan.stderr.contains(what), "{}", plan.stderr);
+}
+
+#[test]
 fn the_hint_names_the_serial_of_the_play() {
     let fleet = fleet(&["CorpAD", "CorpAD", "CorpAD"]);
     fleet.environment.write("playbook.yml", &CHANGES.replace("  tasks:", "  serial: 100%\n  tasks:"));

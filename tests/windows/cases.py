@@ -55,6 +55,9 @@ RULE = {"name": "paceline-test"}
 POOL = {"name": "PacelineTest"}
 SITE = {"name": "PacelineTest"}
 
+XML = b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\r\n<a>\r\n  <add key="a" value="1" />\r\n</a>\r\n'
+IN_XML = {"path": "{T}/a.xml", "xpath": "/a", "want": "present", "type": "element"}
+
 CASES = [
     Case("ping", ("ping",), steps=[Step("ping", {}, 0, ("ping",))]),
     Case(
@@ -265,6 +268,32 @@ CASES = [
             ensure("iis_config", {"section": "system.webServer/directoryBrowse", "location": "Default Web Site"}, "after.enabled", set__enabled="true"),
             ensure("iis_config", {"section": "system.webServer/directoryBrowse", "location": "Default Web Site"}, set__enabled="True"),
             Step("restore", {"number": "1"}, 0, ("restored",)),
+        ],
+    ),
+    Case(
+        "parts of an XML file",
+        ("xml",),
+        steps=[
+            put("{T}/a.xml", XML, "was"),
+            Step("xml", {**IN_XML, "fragment": '<add value="2" key="b"/>', "check": "1"}, 0, ("count", "changed")),
+            Step("xml", {**IN_XML, "fragment": '<add value="2" key="b"/>'}, 0, ("count", "changed")),
+            Step("xml", {**IN_XML, "fragment": '<add key="b" value="2" />'}, 0, ("count", "changed")),
+            Step("read", {"path": "{T}/a.xml", "limit": "1000", "digest": "1"}, 0, ("sha256",)),
+            Step("xml", {**IN_XML, "xpath": "//add[@key='a']", "want": "absent"}, 0, ("count", "changed")),
+            Step("xml", {**IN_XML, "xpath": "//none", "want": "absent"}, 0, ("count", "changed")),
+            Step("read", {"path": "{T}/a.xml", "limit": "1000", "digest": "1"}, 0, ("sha256",)),
+            put("{T}/a.xml", b"<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>", "was"),
+            Step("xml", {**IN_XML, "fragment": "<b/>"}, 1, ("changed",)),
+        ],
+    ),
+    Case(
+        "packages, modules and resources that nobody has",
+        ("chocolatey", "psmodule", "dsc"),
+        "windows",
+        [
+            Step("chocolatey", {"names": ["paceline-none"], "want": "absent", "timeout": "60", "limit": "600"}, 0, ("changed", "rc")),
+            Step("psmodule", {"name": "PacelineNone", "want": "absent"}, 0, ("changed", "was")),
+            Step("dsc", {"resource": "PacelineNone", "set.Name": "tx"}, 1, ("changed", "module_version")),
         ],
     ),
     Case(

@@ -3,6 +3,7 @@
 mod agent;
 mod files;
 mod fleet;
+mod installs;
 mod lease;
 mod lost;
 mod model;

@@ -26,6 +26,10 @@ PREFIXES = ("pw_", "pl_", "plr_", "pb_")
 CMDLETS = {
     "feature.ps1": {"Get-WindowsFeature", "Install-WindowsFeature", "Uninstall-WindowsFeature"},
     "session.ps1": {"Set-StrictMode"},
+    "psmodule.ps1": {
+        "Get-Module", "Find-Module", "Install-Module", "Uninstall-Module", "Get-PackageProvider", "Get-PSRepository",
+    },
+    "dsc.ps1": {"Get-DscResource", "Invoke-DscResource"},
 }
 # What compiles text: the program of a session whose end mark was checked, and a user's script in a child of its own.
 COMPILES = {"bootstrap.ps1", "child.ps1", "runner.ps1"}

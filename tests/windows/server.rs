@@ -43,7 +43,7 @@ fn thumbprint(path: &str) -> String {
 }
 
 /// The records that differ.
-fn difference(before: &str, after: &str) -> String {
+pub(super) fn difference(before: &str, after: &str) -> String {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let (before, after) = (read(before), read(after));
     let mut found = String::new();

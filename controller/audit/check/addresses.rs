@@ -19,11 +19,10 @@ pub(super) fn uris(view: &View<'_>, findings: &mut Vec<Finding>) {
     let overrides = view.configuration.into_iter().flat_map(|configuration| &configuration.server.agent_uris);
     let overrides = overrides.map(|(agent, (uri, place))| (agent, uri, place));
     for (agent, uri, place) in declared.chain(configured).chain(overrides) {
-        if let Some((message, hint)) = odd_uri(uri) {
-            let mut finding =
-                rules::AGENT_URI.found(format!("agent {agent}"), &**place, message).of_agent(agent);
-            hint.clone_into(&mut finding.hint);
-            findings.push(finding);
+        // The hint of a preflight says why as well, which an audit says of all findings.
+        if let Some((message, _)) = odd_uri(uri) {
+            let found = rules::AGENT_URI.found(format!("agent {agent}"), &**place, message);
+            findings.push(found.of_agent(agent));
         }
     }
 }

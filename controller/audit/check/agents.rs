@@ -13,17 +13,22 @@ use crate::preflight::host::{AssignedAgents, INTEGRATED, reserved as claims_rese
 /// Variables `agent` that mean something else.
 pub(super) fn variable(view: &View<'_>, findings: &mut Vec<Finding>) {
     // A variable of a group is one line for all of its hosts, and one finding.
-    type Hosts<'v> = (Vec<&'v str>, &'v Option<String>);
+    type Hosts<'v> = (Vec<&'v str>, &'v Option<String>, bool);
     let mut by_place: BTreeMap<(&str, &str), Hosts<'_>> = BTreeMap::new();
     for host in view.declared.hosts.iter().filter(|host| host.selected) {
         let Some((message, hint)) = &host.foreign else { continue };
-        by_place.entry((&host.place, message)).or_insert((Vec::new(), hint)).0.push(&host.name);
+        by_place
+            .entry((&host.place, message))
+            .or_insert((Vec::new(), hint, host.malformed))
+            .0
+            .push(&host.name);
     }
-    for ((place, message), (hosts, hint)) in by_place {
+    for ((place, message), (hosts, hint, malformed)) in by_place {
         let Some(first) = hosts.first().copied() else { continue };
         let whose = names(hosts.iter().copied());
         let message = format!("the variable `agent` of {whose} assigns no agent: {message}");
-        let mut finding = rules::AGENT_VARIABLE.found(format!("host {first}"), place, message);
+        let rule = if malformed { &rules::AGENT_MALFORMED } else { &rules::AGENT_VARIABLE };
+        let mut finding = rule.found(format!("host {first}"), place, message);
         if hosts.len() == 1 {
             finding = finding.on(first);
         }
@@ -110,7 +115,7 @@ pub(super) fn not_configured(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let hosts = names(view.hosts_of(name));
-        let message = format!("the configuration has no agent `{name}`, which {hosts} runs");
+        let message = format!("the configuration has no agent `{name}`, which runs on {hosts}");
         let found =
             rules::AGENT_NOT_CONFIGURED.found(format!("agent {name}"), view.place_of_agent(name), message);
         findings.push(found.of_agent(name));

@@ -1,15 +1,16 @@
 //! OpenId clients: their dates, and whether the secret on a host is the one that the server knows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::Engine as _;
 
 use super::agents::{on_agent, subject};
 use super::view::View;
-use super::words::names;
+use super::words::{fold, names};
 use crate::audit::catalogue as rules;
 use crate::audit::{Client, SecretHash};
 use crate::preflight::Finding;
+use crate::source::suggestion;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -59,6 +60,28 @@ pub(super) fn hashes(view: &View<'_>, findings: &mut Vec<Finding>) {
             Some(_) => continue,
         };
         findings.push(found(&rules::CLIENT_HASH_INVALID, client, message));
+    }
+}
+
+/// The server's hashes for clients that are nowhere.
+pub(super) fn overrides(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let Some(configuration) = view.configuration else { return };
+    // Keys of .NET's settings are the same whatever the case.
+    let known: HashSet<String> =
+        configuration.clients.iter().map(|client| fold(&client.identifier)).collect();
+    let spelt = || configuration.clients.iter().map(|client| client.identifier.as_str());
+    for (name, (_, place)) in &configuration.server.client_hashes {
+        if known.contains(&fold(name)) {
+            continue;
+        }
+        let message = format!(
+            "the server's settings override the secret of the OpenId client `{name}`, which the configuration does not have"
+        );
+        let mut found = rules::CLIENT_OVERRIDE_UNKNOWN.found(format!("client {name}"), &**place, message);
+        if let Some(hint) = suggestion(name, spelt()) {
+            found.hint = hint;
+        }
+        findings.push(found);
     }
 }
 

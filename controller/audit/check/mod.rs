@@ -5,6 +5,7 @@ mod addresses;
 mod agents;
 mod certificates;
 mod clients;
+mod configured;
 mod connections;
 mod connectors;
 mod duplicates;
@@ -90,6 +91,8 @@ const CHECKS: &[Check] = &[
     jobs::agents,
     jobs::steps,
     jobs::tasks,
+    configured::oddities,
+    clients::overrides,
     clients::dates,
     clients::hashes,
     clients::secrets,

@@ -58,7 +58,7 @@ pub(super) fn left_behind(view: &View<'_>, findings: &mut Vec<Finding>) {
             let (what, hint) = what.split_once("\nhint: ").unwrap_or((what, ""));
             // A file may be odd in several ways.
             let about = format!("file {place}: {what}");
-            let mut found = rules::SETTINGS_ODD.found(about, &**place, format!("{place}: {what}"));
+            let mut found = rules::SETTINGS_ODD.found(about, &**place, what);
             if !hint.is_empty() {
                 hint.clone_into(&mut found.hint);
             }

@@ -10,7 +10,17 @@ use super::scaffolding;
 /// Puts together what the files define.
 pub(super) fn assemble(mut drafts: Drafts, server: ServerSettings, notes: &mut Notes) -> Configuration {
     let drafted = scaffolding::expand(&mut drafts, notes);
-    let Drafts { agents, connectors, connections, clients, tasks, resource_types, entity_types, .. } = drafts;
+    let Drafts {
+        agents,
+        connectors,
+        connections,
+        clients,
+        tasks,
+        resource_types,
+        entity_types,
+        oddities,
+        ..
+    } = drafts;
     let mut tasks: Vec<Task> =
         tasks.into_iter().map(|draft| with_connectors(draft, &resource_types, &entity_types)).collect();
     let mut named = HashMap::new();
@@ -32,6 +42,7 @@ pub(super) fn assemble(mut drafts: Drafts, server: ServerSettings, notes: &mut N
         tasks,
         clients,
         server,
+        oddities,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::model::{Client, ConfiguredAgent, ConfiguredConnector, Connection, Job, Scaffolding, Task};
-use crate::source::{Diagnostic, Diagnostics, Severity};
+use super::model::{
+    Client, ConfiguredAgent, ConfiguredConnector, Connection, Job, Oddity, Scaffolding, Task,
+};
+use crate::source::{Diagnostic, Diagnostics, Severity, counted};
 
 /// Messages that are kept; the others are counted.
 const MESSAGES: usize = 100;
@@ -28,10 +30,10 @@ impl Notes {
 
     pub(super) fn finish(mut self) -> Diagnostics {
         for (dropped, severity, what) in
-            [(self.dropped[1], Severity::Error, "errors"), (self.dropped[0], Severity::Warning, "warnings")]
+            [(self.dropped[1], Severity::Error, "error"), (self.dropped[0], Severity::Warning, "warning")]
         {
             if dropped > 0 {
-                let message = format!("there are {dropped} more {what} in the configuration");
+                let message = format!("{} in the configuration", counted(dropped, &format!("more {what}")));
                 self.kept.push(Diagnostic { severity, ..Diagnostic::bare(message) });
             }
         }
@@ -127,6 +129,7 @@ pub(super) struct Drafts {
     pub(super) resource_types: HashMap<String, String>,
     /// `EntityTypeMapping@Connector` by entity type.
     pub(super) entity_types: HashMap<String, String>,
+    pub(super) oddities: Vec<Oddity>,
 }
 
 impl Drafts {
@@ -140,6 +143,7 @@ impl Drafts {
             + self.jobs.len()
             + self.resource_types.len()
             + self.entity_types.len()
+            + self.oddities.len()
             + self.jobs.last().map_or(0, |job| job.parts.len())
     }
 }

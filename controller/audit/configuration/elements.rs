@@ -4,39 +4,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::drafts::{ClientDraft, ConnectorDraft, Drafts, JobDraft, Notes, Part, TaskDraft, Use};
-use super::model::{Client, ConfiguredAgent, ConfiguredConnector, Connection, Job, Scaffolding, Task};
-use super::values::{boolean, choice, date, misspelt, required, text};
-use super::xml::{Attribute, Elements, Tag};
-use crate::source::Diagnostic;
+use super::model::{
+    Client, ConfiguredAgent, ConfiguredConnector, Connection, Job, Oddity, OddityKind, Scaffolding, Task,
+};
+use super::names::{DEFINED, Level, Names, OF_TASK, SCAFFOLDINGS, TOLD};
+use super::values::{boolean, choice, date, required, text};
+use super::xml::{Attribute, Elements, Tag, short};
+use crate::source::{Diagnostic, did_you_mean};
 
 /// Definitions that are read.
 const DEFINITIONS: usize = 2_000_000;
-
-/// Scaffoldings that make jobs.
-const SCAFFOLDINGS: [&str; 6] = [
-    "CreateAgentSynchroComplete",
-    "CreateAgentSynchroIncremental",
-    "CreateConnectorSynchroComplete",
-    "CreateConnectorSynchroIncremental",
-    "CreateInitializationJob",
-    "CreateConnectorsJobs",
-];
-
-/// Other elements at the top that are read.
-const DEFINED: [&str; 7] =
-    ["Agent", "Connector", "Connection", "OpenIdClient", "Job", "ResourceType", "EntityTypeMapping"];
-
-/// Children of scaffoldings that are read.
-const TOLD: [&str; 8] = [
-    "OpenIdIdentifier",
-    "CronTabExpression",
-    "AddTask",
-    "NotUsed",
-    "NoConnectorSynchronization",
-    "NoConnectorProvisioning",
-    "NoSynchronization",
-    "NoProvisioning",
-];
 
 /// Reads one file after the other.
 #[derive(Debug, Default)]
@@ -49,6 +26,7 @@ pub(super) struct Definitions {
     /// The task within a job whose end is awaited.
     task: Option<TaskDraft>,
     full: bool,
+    names: Names,
 }
 
 #[derive(Debug, Default)]
@@ -61,15 +39,9 @@ enum Inside {
 }
 
 impl Elements for Definitions {
-    fn wants(&self, depth: usize, name: &str) -> bool {
-        let of_task = matches!(name, "TaskDependsOnTask" | "TaskResourceType");
-        match (depth, &self.inside) {
-            (1, _) => is_task(name) || near(name).is_some(),
-            (2, Inside::Job(_)) => name == "Step" || is_task(name) || name.ends_with("TaskOverride"),
-            (2, Inside::Task) | (3, Inside::Job(_)) => of_task && self.task.is_some(),
-            (2, Inside::Scaffolding(_)) => TOLD.contains(&name),
-            _ => false,
-        }
+    fn wants(&mut self, depth: usize, name: &str) -> bool {
+        let Some(level) = self.level(depth) else { return false };
+        is_ours(level, name) || self.names.meant(level, name).is_some()
     }
 
     fn begin(&mut self, depth: usize, tag: &Tag<'_>) {
@@ -78,6 +50,12 @@ impl Elements for Definitions {
                 let what = format!("the configuration has more than {DEFINITIONS} definitions");
                 self.notes.push(Diagnostic::error(&tag.span(), what));
             }
+            return;
+        }
+        let meant = self.level(depth).and_then(|level| self.names.meant(level, tag.name));
+        if let Some(meant) = meant {
+            let (name, meant) = (short(tag.name), meant.to_owned());
+            self.odd(tag, tag.place(), OddityKind::Element { name, meant });
             return;
         }
         match depth {
@@ -121,26 +99,45 @@ impl Definitions {
         self.roots += 1;
     }
 
-    fn top(&mut self, tag: &Tag<'_>) {
-        if let Some(known) = near(tag.name).filter(|known| *known != tag.name) {
-            self.notes.push(
-                Diagnostic::warning(&tag.span(), format!("the configuration has no `{}`", tag.name))
-                    .hint(format!("did you mean `{known}`? names are told apart by case")),
-            );
-            return;
+    /// Where elements at this depth stand now; nothing if nothing is read there.
+    fn level(&self, depth: usize) -> Option<Level> {
+        match (depth, &self.inside) {
+            (1, _) => Some(Level::Top),
+            (2, Inside::Job(_)) => Some(Level::OfJob),
+            (2, Inside::Scaffolding(_)) => Some(Level::OfScaffolding),
+            (2, Inside::Task) | (3, Inside::Job(_)) => self.task.as_ref().map(|_| Level::OfTask),
+            _ => None,
         }
-        let merges = |mode: &&Attribute<'_>| mode.value.trim() == "Merge";
-        if let Some(mode) = tag.attribute("ConsolidationMode").filter(merges)
-            && tag.name != "OpenIdClient"
-        {
-            let what = format!(
-                "`ConsolidationMode=\"Merge\"` is read for `OpenIdClient` only, so that this `{}` counts as a definition of its own",
-                tag.name
-            );
-            self.notes.push(
-                Diagnostic::warning(&tag.name_span(mode), what)
-                    .hint("write what it changes into the first definition, to have it audited"),
-            );
+    }
+
+    fn odd(&mut self, tag: &Tag<'_>, place: String, kind: OddityKind) {
+        let mut attributes = tag.attributes().iter();
+        let identifier = attributes.find(|attribute| attribute.name.eq_ignore_ascii_case("Identifier"));
+        let identifier = identifier.map(|own| short(&own.value));
+        self.drafts.oddities.push(Oddity { place, identifier, kind });
+    }
+
+    /// Notes which attributes are probably others that were misspelt.
+    fn misspelt(&mut self, tag: &Tag<'_>, known: &[&str]) {
+        for attribute in tag.attributes() {
+            let name = attribute.name;
+            let other = name.contains(':') || name.starts_with("DisplayName") || name.len() > 64;
+            if other || known.contains(&name) {
+                continue;
+            }
+            let missing = known.iter().copied().filter(|name| tag.attribute(name).is_none());
+            if let Some(meant) = did_you_mean(name, missing) {
+                let place = tag.place_of(attribute).unwrap_or_else(|| tag.place());
+                let (element, name, meant) = (short(tag.name), short(name), meant.to_owned());
+                self.odd(tag, place, OddityKind::Attribute { element, name, meant });
+            }
+        }
+    }
+
+    fn top(&mut self, tag: &Tag<'_>) {
+        let merges = |mode: &Attribute<'_>| mode.value.trim() == "Merge";
+        if tag.attribute("ConsolidationMode").is_some_and(merges) && tag.name != "OpenIdClient" {
+            self.odd(tag, tag.place(), OddityKind::Merge { name: short(tag.name) });
         }
         match tag.name {
             "Agent" => self.agent(tag),
@@ -181,7 +178,7 @@ impl Definitions {
     }
 
     fn agent(&mut self, tag: &Tag<'_>) {
-        misspelt(tag, &["Identifier", "URI", "State", "DisplayName_L1"], &mut self.notes);
+        self.misspelt(tag, &["Identifier", "URI", "State", "DisplayName_L1"]);
         let Some(identifier) = required(tag, "Identifier", &mut self.notes) else { return };
         let uri = text(tag, "URI", &mut self.notes);
         self.drafts.agents.push(ConfiguredAgent { identifier, uri, place: tag.place() });
@@ -190,7 +187,7 @@ impl Definitions {
     fn connector(&mut self, tag: &Tag<'_>) {
         let known =
             ["Identifier", "Agent", "IsDeactivated", "CompleteJob", "IncrementalJob", "DisplayName_L1"];
-        misspelt(tag, &known, &mut self.notes);
+        self.misspelt(tag, &known);
         let Some(identifier) = required(tag, "Identifier", &mut self.notes) else { return };
         let (agent, agent_place) = self.agent_of(tag);
         let connector = ConfiguredConnector {
@@ -217,10 +214,9 @@ impl Definitions {
     }
 
     fn connection(&mut self, tag: &Tag<'_>) {
-        misspelt(
+        self.misspelt(
             tag,
             &["Identifier", "Connector", "Package", "DeactivationExportFulfill", "DisplayName_L1"],
-            &mut self.notes,
         );
         let identifier = required(tag, "Identifier", &mut self.notes);
         let connector = required(tag, "Connector", &mut self.notes);
@@ -239,11 +235,7 @@ impl Definitions {
     }
 
     fn client(&mut self, tag: &Tag<'_>) {
-        misspelt(
-            tag,
-            &["Identifier", "HashedSecret", "ExpirationDate", "ConsolidationMode", "Profile"],
-            &mut self.notes,
-        );
+        self.misspelt(tag, &["Identifier", "HashedSecret", "ExpirationDate", "ConsolidationMode", "Profile"]);
         let Some(identifier) = required(tag, "Identifier", &mut self.notes) else { return };
         let hashed_secret = text(tag, "HashedSecret", &mut self.notes);
         if let (Some(hash), Some(attribute)) = (&hashed_secret, tag.attribute("HashedSecret"))
@@ -272,7 +264,7 @@ impl Definitions {
             "IsConnectorJob",
             "IsInitializationJob",
         ];
-        misspelt(tag, &known, &mut self.notes);
+        self.misspelt(tag, &known);
         let Some(identifier) = required(tag, "Identifier", &mut self.notes) else { return };
         let (agent, agent_place) = self.agent_of(tag);
         let job = Job {
@@ -291,7 +283,7 @@ impl Definitions {
     }
 
     fn scaffolding(&mut self, tag: &Tag<'_>) {
-        misspelt(tag, &["Agent", "Connector", "JobIdentifier", "DisplayName_L1"], &mut self.notes);
+        self.misspelt(tag, &["Agent", "Connector", "JobIdentifier", "DisplayName_L1"]);
         let of_connector = tag.name.starts_with("CreateConnectorSynchro");
         let connector = if of_connector {
             let Some(connector) = required(tag, "Connector", &mut self.notes) else { return };
@@ -387,7 +379,7 @@ impl Definitions {
     }
 
     fn read_task(&mut self, tag: &Tag<'_>) -> Task {
-        misspelt(tag, &["Identifier", "Agent", "Connector", "Connection", "OpenIdClient"], &mut self.notes);
+        self.misspelt(tag, &["Identifier", "Agent", "Connector", "Connection", "OpenIdClient"]);
         let (agent, agent_place) = self.agent_of(tag);
         Task {
             identifier: text(tag, "Identifier", &mut self.notes).unwrap_or_default(),
@@ -412,7 +404,12 @@ fn is_task(name: &str) -> bool {
     name.ends_with("Task") && !matches!(name, "Task" | "AddTask" | "TaskDependsOnTask")
 }
 
-/// The element of ours that a name is, but for upper and lower case.
-fn near(name: &str) -> Option<&'static str> {
-    DEFINED.into_iter().chain(SCAFFOLDINGS).find(|known| known.eq_ignore_ascii_case(name))
+/// Whether an element is read there.
+fn is_ours(level: Level, name: &str) -> bool {
+    match level {
+        Level::Top => is_task(name) || DEFINED.contains(&name) || SCAFFOLDINGS.contains(&name),
+        Level::OfJob => name == "Step" || is_task(name) || name.ends_with("TaskOverride"),
+        Level::OfScaffolding => TOLD.contains(&name),
+        Level::OfTask => OF_TASK.contains(&name),
+    }
 }

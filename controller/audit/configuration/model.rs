@@ -21,6 +21,46 @@ pub struct Configuration {
     pub clients: Vec<Client>,
     /// The overrides of the server's `appsettings.json`.
     pub server: ServerSettings,
+    /// What the XML has and an audit does not read, though it was probably meant.
+    pub oddities: Vec<Oddity>,
+}
+
+/// A part of the XML that is not read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Oddity {
+    /// `FILE:LINE`.
+    pub place: String,
+    /// The `Identifier` of the element, if it has one. It and the names in `kind` are short enough to be shown, and hold
+    /// nothing invisible.
+    pub identifier: Option<String>,
+    /// What it is.
+    pub kind: OddityKind,
+}
+
+/// Why something of the XML is not read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OddityKind {
+    /// An element whose name is nearly that of another one.
+    Element {
+        /// As it is written.
+        name: String,
+        /// As it was meant.
+        meant: String,
+    },
+    /// Likewise an attribute.
+    Attribute {
+        /// The element that has it.
+        element: String,
+        /// As it is written.
+        name: String,
+        /// As it was meant.
+        meant: String,
+    },
+    /// `ConsolidationMode="Merge"` at another element than `OpenIdClient`, which counts as a definition of its own.
+    Merge {
+        /// The element.
+        name: String,
+    },
 }
 
 /// `<Agent>`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::assemble::assemble;
 use super::elements::Definitions;
 use super::read::read_text;
-use super::{Configuration, ServerSettings, settings};
+use super::{Configuration, OddityKind, ServerSettings, settings};
 use crate::source::{Diagnostics, SourceFile};
 
 fn read_all(files: &[(&str, &[u8])], server: &ServerSettings) -> (Configuration, Diagnostics) {
@@ -214,6 +214,41 @@ fn clients_are_merged_and_the_server_overrides() {
 }
 
 #[test]
+fn what_is_nearly_right_and_merges_are_kept_as_oddities() {
+    let (configuration, notes) = read(
+        "<Conector Identifier='AD'/><form/>\n<Connector Identifier='B'\n agent='P' DisplayName_L9='x'/>\n\
+         <Job Identifier='J' ConsolidationMode='Merge'/><OpenIdClient Identifier='C' ConsolidationMode='Merge' HashedSecret='K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols='/>\n\
+         <Job Identifier='K'><Steps Task='\u{202e}'/><ExportTask><TaskDependOnTask/></ExportTask></Job>",
+    );
+    assert!(notes.is_empty(), "{}", notes.render(false));
+    let name = |name: &str| name.to_owned();
+    let told: Vec<_> = configuration
+        .oddities
+        .into_iter()
+        .map(|odd| (odd.place, odd.identifier.unwrap_or_default(), odd.kind))
+        .collect();
+    let element = |name: &str, meant: &str| OddityKind::Element { name: name.into(), meant: meant.into() };
+    assert_eq!(
+        told,
+        [
+            (name("a.xml:2"), name("AD"), element("Conector", "Connector")),
+            (
+                name("a.xml:4"),
+                name("B"),
+                OddityKind::Attribute {
+                    element: name("Connector"),
+                    name: name("agent"),
+                    meant: name("Agent")
+                }
+            ),
+            (name("a.xml:5"), name("J"), OddityKind::Merge { name: name("Job") }),
+            (name("a.xml:6"), String::new(), element("Steps", "Step")),
+            (name("a.xml:6"), String::new(), element("TaskDependOnTask", "TaskDependsOnTask")),
+        ]
+    );
+}
+
+#[test]
 fn what_is_wrong_is_shown_in_its_place() {
     insta::assert_snapshot!(
         messages(
@@ -228,14 +263,6 @@ fn what_is_wrong_is_shown_in_its_place() {
     2 | <Connector Agent="Paris" />
       |  ^^^^^^^^^
 
-    warning: `Connector` has no `agent`
-     --> a.xml:3:28
-      |
-    2 | <Connector Agent="Paris" />
-    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
-      |                            ^^^^^
-    hint: did you mean `Agent`?
-
     error: `IsDeactivated` is `true` or `false`, and this is `True`
      --> a.xml:3:57
       |
@@ -243,14 +270,6 @@ fn what_is_wrong_is_shown_in_its_place() {
     3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
       |                                                         ^^^^
     hint: write `true`
-
-    warning: `Connection` has no `identifier`
-     --> a.xml:4:13
-      |
-    3 | <Connector Identifier="AD" agent="Paris" IsDeactivated="True" />
-    4 | <Connection identifier="X" Connector="AD" />
-      |             ^^^^^^^^^^
-    hint: did you mean `Identifier`?
 
     error: this `Connection` has no `Identifier`
      --> a.xml:4:2
@@ -291,15 +310,7 @@ fn what_is_wrong_is_shown_in_its_place() {
       |                                                                   ^^^^^^^^^^
     hint: write it as `2027-12-31` or `2027-12-31T23:59:59Z`
 
-    warning: the configuration has no `agent`
-     --> a.xml:7:2
-      |
-    6 | <OpenIdClient Identifier="Job" HashedSecret="abc" ExpirationDate="31.12.2027" />
-    7 | <agent Identifier="A" />
-      |  ^^^^^
-    hint: did you mean `Agent`? names are told apart by case
-
-    6 errors, 4 warnings
+    6 errors, 1 warning
     "#
     );
 }

@@ -106,24 +106,6 @@ pub(super) fn date(tag: &Tag<'_>, name: &str, notes: &mut Notes) -> Option<Times
     read
 }
 
-/// Says which attributes are probably others that were misspelt.
-pub(super) fn misspelt(tag: &Tag<'_>, known: &[&str], notes: &mut Notes) {
-    for attribute in tag.attributes() {
-        if known.contains(&attribute.name)
-            || attribute.name.contains(':')
-            || attribute.name.starts_with("DisplayName")
-            || attribute.name.len() > 64
-        {
-            continue;
-        }
-        let missing = known.iter().copied().filter(|name| tag.attribute(name).is_none());
-        if let Some(hint) = suggestion(attribute.name, missing) {
-            let what = format!("`{}` has no `{}`", short(tag.name), short(attribute.name));
-            notes.push(Diagnostic::warning(&tag.name_span(attribute), what).hint(hint));
-        }
-    }
-}
-
 fn value_span(tag: &Tag<'_>, attribute: &Attribute<'_>) -> crate::source::Span {
     if attribute.value.is_empty() { tag.name_span(attribute) } else { tag.value_span(attribute) }
 }

@@ -95,7 +95,7 @@ impl<'t> Tag<'t> {
 /// What becomes of tags.
 pub(super) trait Elements {
     /// Whether an element of the configuration's namespace at this depth (1 for the children of the root) is looked at.
-    fn wants(&self, depth: usize, name: &str) -> bool;
+    fn wants(&mut self, depth: usize, name: &str) -> bool;
     /// An element that is wanted begins.
     fn begin(&mut self, depth: usize, tag: &Tag<'_>);
     /// An element at this depth ends, wanted or not.

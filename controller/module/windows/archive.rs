@@ -14,9 +14,6 @@ use crate::operation::windows::{Archive, Unzip};
 /// The module of `community.windows`.
 pub(super) struct WinUnzip;
 
-/// The plain module.
-pub(super) struct Unarchive;
-
 static UNZIP: ModuleSpec = ModuleSpec {
     name: "win_unzip",
     aliases: &["community.windows.win_unzip"],
@@ -29,30 +26,6 @@ static UNZIP: ModuleSpec = ModuleSpec {
         OptionSpec::new("recurse", OptionKind::Bool).limited(not_recursive),
         OptionSpec::new("password", OptionKind::Text)
             .refused("Windows does not read encrypted archives: unpack it on the controller"),
-    ],
-    platforms: Platforms::Windows,
-    ..ModuleSpec::EMPTY
-};
-
-static UNARCHIVE: ModuleSpec = ModuleSpec {
-    name: "unarchive",
-    options: &[
-        OptionSpec::new("src", OptionKind::Path).required(),
-        OptionSpec::new("dest", OptionKind::Path).required(),
-        OptionSpec::new("remote_src", OptionKind::Bool),
-        OptionSpec::new("creates", OptionKind::Path),
-        OptionSpec::new("exclude", OptionKind::List),
-        OptionSpec::new("include", OptionKind::List),
-        OptionSpec::new("decrypt", OptionKind::Bool),
-        OptionSpec::new("copy", OptionKind::Bool).refused("use `remote_src`"),
-        OptionSpec::new("keep_newer", OptionKind::Bool).refused("files with another content are replaced"),
-        OptionSpec::new("list_files", OptionKind::Bool).refused("use `win_find` afterwards"),
-        OptionSpec::new("extra_opts", OptionKind::List).refused("no program unpacks it"),
-        OptionSpec::new("io_buffer_size", OptionKind::Int).refused("leave it out"),
-        OptionSpec::new("validate_certs", OptionKind::Bool).refused("download with `win_get_url` before"),
-        OptionSpec::new("mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
     ],
     platforms: Platforms::Windows,
     ..ModuleSpec::EMPTY
@@ -96,18 +69,20 @@ impl Module for WinUnzip {
     }
 }
 
-impl Module for Unarchive {
-    fn spec(&self) -> &'static ModuleSpec {
-        &UNARCHIVE
-    }
-
-    fn plan(&self, options: &Options, context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        place::no_posix("unarchive", options)?;
-        let mut unzip = unzip(options, context, options.flag("remote_src", false))?;
-        unzip.exclude = options.texts("exclude").unwrap_or_default();
-        unzip.include = options.texts("include").unwrap_or_default();
-        Ok(Work::Host(Box::new(unzip)))
-    }
+/// `unarchive` on a Windows host.
+///
+/// # Errors
+/// An option means nothing there, or there is no such archive.
+pub(in crate::module) fn plain_unarchive(
+    options: &Options,
+    context: &ModuleContext<'_>,
+) -> Result<Work, ModuleError> {
+    place::no_posix("unarchive", options)?;
+    crate::module::unarchive::only_posix(options)?;
+    let mut unzip = unzip(options, context, options.flag("remote_src", false))?;
+    unzip.exclude = options.texts("exclude").unwrap_or_default();
+    unzip.include = options.texts("include").unwrap_or_default();
+    Ok(Work::Host(Box::new(unzip)))
 }
 
 fn unzip(options: &Options, context: &ModuleContext<'_>, there: bool) -> Result<Unzip, ModuleError> {
@@ -122,8 +97,7 @@ fn unzip(options: &Options, context: &ModuleContext<'_>, there: bool) -> Result<
         Archive::There(src)
     } else {
         let local = context.files.find("files", &src)?;
-        let content = context.files.content(&local)?;
-        crate::module::copy::check_vault(&local, &content, options)?;
+        let content = crate::module::copy::local_content(&local, options, context)?;
         Archive::Here(Arc::clone(&content), local.display().to_string())
     };
     let mut unzip = Unzip::new(archive, place::path(options, "dest")?);

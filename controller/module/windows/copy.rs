@@ -86,8 +86,7 @@ fn copy(module: &str, options: &Options, context: &ModuleContext<'_>) -> Result<
             if local.is_dir() {
                 return tree(src, &local, dest, &put, options, context);
             }
-            let content = context.files.content(&local)?;
-            posix::check_vault(&local, &content, options)?;
+            let content = posix::local_content(&local, options, context)?;
             posix::check_sum(options, &content)?;
             put.name = local.file_name().map(|name| name.to_string_lossy().into_owned());
             let shown = Some(local.display().to_string());

@@ -9,7 +9,6 @@ pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &acl::WinAcl,
     &acl::WinAclInheritance,
     &acl::WinOwner,
-    &archive::Unarchive,
     &archive::WinUnzip,
     &command::WinCommand,
     &command::WinShell,
@@ -27,7 +26,6 @@ pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &regedit::WinRegedit,
     &stat::WinStat,
     &template::WinTemplate,
-    &web::GetUrl,
     &web::WinGetUrl,
     &web::WinUri,
 ];

@@ -60,7 +60,7 @@ impl Module for WinPowerShell {
         let script = match (options.text("script"), options.text("path")) {
             (Some(script), None) => script.to_owned(),
             (None, Some(name)) => {
-                let content = context.files.content(&context.files.find("files", name)?)?;
+                let content = context.files.opened(&context.files.find("files", name)?)?;
                 let text = String::from_utf8(content.bytes.clone())
                     .map_err(|_| ModuleError::new(format!("the script `{name}` is not UTF-8")))?;
                 text.trim_start_matches('\u{feff}').to_owned()

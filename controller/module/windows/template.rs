@@ -63,7 +63,8 @@ pub(in crate::module) fn plain(options: &Options, context: &ModuleContext<'_>) -
 
 fn template(options: &Options, context: &ModuleContext<'_>, as_win_copy: bool) -> Result<Work, ModuleError> {
     let source = context.files.find("templates", &place::path(options, "src")?)?;
-    let text = (context.render)(&context.files.source(&source)?, options)?;
+    let file = context.files.source(&source)?;
+    let text = (context.render)(&file, options)?;
     let dest = place::path(options, "dest")?;
     let put = PutOptions {
         name: source.file_name().map(|name| name.to_string_lossy().into_owned()),
@@ -73,7 +74,10 @@ fn template(options: &Options, context: &ModuleContext<'_>, as_win_copy: bool) -
         as_win_copy,
         ..PutOptions::default()
     };
-    let content = Arc::new(Content::new(text.into_bytes()));
+    let content = Arc::new(match file.is_encrypted() {
+        true => Content::hidden(text.into_bytes()),
+        false => Content::new(text.into_bytes()),
+    });
     Ok(Work::Host(Box::new(PutFile::new(dest, content, put, Some(source.display().to_string())))))
 }
 

@@ -13,9 +13,6 @@ use crate::operation::windows::{Call, Step};
 /// The module that downloads.
 pub(super) struct WinGetUrl;
 
-/// The plain module that downloads.
-pub(super) struct GetUrl;
-
 /// The module that asks.
 pub(super) struct WinUri;
 
@@ -54,39 +51,6 @@ static WIN_GET_URL: ModuleSpec = ModuleSpec {
         OptionSpec::new("client_cert", OptionKind::Text)
             .refused("use `win_uri` with the thumbprint of a certificate"),
         OptionSpec::new("client_cert_password", OptionKind::Text).refused("see `client_cert`"),
-    ],
-    platforms: Platforms::Windows,
-    ..ModuleSpec::EMPTY
-};
-
-static GET_URL: ModuleSpec = ModuleSpec {
-    name: "get_url",
-    options: &[
-        OptionSpec::new("url", OptionKind::Text).required(),
-        OptionSpec::new("dest", OptionKind::Path).required(),
-        OptionSpec::new("force", OptionKind::Bool),
-        OptionSpec::new("checksum", OptionKind::Text),
-        OptionSpec::new("backup", OptionKind::Bool),
-        OptionSpec::new("headers", OptionKind::Map),
-        OptionSpec::new("http_agent", OptionKind::Text),
-        OptionSpec::new("timeout", OptionKind::Int),
-        OptionSpec::new("url_username", OptionKind::Text).aliases(&["username"]),
-        OptionSpec::new("url_password", OptionKind::Text).aliases(&["password"]),
-        OptionSpec::new("force_basic_auth", OptionKind::Bool),
-        OptionSpec::new("validate_certs", OptionKind::Bool),
-        OptionSpec::new("use_proxy", OptionKind::Bool),
-        OptionSpec::new("mode", OptionKind::Mode),
-        OptionSpec::new("owner", OptionKind::Text),
-        OptionSpec::new("group", OptionKind::Text),
-        OptionSpec::new("tmp_dest", OptionKind::Path).refused("it is kept in the session's private folder"),
-        OptionSpec::new("client_cert", OptionKind::Path).refused("use `win_uri`"),
-        OptionSpec::new("client_key", OptionKind::Path).refused("use `win_uri`"),
-        OptionSpec::new("ciphers", OptionKind::List).refused("the host's defaults are used"),
-        OptionSpec::new("decompress", OptionKind::Bool).refused("no compressed content is asked for"),
-        OptionSpec::new("unredirected_headers", OptionKind::List).refused("leave it out"),
-        OptionSpec::new("use_gssapi", OptionKind::Bool)
-            .refused("use `win_get_url` with `use_default_credential`"),
-        OptionSpec::new("use_netrc", OptionKind::Bool).refused("Windows has no netrc"),
     ],
     platforms: Platforms::Windows,
     ..ModuleSpec::EMPTY
@@ -163,28 +127,33 @@ impl Module for WinGetUrl {
     }
 }
 
-impl Module for GetUrl {
-    fn spec(&self) -> &'static ModuleSpec {
-        &GET_URL
+/// `get_url` on a Windows host.
+///
+/// # Errors
+/// An option means nothing there, or cannot be read.
+pub(in crate::module) fn plain_get_url(options: &Options) -> Result<Work, ModuleError> {
+    place::no_posix("get_url", options)?;
+    for (name, hint) in [
+        ("client_cert", "use `win_uri`"),
+        ("client_key", "use `win_uri`"),
+        ("use_netrc", "Windows has no netrc"),
+    ] {
+        place::without("get_url", options, name, hint)?;
     }
-
-    fn plan(&self, options: &Options, _context: &ModuleContext<'_>) -> Result<Work, ModuleError> {
-        place::no_posix("get_url", options)?;
-        let checksum = options.text("checksum").filter(|sum| !sum.is_empty());
-        let checksum = match checksum.map(|sum| sum.split_once(':').ok_or(sum)) {
-            None => None,
-            Some(Ok((algorithm, sum))) if !sum.contains("//") => Some((sum, algorithm)),
-            Some(Ok((_, sum)) | Err(sum)) => {
-                return Err(ModuleError::new(format!(
-                    "option `checksum` of `get_url`: `{sum}` is not supported\nhint: write `sha256:DIGITS`"
-                )));
-            }
-        };
-        let call = download(options, false, checksum)?
-            .with("timeout", &seconds(options, "timeout"))
-            .flag("backup", options.flag("backup", false));
-        Ok(Work::Host(Box::new(told(call, options, false))))
-    }
+    let checksum = options.text("checksum").filter(|sum| !sum.is_empty());
+    let checksum = match checksum.map(|sum| sum.split_once(':').ok_or(sum)) {
+        None => None,
+        Some(Ok((algorithm, sum))) if !sum.contains("//") => Some((sum, algorithm)),
+        Some(Ok((_, sum)) | Err(sum)) => {
+            return Err(ModuleError::new(format!(
+                "option `checksum` of `get_url`: `{sum}` is not supported\nhint: write `sha256:DIGITS`"
+            )));
+        }
+    };
+    let call = download(options, false, checksum)?
+        .with("timeout", &seconds(options, "timeout"))
+        .flag("backup", options.flag("backup", false));
+    Ok(Work::Host(Box::new(told(call, options, false))))
 }
 
 fn seconds(options: &Options, name: &str) -> String {

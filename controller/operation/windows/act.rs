@@ -1,6 +1,7 @@
 //! One call of a function that is not `ensure`: a question, an installer, a restart.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::call::Call;
 use crate::operation::answer::{changed, failure, points};
@@ -19,6 +20,8 @@ pub struct Act {
     pub irreversible: bool,
     /// Whether running it again does no harm.
     pub repeatable: bool,
+    /// How long it may take, where that is longer than a step without a limit may be silent.
+    pub limit: Option<Duration>,
     /// Makes the result.
     pub judge: Box<Judge>,
 }
@@ -27,7 +30,7 @@ impl Act {
     /// One that may be repeated, and has a way back.
     #[must_use]
     pub fn new(call: Call, judge: Box<Judge>) -> Self {
-        Self { call, payload: None, irreversible: false, repeatable: true, judge }
+        Self { call, payload: None, irreversible: false, repeatable: true, limit: None, judge }
     }
 }
 
@@ -41,7 +44,8 @@ impl fmt::Debug for Act {
 impl Operation for Act {
     fn first(&mut self, mode: Mode) -> Program {
         let text = self.call.clone().flag("check", mode.check).text();
-        Program { text, payload: self.payload.clone(), ..Program::default() }
+        let timeout = if mode.check { None } else { self.limit };
+        Program { text, payload: self.payload.clone(), timeout, ..Program::default() }
     }
 
     fn next(&mut self, reply: Reply, _mode: Mode) -> Progress {

@@ -85,7 +85,7 @@ impl PutFile {
         if mode.diff && outcome.changed {
             let after = self.source.clone().unwrap_or_else(|| dest.clone());
             let before = self.asked.as_ref().unwrap_or(reply);
-            let (diff, registered) = difference(&dest, before, &after, &self.content.bytes);
+            let (diff, registered) = difference(&dest, before, &after, &self.content);
             outcome.diff.push(diff);
             outcome.result.insert("diff".to_owned(), json!([registered]));
         }
@@ -122,9 +122,9 @@ impl PutFile {
 }
 
 /// Before and after of content, with the heading of a file that was there.
-pub(super) fn difference(path: &str, before: &Reply, after: &str, new: &[u8]) -> (Diff, Value) {
-    let (mut diff, mut registered) = content_diff(path, before, after, new);
-    if before.value("was") == Some("file") {
+pub(super) fn difference(path: &str, before: &Reply, after: &str, new: &Content) -> (Diff, Value) {
+    let (mut diff, mut registered) = content_diff(path, before, after, &new.bytes, new.is_hidden());
+    if before.value("was") == Some("file") && !new.is_hidden() {
         path.clone_into(&mut diff.before_header);
         if let Value::Object(fields) = &mut registered {
             fields.insert("before_header".to_owned(), path.into());

@@ -4,6 +4,7 @@
 $script:pw_undo_of = @{
     absent = 'pw_undo_file'; file = 'pw_undo_file'; directory = 'pw_undo_file'; link = 'pw_undo_file'
     attributes = 'pw_undo_file'; times = 'pw_undo_file'; activation = 'pw_undo_activation'
+    chocolatey = 'pw_undo_chocolatey'; psmodule = 'pw_undo_versions'
 }
 # Whether a restore is at work, which leaves out what is the default.
 $script:pw_restoring = $false

@@ -17,6 +17,7 @@ pub struct Step {
     looks_only: bool,
     judged: bool,
     again: bool,
+    differs: bool,
 }
 
 impl fmt::Debug for Step {
@@ -38,6 +39,7 @@ impl Step {
             looks_only: false,
             judged: false,
             again: true,
+            differs: false,
         }
     }
 
@@ -65,6 +67,12 @@ impl Step {
         Self { judged: true, ..self }
     }
 
+    /// It tells what differs, where that is asked for.
+    #[must_use]
+    pub fn differing(self) -> Self {
+        Self { differs: true, ..self }
+    }
+
     /// Running it twice is not the same as running it once.
     #[must_use]
     pub fn once(self) -> Self {
@@ -78,6 +86,7 @@ impl Operation for Step {
         if !self.looks_only {
             call = call.flag("check", mode.check);
         }
+        call = call.flag("diff", self.differs && mode.diff);
         Program { text: call.text(), payload: self.payload.clone(), ..Program::default() }
     }
 

@@ -133,7 +133,7 @@ impl PutTree {
             let path =
                 format!("{}\\{}", self.dest.trim_end_matches(['\\', '/']), entry.path.replace('/', "\\"));
             if let Some(content) = &entry.content {
-                let (diff, _) = difference(&path, &before, &entry.path, &content.bytes);
+                let (diff, _) = difference(&path, &before, &entry.path, content);
                 self.outcome.diff.push(diff);
             }
         }

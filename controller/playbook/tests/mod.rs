@@ -2,7 +2,9 @@
 
 use insta::assert_snapshot;
 
+mod declared;
 mod imports;
+mod includes;
 mod options;
 mod roles;
 
@@ -25,7 +27,7 @@ fn ten_mistakes_are_found_in_one_go() {
     - debug: { msg: hello, verbosity: loud }
       register: not-a-name
     - fail: { msg: no }
-      delegate_to: localhost
+      throttle: 1
     - pause: { seconds: 1 }
       debug: { msg: two }
     - meta: flush_handler
@@ -34,7 +36,7 @@ fn ten_mistakes_are_found_in_one_go() {
     - name: nothing to do
     - set_fact: { a: 1 }
       ignore_errors: maybe
-      with_dict: { a: 1 }
+      with_lines: ls
   handlers:
     - name: restart agent
       debug: { msg: restarted }
@@ -51,14 +53,14 @@ fn ten_mistakes_are_found_in_one_go() {
     site.yml:10:7: error: unknown keyword `whne` | did you mean `when`?
     site.yml:11:39: error: option `verbosity` of `debug`: 'loud' is not an integer
     site.yml:12:17: error: `not-a-name` cannot be the name of a variable | use letters, digits and underscores
-    site.yml:14:7: error: `delegate_to` is not supported | delegation is not supported yet: use a play of its own for the other host
+    site.yml:14:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
     site.yml:16:7: error: a task has one module, this one has `pause` and `debug` | make it two tasks
     site.yml:17:13: error: `meta`: 'flush_handler' is not possible here | did you mean `flush_handlers`?
     site.yml:18:14: error: the text has a quote that is not closed | close it, or write the options as a mapping (commands: `cmd: |`)
     site.yml:19:15: error: no handler is called `restart agnet` or listens to it | did you mean `restart agent`?
     site.yml:20:7: error: the task has no module | name what it does: `- debug: { msg: ... }`
     site.yml:22:22: error: `ignore_errors` takes a boolean, not `maybe`
-    site.yml:23:7: error: `with_dict` is not supported | write `loop: "{{ mapping | dict2items }}"`; the item has `key` and `value` as here
+    site.yml:23:7: error: `with_lines` is not supported | register the output of a command and loop over its `stdout_lines`
     site.yml:27:3: error: a play needs `hosts`
     "#);
 }
@@ -78,7 +80,7 @@ fn words_that_nothing_is_like_are_answered_with_those_there_are() {
         ),
         (
             "$ANSIBLE_VAULT;1.1;AES256\n3061\n",
-            "site.yml:1:1: error: this playbook is encrypted | vault is not supported yet: decrypt it with `ansible-vault`",
+            "site.yml:1:1: error: cannot decrypt `site.yml`: the encrypted text is damaged: a part of it is missing",
         ),
     ] {
         assert_eq!(site(text).messages(), expected, "{text}");
@@ -169,7 +171,7 @@ fn keywords_of_ansible_are_refused_by_name() {
     let files = site(
         "- hosts: all
   vars_prompt: []
-  module_defaults: {}
+  module_defaults: { group/aws: {} }
   gather_subset: min
   fact_path: /x
   when: true
@@ -177,8 +179,8 @@ fn keywords_of_ansible_are_refused_by_name() {
     - include_tasks: more.yml
     - include_role: { name: x }
     - local_action: debug msg=x
-    - apt: { name: x }
-    - win_chocolatey: { name: x }
+    - pip: { name: x }
+    - win_updates: { name: x }
     - debug: { msg: x }
       async: 10
       poll: 0
@@ -202,24 +204,21 @@ fn keywords_of_ansible_are_refused_by_name() {
     );
     assert_snapshot!(files.messages(), @r"
     site.yml:2:3: error: `vars_prompt` is not supported | questions in the middle of a rollout are not supported: use `--extra-vars` or `vars_files`
-    site.yml:3:3: error: `module_defaults` is not supported | not supported yet: give the options to each task
+    site.yml:3:22: error: `group/aws` names a group of modules of a collection | none of its modules is supported: name modules one by one
     site.yml:4:3: error: `gather_subset` is not supported | not supported yet: use `gather_facts: false` and a `setup` task
     site.yml:5:3: error: `fact_path` is not supported | not supported yet: leave it out
     site.yml:6:3: error: `when` does not belong here | it belongs to a task
-    site.yml:8:7: error: `include_tasks` is not supported | inclusion while running is not supported yet: use `import_tasks` with a literal name
-    site.yml:9:7: error: `include_role` is not supported | inclusion while running is not supported yet: use `import_role` with a literal name
-    site.yml:10:7: error: `local_action` is not supported | delegation is not supported yet: use a play with `hosts: localhost` and `connection: local`
-    site.yml:11:7: error: module `apt` is not supported yet | use `command`, `shell` or `script` with `creates` instead
-    site.yml:12:7: error: module `win_chocolatey` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
-    site.yml:14:7: error: `async` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
-    site.yml:15:7: error: `poll` is not supported | background tasks are not supported yet: leave it out, or use `timeout` for a limit
+    site.yml:8:22: error: there is no file `more.yml` | looked for `more.yml`
+    site.yml:9:29: error: there is no role `x` | looked in `roles`, `FOLDER`
+    site.yml:11:7: error: module `pip` is not supported yet | use `command`, `shell` or `script` with `creates` instead
+    site.yml:12:7: error: module `win_updates` is not supported yet | use `win_command`, `win_shell` or `win_powershell` with `creates` instead
+    site.yml:15:13: error: `poll: 0` is not supported | a task that nobody waits for cannot be resumed or rolled back: leave `poll` out, and use `strategy: host_pinned` so that hosts do not wait for each other
     site.yml:17:7: error: `throttle` is not supported | not supported yet: use `serial` for the play, or `--forks`
     site.yml:18:7: error: `debugger` is not supported | there is no task debugger: use `plan`, `--check --diff` and the host logs
     site.yml:19:7: error: `remote_user` does not belong here | a host has one connection: set it on the play, or as a variable of the host
     site.yml:20:7: error: `listen` does not belong here | it belongs to a handler
     site.yml:22:13: error: `loop` takes a list, or a template that gives one, not `text`
     site.yml:23:23: error: `loop_control` has no `loop_vra` | did you mean `loop_var`?
-    site.yml:23:36: error: `extended_allitems` of `loop_control` is not supported | leave it out
     site.yml:25:22: error: `become_method: su` is not supported | use `sudo`
     site.yml:27:13: error: `tags` takes words without templates, not `{{ x }}`
     site.yml:28:15: error: `a-b` cannot be the name of a variable | use letters, digits and underscores

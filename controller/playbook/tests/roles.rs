@@ -201,16 +201,13 @@ fn mistakes_around_roles_are_found() {
     assert_snapshot!(files.messages(), @r"
     site.yml:3:7: error: there is no role `agnet` | did you mean `agent`?
     site.yml:4:22: warning: `tasg` is taken as a parameter of the role | did you mean `tags`?
-    site.yml:4:31: error: `delegate_to` is not supported | delegation is not supported yet: use a play of its own for the other host
     site.yml:4:55: error: `become` takes a boolean, not `perhaps`
     site.yml:5:7: error: the role has no name | write `- role: NAME`
     site.yml:6:7: error: `role` has to be known before the run, `{{ which }}` is a template | write it out
     site.yml:10:28: error: role `roles/agent` has no `tasks/missing`
-    site.yml:10:56: error: `import_role` does not take `public`
     site.yml:11:7: error: `import_role` needs `name` | write `import_role: { name: NAME }`
     site.yml:11:22: error: `import_role` does not take `nam` | did you mean `name`?
     site.yml:12:7: error: `loop` cannot be used with an import, which is read before the run
-    roles/agent/meta/argument_specs.yml:1:1: warning: arguments of roles are not checked yet
     roles/agent/defaults/main.yml:1:1: error: a file of variables is a mapping, not a list
     roles/agent/tasks/main.yml:1:3: error: unknown module `debgu` | did you mean `debug`?
     roles/circle/meta/main.yml:2:5: error: role `roles/circle` depends on itself

@@ -63,7 +63,7 @@ impl AssignedAgents {
 }
 
 /// Where a variable of a host stands: `FILE:LINE`.
-pub(crate) fn place_of(inventory: &Inventory, host: &HostName, variable: &str) -> Option<String> {
+pub fn place_of(inventory: &Inventory, host: &HostName, variable: &str) -> Option<String> {
     let span = &inventory.variable(host, variable)?.node.span;
     Some(format!("{}:{}", span.file.name(), span.file.line_column(span.start).0))
 }

@@ -23,7 +23,8 @@ mod tests;
 mod web;
 
 pub use agents::AssignedAgents;
-pub(crate) use agents::{INTEGRATED, place_of, reserved};
+pub use agents::place_of;
+pub(crate) use agents::{INTEGRATED, reserved};
 pub use certificates::{CertificateAt, HostCertificate, InStore};
 pub use client::Client;
 pub use facts::{Facts, Reached};

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::preflight::Severity;
+use crate::source::counted;
 
 const STYLE: &str = concat!(include_str!("page.css"), include_str!("run.css"), include_str!("print.css"));
 const SCRIPT: &str = include_str!("page.js");
@@ -51,6 +52,11 @@ impl Page {
 /// `2026-05-09 07:29 UTC`.
 pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `3 more hosts`, for templates, which hand out references.
+pub(super) fn more(number: &usize, noun: &str) -> String {
+    counted(*number, &format!("more {noun}"))
 }
 
 /// A severity as a page shows it: a class, a shape with a letter, a word.

@@ -42,9 +42,18 @@ impl VaultId {
 }
 
 /// Passwords with labels, in the order in which they were given.
-#[derive(Default)]
 pub struct Keyring {
     passwords: Vec<(String, SecretText)>,
+    /// The label of an envelope without one (`vault_identity`).
+    identity: String,
+    /// Whether only passwords of the envelope's label are tried (`vault_id_match`).
+    matching: bool,
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self { passwords: Vec::new(), identity: VaultId::DEFAULT.to_owned(), matching: false }
+    }
 }
 
 /// Without the passwords.
@@ -66,17 +75,44 @@ pub enum OpenError {
     )]
     NoPassword,
     /// None of the passwords is the right one.
-    #[error("none of the vault passwords opens it{}", label.as_ref().map(|label| format!(" (it was encrypted with the one of `{label}`)")).unwrap_or_default())]
+    #[error("{}", wrong(label.as_deref(), tried))]
     WrongPassword {
         /// Whose password it needs.
         label: Option<String>,
+        /// The labels of the passwords that were tried.
+        tried: Vec<String>,
     },
+    /// A value has to be text.
+    #[error("what is encrypted is not UTF-8 text")]
+    NotText,
+}
+
+fn wrong(label: Option<&str>, tried: &[String]) -> String {
+    let by = match label {
+        // The label comes from a file: whatever it holds, it is shown within one line.
+        Some(label) => format!(" (it was encrypted with the one of `{}`)", label.escape_debug()),
+        None => String::new(),
+    };
+    if tried.is_empty() {
+        let what = "there is no vault password of its label, and `vault_id_match` allows no other";
+        return format!("{what}{by}\nhint: `--vault-id LABEL@FILE` gives one");
+    }
+    let tried: Vec<String> = tried.iter().map(|label| format!("`{label}`")).collect();
+    format!("none of the vault passwords opens it{by}\nhint: tried: {}", tried.join(", "))
 }
 
 impl Keyring {
     /// Adds a password.
     pub fn add(&mut self, label: &str, password: SecretText) {
         self.passwords.push((label.to_owned(), password));
+    }
+
+    /// Says what Ansible's settings say: the label of envelopes without one, and whether only passwords of the same label are tried.
+    pub fn set_matching(&mut self, identity: Option<&str>, matching: bool) {
+        if let Some(identity) = identity {
+            identity.clone_into(&mut self.identity);
+        }
+        self.matching = matching;
     }
 
     /// Whether there is no password.
@@ -105,13 +141,25 @@ impl Keyring {
         if self.is_empty() {
             return Err(OpenError::NoPassword);
         }
-        let wanted = sealed.label.as_deref().unwrap_or(VaultId::DEFAULT);
+        let wanted = sealed.label.as_deref().unwrap_or(&self.identity);
         let (first, others): (Vec<_>, Vec<_>) = self.passwords.iter().partition(|(label, _)| label == wanted);
-        first
-            .into_iter()
-            .chain(others)
-            .find_map(|(_, password)| sealed.open(password))
-            .ok_or(OpenError::WrongPassword { label: sealed.label })
+        let tried: Vec<&(String, SecretText)> =
+            first.into_iter().chain(others.into_iter().filter(|_| !self.matching)).collect();
+        tried.iter().find_map(|(_, password)| sealed.open(password)).ok_or_else(|| {
+            let mut labels: Vec<String> = tried.iter().map(|(label, _)| label.clone()).collect();
+            labels.dedup();
+            OpenError::WrongPassword { label: sealed.label.clone(), tried: labels }
+        })
+    }
+
+    /// As [`Keyring::open`], for bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_bytes(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| OpenError::Form(VaultError::Damaged("it holds bytes that are no text")))?;
+        self.open(text)
     }
 }
 
@@ -138,10 +186,27 @@ mod tests {
         let text = seal(b"x", &SecretText::from("two"), "prod");
         assert_eq!(ring.open(&text), Err(OpenError::NoPassword));
         ring.add("dev", SecretText::from("one"));
-        assert_eq!(ring.open(&text), Err(OpenError::WrongPassword { label: Some("prod".to_owned()) }));
+        let error = ring.open(&text).unwrap_err();
+        insta::assert_snapshot!(error, @r"
+        none of the vault passwords opens it (it was encrypted with the one of `prod`)
+        hint: tried: `dev`
+        ");
         ring.add("other", SecretText::from("two"));
         assert_eq!(**ring.open(&text).unwrap(), *b"x");
         assert!(!format!("{ring:?}").contains("two"));
         assert!(matches!(ring.open("plain"), Err(OpenError::Form(VaultError::Plain))));
+    }
+
+    /// What ansible-core 2.19 answers with `vault_id_match` and `vault_identity`.
+    #[test]
+    fn labels_may_have_to_match() {
+        let mut ring = Keyring::default();
+        ring.set_matching(None, true);
+        ring.add("other", SecretText::from("one"));
+        let unlabelled = seal(b"x", &SecretText::from("one"), "default");
+        assert!(ring.open(&unlabelled).unwrap_err().to_string().contains("no vault password of its label"));
+        assert!(ring.open(&seal(b"x", &SecretText::from("one"), "other")).is_ok());
+        ring.set_matching(Some("other"), true);
+        assert!(ring.open(&unlabelled).is_ok());
     }
 }

@@ -1,15 +1,17 @@
 //! Ansible's vault format: text that is encrypted with a password, as a file or as a value under `!vault`.
 //!
 //! A [`Sealed`] is the envelope as it stands in a file, [`seal`] and [`Sealed::open`] do the work, a [`Keyring`] holds the
-//! passwords with their labels. The format is documented in Ansible's user guide ("Ansible Vault: format of files encrypted with
+//! passwords with their labels, a [`Vault`] is what readers of files are given. The format is documented in Ansible's user guide ("Ansible Vault: format of files encrypted with
 //! Ansible Vault"), the tests exchange files with `ansible-vault`.
 
 mod cipher;
 mod envelope;
 mod keyring;
+mod reading;
 
 pub use envelope::{Sealed, VaultError, is_vault};
 pub use keyring::{Keyring, OpenError, VaultId};
+pub use reading::Vault;
 
 use zeroize::Zeroizing;
 

@@ -9,11 +9,13 @@ from . import (
     beside,
     certificates,
     commandcalls,
+    dsccalls,
     environment,
     facts,
     features,
     firewall,
     iis_kinds,
+    installs,
     packages,
     pathcalls,
     preflightcalls,
@@ -24,10 +26,11 @@ from . import (
     unzipcalls,
     verifycalls,
     webcalls,
+    xmlcalls,
 )
 
 LOADED = (
-    account_kinds, aclcalls, auditcalls, beside, certificates, commandcalls, environment, facts, features, firewall,
-    iis_kinds, packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks, unzipcalls, verifycalls,
-    webcalls,
+    account_kinds, aclcalls, auditcalls, beside, certificates, commandcalls, dsccalls, environment, facts, features,
+    firewall, iis_kinds, installs, packages, pathcalls, preflightcalls, registry, restorecalls, services, tasks,
+    unzipcalls, verifycalls, webcalls, xmlcalls,
 )  # fmt: skip

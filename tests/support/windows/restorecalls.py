@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import commandcalls, ensure, filepoints
+from . import commandcalls, ensure, filepoints, installs
 from .calls import Arguments, Failure, function
 from .lease import Asked, Lease
 from .ledger import Ledger
@@ -125,6 +125,8 @@ def _bring_back(session: "Session", number: int, point: dict[str, Any], force: b
             points.activated.add(point["text"])
     elif point["kind"] == "activation":
         ensure.restore_activation(session, point)
+    elif point["kind"] in ("chocolatey", "psmodule"):
+        installs.restore(session, number, point, force)
     else:
         ensure.restore(session, number, point, force)
 

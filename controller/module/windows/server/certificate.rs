@@ -82,7 +82,7 @@ fn from_file(options: &Options, context: &ModuleContext<'_>, present: bool) -> R
     let payload = match options.text("src") {
         None => None,
         Some(source) => {
-            let content = context.files.content(&context.files.find("files", source)?)?;
+            let content = context.files.opened(&context.files.find("files", source)?)?;
             if content.bytes.len() > LARGEST {
                 return Err(ModuleError::new(format!("`{source}` is too large for a file of certificates")));
             }

@@ -1,6 +1,9 @@
-//! The modules for what a Windows server offers: services, features, IIS, certificates, packages, accounts.
+//! The modules for what a Windows server offers: services, features, IIS, certificates, packages,
+//! accounts, resources of Desired State Configuration.
 
 mod certificate;
+mod chocolatey;
+mod dsc;
 mod feature;
 mod firewall;
 mod group;
@@ -10,12 +13,14 @@ mod iis_config;
 mod iis_pool;
 mod iis_site;
 mod package;
+mod psmodule;
 mod reboot;
 mod service;
 mod task;
 mod user;
 mod values;
 mod verify;
+mod xml;
 
 #[cfg(test)]
 mod testing;
@@ -28,6 +33,8 @@ use crate::module::Module;
 pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &certificate::CertificateStore,
     &certificate::KeyAcl,
+    &chocolatey::Chocolatey,
+    &dsc::Dsc,
     &feature::Feature,
     &firewall::FirewallRule,
     &group::Group,
@@ -40,6 +47,7 @@ pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &iis_site::Site,
     &iis_site::Website,
     &package::Package,
+    &psmodule::PsModule,
     &reboot::Reboot,
     &reboot::WaitForConnection,
     &service::Service,
@@ -49,4 +57,5 @@ pub(in crate::module) static MODULES: &[&dyn Module] = &[
     &verify::EffectiveRights,
     &verify::EventLog,
     &verify::IisWorker,
+    &xml::Xml,
 ];
