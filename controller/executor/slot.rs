@@ -67,19 +67,20 @@ impl Slot {
         let unplanned = results.iter().any(|result| result.unplanned);
         let tail = results.iter_mut().find(|result| result.failed).map(|result| result.tail.split_off(0));
         let mut value = Map::new();
-        if results.is_empty() {
-            value.insert("skipped_reason".into(), json!("No items in the list"));
-        }
         let message = match (failed, skipped) {
             (true, _) => "One or more items failed",
             (_, true) => "All items skipped",
             _ => "All items completed",
         };
+        if results.is_empty() {
+            value.insert("skipped_reason".into(), json!("No items in the list"));
+        } else {
+            value.insert("msg".into(), json!(message));
+        }
         value.insert(
             "results".into(),
             results.into_iter().map(|result| Value::Object(result.value)).collect(),
         );
-        value.insert("msg".into(), json!(message));
         value.insert("changed".into(), json!(changed));
         value.insert("skipped".into(), json!(skipped));
         if failed {

@@ -202,8 +202,8 @@ impl Wave {
         self.stop.borrow().clone()
     }
 
-    /// Decides which host runs the `run_once` task at `ordinal`: the first of `order` still in the wave, or the one that
-    /// did it before the run was resumed.
+    /// Decides which host runs the `run_once` task at `ordinal`: the first of `order` that has come to it, or the one that
+    /// did it before the run was resumed. Asked once all are at `ordinal` or behind it.
     pub(super) fn elects(
         &self,
         host: &Arc<str>,
@@ -215,7 +215,9 @@ impl Wave {
         let elected = match state.elected.get(ordinal) {
             Some(elected) => elected.clone(),
             None => {
-                let first = before.into_iter().chain(order).find(|host| state.positions.contains_key(*host));
+                // Nobody is in front of the task any more; who is behind it took another way, through a rescue or an include.
+                let here = |host: &&Arc<str>| state.positions.get(*host) == Some(ordinal);
+                let first = before.into_iter().chain(order).find(here);
                 let first = first.unwrap_or(host).clone();
                 state.elected.insert(ordinal.clone(), first.clone());
                 first

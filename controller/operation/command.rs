@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{failure, points};
 use super::library::call;
 use super::{Content, Mode, Operation, Outcome, Payload, Program, Progress, Reply, windows};
-use crate::shell::{Platform, quote};
+use crate::shell::Platform;
 
 /// Bytes of one output stream that a registered variable may hold.
 const REGISTERED: usize = 16 << 20;
@@ -172,6 +172,15 @@ impl Command {
     }
 }
 
+/// A word of a command line as Ansible's results have it: in quotes only where a shell would need them.
+fn as_told(word: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "_@%+=:,./-".contains(char);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\"'\"'"))
+}
+
 impl Operation for Command {
     fn first(&mut self, mode: Mode) -> Program {
         if self.platform == Platform::Windows {
@@ -280,7 +289,7 @@ impl Command {
             let mut outcome = self.failed(errno.parse().ok(), &message);
             if let Start::Words { argv, .. } = &self.start {
                 // What could not be started is told as one text, not as the list that it is otherwise.
-                let line: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+                let line: Vec<String> = argv.iter().map(|word| as_told(word)).collect();
                 outcome.result.insert("cmd".to_owned(), line.join(" ").into());
             }
             return outcome;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{changed, failure, points, said, state};
 use super::http::Answer;
+use super::library::{Seldom, seldom};
 use super::put::{PutOptions, flags};
 use super::script::Script;
 use super::uri::Uri;
@@ -129,7 +130,7 @@ impl Download {
     }
 
     fn fetched(&self, request: &Uri, function: &str, mode: Mode) -> Program {
-        let mut script = Script::new(mode, &self.options.attributes);
+        let mut script = Script::bringing(seldom(Seldom::Download), mode, &self.options.attributes);
         let payload = self.fetch(&mut script, request, function);
         let mut program = script.with_payload(payload);
         program.content = false;
@@ -138,7 +139,7 @@ impl Download {
 
     fn look(&mut self, mode: Mode) -> Program {
         self.progress.stage = Stage::Look;
-        let mut script = Script::new(mode, &self.options.attributes);
+        let mut script = Script::bringing(seldom(Seldom::Download), mode, &self.options.attributes);
         let dest = script.path(&self.dest);
         let algorithm = self.checksum.as_ref().map_or("", |(algorithm, _)| algorithm);
         let force = if self.force { "1" } else { "" };
@@ -148,7 +149,7 @@ impl Download {
 
     fn put(&mut self, mode: Mode) -> Program {
         self.progress.stage = Stage::Put;
-        let mut script = Script::new(mode, &self.options.attributes);
+        let mut script = Script::bringing(seldom(Seldom::Download), mode, &self.options.attributes);
         let path = if self.progress.path.starts_with('/') {
             quote(&self.progress.path)
         } else {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{PathState, failure, said};
 use super::attributes::{Attributes, FileMode};
 use super::file::names;
+use super::library::{Seldom, seldom};
 use super::script::Script;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply};
 
@@ -234,7 +235,7 @@ impl Find {
     }
 
     fn look(&self, mode: Mode) -> Program {
-        let mut script = Script::new(mode, &Attributes::default());
+        let mut script = Script::bringing(seldom(Seldom::Find), mode, &Attributes::default());
         let path = script.path(&self.paths[self.current]);
         // One level more than what counts: Ansible tells how many it examined.
         let depth = match (self.recurse, self.wanted.depth) {
@@ -294,7 +295,7 @@ impl Find {
     /// The next program, if anything is still to be asked for.
     fn ask(&mut self, mode: Mode) -> Result<Option<Program>, String> {
         self.asked.clear();
-        let mut script = Script::new(mode, &Attributes::default());
+        let mut script = Script::bringing(seldom(Seldom::Find), mode, &Attributes::default());
         if self.wanted.contains.is_some() && self.looked < self.found.len() {
             let mut size = 0;
             while let Some(entry) = self.found.get(self.looked).filter(|_| self.asked.len() < ASKED) {

@@ -1,4 +1,5 @@
-//! The shell functions that the operations call: static text, loaded once into every session.
+//! The shell functions that the operations call: static text, loaded once into every session, or brought along by the steps
+//! that need it.
 
 use std::sync::OnceLock;
 
@@ -30,15 +31,39 @@ const PARTS: &[&str] = &[
     include_str!("posix/preflight.sh"),
     include_str!("posix/audit.sh"),
     include_str!("posix/walk.sh"),
-    include_str!("posix/find.sh"),
     include_str!("posix/account.sh"),
     include_str!("posix/package.sh"),
     include_str!("posix/cron.sh"),
-    include_str!("posix/download.sh"),
-    include_str!("posix/unarchive.sh"),
 ];
 
-/// Returns the text of all functions, without the comment lines that start in the first column.
+/// Functions that few steps call, which bring them along.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seldom {
+    /// `find`, and names for `tempfile`.
+    Find,
+    /// `get_url`.
+    Download,
+    /// `unarchive`.
+    Unarchive,
+}
+
+/// Returns the text of functions that are not part of [`library`].
+pub(super) fn seldom(part: Seldom) -> &'static str {
+    static PARTS: OnceLock<[String; 3]> = OnceLock::new();
+    let parts = [
+        include_str!("posix/find.sh"),
+        include_str!("posix/download.sh"),
+        include_str!("posix/unarchive.sh"),
+    ];
+    let [find, download, unarchive] = PARTS.get_or_init(|| parts.map(|part| without_comments(&[part])));
+    match part {
+        Seldom::Find => find,
+        Seldom::Download => download,
+        Seldom::Unarchive => unarchive,
+    }
+}
+
+/// Returns the text of all functions that every session has, without the comment lines that start in the first column.
 pub fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| without_comments(PARTS))

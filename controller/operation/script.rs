@@ -20,6 +20,14 @@ impl Script {
         Self { text: call("pf_begin", words), expanded: 0 }
     }
 
+    /// Begins a step that brings functions along which few steps need (see [`super::library::seldom`]), so that not every
+    /// session is begun with them.
+    pub(super) fn bringing(functions: &str, mode: Mode, attributes: &Attributes) -> Self {
+        let mut script = Self::new(mode, attributes);
+        script.text.insert_str(0, functions);
+        script
+    }
+
     /// Returns the word for a path of the host. `$NAME` and `~` in it are expanded there, and
     /// the result is reported as `path`.
     pub(super) fn path(&mut self, path: &str) -> String {

@@ -4,6 +4,7 @@ use serde_json::Map;
 
 use super::answer::{changed, failure, points, said, state};
 use super::attributes::Attributes;
+use super::library::{Seldom, seldom};
 use super::script::Script;
 use super::{Mode, Operation, Outcome, Program, Progress, Reply};
 
@@ -25,7 +26,7 @@ impl Operation for Temporary {
         if mode.check {
             return Program::default();
         }
-        let mut script = Script::new(mode, &Attributes::default());
+        let mut script = Script::bringing(seldom(Seldom::Find), mode, &Attributes::default());
         let path = match &self.path {
             Some(path) => script.quiet_path(path),
             None => "''".to_owned(),

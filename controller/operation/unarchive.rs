@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::answer::{PathState, failure, points, said, state};
 use super::attributes::{Attributes, FileMode, FileTime};
 use super::file::names;
+use super::library::{Seldom, seldom};
 use super::script::Script;
 use super::{Content, Diff, Mode, Operation, Outcome, Payload, Point, Program, Progress, Reply};
 use crate::shell::quote;
@@ -239,7 +240,7 @@ impl Unarchive {
     }
 
     fn begin(mode: Mode) -> Script {
-        Script::new(mode, &Attributes::default())
+        Script::bringing(seldom(Seldom::Unarchive), mode, &Attributes::default())
     }
 
     /// Whether a name is wanted.

@@ -200,23 +200,23 @@ mod tests {
 
     #[test]
     fn mistakes_of_specifications_and_of_parameters_are_found_before_the_run() {
-        let site = "- hosts: web\n  roles: [{ role: r, vars: { port: 1 } }]\n";
-        let good = "argument_specs:\n  main:\n    short_description: It\n    options: { port: { type: int, required: true, description: '{{ not a template' } }\n";
+        let site = "- hosts: web\n  roles: [{ role: r, level: 1 }]\n";
+        let good = "argument_specs:\n  main:\n    short_description: It\n    options: { level: { type: int, required: true, description: '{{ not a template' } }\n";
         assert_eq!(role(good, site), "");
         for (specs, expected) in [
             (
-                "argument_specs: { main: { options: { port: { type: integer } } } }\n",
+                "argument_specs: { main: { options: { level: { type: integer } } } }\n",
                 "`type` cannot be `integer`",
             ),
             (
-                "argument_specs: { main: { options: { port: { requird: true } } } }\n",
+                "argument_specs: { main: { options: { level: { requird: true } } } }\n",
                 "did you mean `required`?",
             ),
             (
-                "argument_specs: { main: { options: { port: { required: true, default: 1 } } } }\n",
+                "argument_specs: { main: { options: { level: { required: true, default: 1 } } } }\n",
                 "required and has a default",
             ),
-            ("argument_specs: { main: { options: { prot: { type: int } } } }\n", "did you mean `prot`?"),
+            ("argument_specs: { main: { options: { levle: { type: int } } } }\n", "did you mean `levle`?"),
             ("argument_specs: { main: { option: {} } }\n", "did you mean `options`?"),
             ("argument_specs: [1]\n", "a mapping of entry points"),
         ] {

@@ -394,6 +394,8 @@ mod tests {
             ),
             ("indexed_items", json!([["a"], "b"]), json!([[0, "a"], [1, "b"]])),
             ("nested", json!([[1, 2], ["a", "b"]]), json!([[1, "a"], [1, "b"], [2, "a"], [2, "b"]])),
+            // This one and `flattened` are of community.general, which the comparisons do without.
+            ("cartesian", json!([[1, 2], ["a"]]), json!([[1, "a"], [2, "a"]])),
             ("together", json!([[1, 2], ["a"]]), json!([[1, "a"], [2, null]])),
             ("sequence", json!(["start=0 end=6 stride=3 format=x%02x"]), json!(["x00", "x03", "x06"])),
             ("sequence", json!(["count=3"]), json!(["1", "2", "3"])),

@@ -36,7 +36,7 @@ fn what_is_encrypted_is_used_and_shown_nowhere() {
     assert_eq!(did.hosts.len(), 22, "{:?}", did.hosts.keys());
     let environment = &comparison.environment;
     // The same again as a difference, for people.
-    let mut arguments = vec!["plan", "-i", "inventory.yml", "playbook.yml", "-e", "vault_number=1"];
+    let mut arguments = vec!["plan", "-i", "inventory.yml", "playbook.yml", "-e", r#"{"vault_number": 1}"#];
     arguments.extend(PASSWORDS);
     let plan = environment.run(&arguments);
     assert_eq!(plan.code, 0, "{plan:?}");

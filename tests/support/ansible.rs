@@ -40,6 +40,8 @@ pub(crate) fn run(environment: &Environment, name: &str, arguments: &[&str]) -> 
         .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
         .env("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
         .env("ANSIBLE_REMOTE_TMP", &temporary)
+        // Where it is not absolute, the job is kept below `$HOME` and looked for in the user's real home.
+        .env("ANSIBLE_ASYNC_DIR", temporary.join("async"))
         .env("ANSIBLE_LOCAL_TEMP", environment.path("ansible-local"))
         // The path of a control socket may not be long.
         .env("ANSIBLE_SSH_CONTROL_PATH_DIR", environment.path("cp"))

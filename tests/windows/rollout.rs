@@ -125,7 +125,7 @@ fn a_second_run_is_refused_while_the_first_is_at_work_and_ctrl_c_ends_its_comman
 - hosts: web
   gather_facts: false
   tasks:
-    - win_command: paceline-test count begun sleep 120
+    - win_command: paceline-test count begun sleep 40
     - win_command: paceline-test count behind
 "#,
     );
@@ -148,7 +148,7 @@ fn a_lease_is_unlocked_and_an_old_run_pruned() {
 - hosts: web
   gather_facts: false
   tasks:
-    - win_command: paceline-test count begun sleep 120
+    - win_command: paceline-test count begun sleep 40
 "#,
     );
     let mut first = scene.environment.start(&["apply", "-i", "inventory.yml", "playbook.yml", "--yes"]);

@@ -30,7 +30,6 @@ const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
     ("rollback", "tests/rollout/undo.rs"),
     ("rollback_scope", "controller/playbook/policy.rs"),
     ("port", "tests/contract/ssh.rs"),
-    ("user", "controller/playbook/tests/mod.rs"),
     ("timeout", "tests/rollout/stops.rs"),
 ];
 

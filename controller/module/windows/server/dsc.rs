@@ -129,8 +129,8 @@ mod tests {
                 json!({"resource_name": "R", "module_version": "1.2", "List": ["a", 1], "Map": {"k": "v"}, "None": [],
                        "Login_username": "me", "Login_password": "geheim"})
             ),
-            "dsc resource=R version=1.2 set.List=ldGE=,dDE= secret.Login=geheim set.Login_username=tme set.Map=maw==,dHY= \
-             set.None=l-"
+            "dsc resource=R version=1.2 set.List=ldGE=,dDE= set.Map=maw==,dHY= set.None=l- set.Login_username=tme \
+             secret.Login=geheim"
         );
         assert!(operation("win_dsc", json!({"resource_name": "R"})).irreversible());
         refused("win_dsc", json!({"resource_name": "W*"}));
