@@ -45,7 +45,8 @@ pub struct NotFound {
 
 fn list(paths: &[PathBuf]) -> String {
     let mut seen: Vec<String> = Vec::new();
-    for path in paths.iter().map(|path| format!("`{}`", path.display())) {
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).display().to_string();
+    for path in paths.iter().map(|path| format!("`{}`", plain(path))) {
         if !seen.contains(&path) {
             seen.push(path);
         }

@@ -17,6 +17,7 @@ mod interrupted;
 mod keys;
 mod logins;
 mod lying;
+mod mistakes;
 mod secrets;
 mod silent;
 mod variables;
