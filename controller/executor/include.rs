@@ -110,8 +110,10 @@ impl Worker<'_> {
         task: &Arc<CompiledTask>,
         ordinal: &[usize],
     ) -> Result<(), Stop> {
+        // Taken first: what an include chose that failed is not for the next one.
+        let all = std::mem::take(&mut self.chosen);
         self.drained().await?;
-        for (index, chosen) in std::mem::take(&mut self.chosen).into_iter().enumerate() {
+        for (index, chosen) in all.into_iter().enumerate() {
             let mut prefix = ordinal.to_vec();
             prefix.extend([index, chosen.body]);
             self.inside(task, chosen, prefix).await?;

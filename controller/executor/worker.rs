@@ -393,7 +393,11 @@ impl<'a> Worker<'a> {
     }
 
     async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
-        self.begin(task, &ordinal).await?;
+        let begun = self.begin(task, &ordinal).await;
+        if begun.is_err() {
+            self.chosen.clear();
+        }
+        begun?;
         if !task.bodies.is_empty() {
             return self.go_through(task, &ordinal).await;
         }

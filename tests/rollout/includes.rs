@@ -126,3 +126,34 @@ fn a_run_starts_at_a_task_and_stops_where_a_name_is_unknown() {
     let refused = fleet.environment.run(&arguments).expect(1);
     assert!(refused.stderr.contains("no task is called `Nowhere`"), "{}", refused.stderr);
 }
+
+#[test]
+fn what_a_failed_include_chose_is_not_for_the_next_one() {
+    let fleet = Fleet::of(1);
+    let site = r#"
+- hosts: web
+  gather_facts: false
+  vars: { log: "{{ work }}/log", three: [one, one, missing], two: [one, missing] }
+  tasks:
+    - block:
+        - include_tasks: "parts/{{ item }}.yml"
+          loop: "{{ three }}"
+      rescue:
+        - shell: echo rescued >> {{ log }}
+    - include_tasks: parts/two.yml
+    - include_tasks: "parts/{{ item }}.yml"
+      loop: "{{ two }}"
+      ignore_errors: true
+    - include_tasks: parts/two.yml
+    - include_tasks: parts/two.yml
+      when: false
+"#;
+    fleet.environment.write("playbook.yml", site);
+    for name in ["one", "two"] {
+        let text = format!("- shell: echo {name}-{{{{ item | default('none') }}}} >> {{{{ log }}}}\n");
+        fleet.environment.write(&format!("parts/{name}.yml"), &text);
+    }
+    fleet.apply(0, &[]);
+    let log = fs::read_to_string(fleet.work("h01").join("log")).unwrap();
+    assert_eq!(log, "rescued\ntwo-none\none-one\ntwo-none\n");
+}
