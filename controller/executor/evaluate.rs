@@ -21,7 +21,7 @@ use crate::plan::{
     CompiledTask, HostScope, HostValues, LocalFiles, Login, LoginError, LoopScope, TaskScope, resolve_login,
     truth,
 };
-use crate::playbook::{Loop, Role};
+use crate::playbook::Loop;
 use crate::shell::{self, Platform};
 use crate::source::{Node, NodeValue};
 use crate::template::{Binding, Scope as _, TemplateError, TextOptions};
@@ -485,38 +485,6 @@ impl<'a> Evaluator<'a> {
     /// How the operations of a task act.
     pub(super) fn mode(settled: &Settled, eager: bool) -> Mode {
         Mode { check: settled.check, diff: settled.diff, eager, platform: settled.platform }
-    }
-
-    /// Returns the keys of `handlers` that `notify` names, or the first name that no handler has.
-    pub(super) fn notified(&self, task: &CompiledTask, item: &Item) -> Result<Vec<usize>, EvaluateError> {
-        let mut found = Vec::new();
-        for node in &task.task.notify {
-            let rendered = self.run.engine.render(node, &self.scope(task, item, &[]))?;
-            let names = match rendered {
-                Value::Array(names) => names.iter().map(crate::module::to_text).collect(),
-                other => vec![crate::module::to_text(&other)],
-            };
-            for name in names {
-                let matching = self.play.handlers_called(&name, &|handler| self.is_here(handler));
-                if matching.is_empty() {
-                    let message = format!("no handler is called `{name}` or listens to it");
-                    return Err(EvaluateError::Failed(message));
-                }
-                found.extend(matching);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether the host has a handler, and how late it came: one of an included role is there once the role was included.
-    fn is_here(&self, handler: usize) -> Option<usize> {
-        let role = self.play.handler_tasks.get(handler).and_then(|handler| handler.role.as_ref());
-        let Some(role) = role.filter(|role| role.dynamic) else { return Some(0) };
-        let brought = |role: &Arc<Role>| {
-            let address = Arc::as_ptr(role).addr();
-            self.brought?.iter().position(|known| *known == address).map(|at| at + 1)
-        };
-        brought(role).or_else(|| role.parents.iter().rev().find_map(brought))
     }
 
     /// Adds what a task learned to the host's variables.

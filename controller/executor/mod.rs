@@ -23,6 +23,7 @@ mod fold;
 mod foreknown;
 mod found;
 mod guard;
+mod handlers;
 mod include;
 mod include_vars;
 mod landed;

@@ -361,30 +361,6 @@ impl<'a> Worker<'a> {
         result
     }
 
-    /// Runs the handlers that were notified, in definition order; those that they notify too.
-    pub(super) async fn flush_handlers(&mut self, flush: usize) -> Result<(), Stop> {
-        self.drain().await?;
-        let handlers = &self.play.compiled.handlers;
-        let was_in_handlers = std::mem::replace(&mut self.in_handlers, true);
-        // Handlers do not see what is around the task that flushes them.
-        let frames = std::mem::take(&mut self.frames);
-        let mut result = Ok(());
-        while let Some(index) = self.notified.pop_first() {
-            let mut ordinal = self.prefix.clone();
-            ordinal.extend([flush, index]);
-            result = self.start(&handlers[index], ordinal).await;
-            if result.is_ok() {
-                result = self.drain().await;
-            }
-            if result.is_err() {
-                break;
-            }
-        }
-        self.in_handlers = was_in_handlers;
-        self.frames = frames;
-        result
-    }
-
     /// Comes to a task: meets the other hosts if need be, then starts it.
     fn task<'s>(&'s mut self, task: &'s Arc<CompiledTask>) -> Work<'s, ()> {
         let mut ordinal = self.prefix.clone();
@@ -392,7 +368,7 @@ impl<'a> Worker<'a> {
         Box::pin(self.start(task, ordinal))
     }
 
-    async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
+    pub(super) async fn start(&mut self, task: &Arc<CompiledTask>, ordinal: Ordinal) -> Result<(), Stop> {
         let begun = self.begin(task, &ordinal).await;
         if begun.is_err() {
             self.chosen.clear();

@@ -84,7 +84,7 @@ fn digest(text: &Value) -> Result<(), String> {
             Err("the digest of a password holds no colon and no line end".to_owned())
         }
         Some(text) if !text.is_empty() && !text.starts_with(['$', '*', '!', '_']) && text.len() != 13 => Err(
-            "this is not the digest of a password\nhint: the host stores what is given: use the filter `password_hash('sha512')`".to_owned(),
+            "this is not the digest of a password\nhint: the host stores what is given: make the digest outside (`openssl passwd -6`) and keep it in a vault file".to_owned(),
         ),
         _ => Ok(()),
     }

@@ -228,7 +228,8 @@ impl EditFile {
     fn refuse(&self, path: &str, rc: i64, reason: &str) -> Progress {
         let mut result = Map::new();
         result.insert("rc".to_owned(), rc.into());
-        let hint = if rc == 257 { "\nhint: `create: true` makes it" } else { "" };
+        let can_make = matches!(self.edit.shape(), Shape::Line | Shape::Block);
+        let hint = if rc == 257 && can_make { "\nhint: `create: true` makes it" } else { "" };
         result.insert("msg".to_owned(), format!("`{path}` {reason}{hint}").into());
         Progress::Done(Outcome { failed: true, result, ..Outcome::default() })
     }
