@@ -18,12 +18,9 @@ impl Worker<'_> {
         // Handlers do not see what is around the task that flushes them.
         let frames = std::mem::take(&mut self.frames);
         let mut result = Ok(());
+        let notified = std::mem::take(&mut self.notified);
+        self.notified = notified.into_iter().map(|handler| self.evaluator().latest(handler)).collect();
         while let Some(index) = self.notified.pop_first() {
-            let latest = self.evaluator().latest(index);
-            if latest != index {
-                self.notified.insert(latest);
-                continue;
-            }
             let mut ordinal = self.prefix.clone();
             ordinal.extend([flush, index]);
             result = self.start(&handlers[index], ordinal).await;
