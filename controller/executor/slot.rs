@@ -241,6 +241,50 @@ fn diff_value(diff: &Diff) -> Value {
     })
 }
 
+impl Slot {
+    /// What the terminal says about the end of a task.
+    pub(super) fn message(&self, result: &ItemResult) -> Option<String> {
+        if result.failed {
+            return self.failure_message();
+        }
+        if self.settled.no_log {
+            return None;
+        }
+        if result.skipped {
+            return result
+                .value
+                .get("skip_reason")
+                .or_else(|| result.value.get("skipped_reason"))
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+        }
+        matches!(self.task.task.module, "debug" | "assert" | "connector_move").then(|| shown(self)).flatten()
+    }
+}
+
+/// What `debug` says, one line for each item.
+fn shown(slot: &Slot) -> Option<String> {
+    let lines: Vec<String> = slot
+        .results
+        .iter()
+        .flatten()
+        .filter(|result| !result.skipped)
+        .filter_map(|result| {
+            result.message().or_else(|| {
+                const HIDDEN: [&str; 6] =
+                    ["changed", "failed", "_ansible_verbose_always", "ansible_loop_var", "skipped", "msg"];
+                let variable = slot.task.task.looping.as_ref().map(|looping| looping.variable.as_str());
+                let (name, value) = result
+                    .value
+                    .iter()
+                    .find(|(name, _)| !HIDDEN.contains(&name.as_str()) && Some(name.as_str()) != variable)?;
+                Some(format!("{name}: {}", serde_json::to_string_pretty(value).ok()?))
+            })
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

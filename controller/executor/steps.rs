@@ -9,7 +9,7 @@ use super::evaluate::{EvaluateError, Item, Settled};
 use super::event::{EventKind, Status};
 use super::landed::{Landed, Ticket};
 use super::recover::Start;
-use super::slot::{ItemResult, Slot};
+use super::slot::ItemResult;
 use super::worker::{Stop, Worker};
 use crate::journal::{Kept, KeptResult};
 use crate::module::Work;
@@ -594,48 +594,4 @@ pub(super) fn add_loop_fields(task: &CompiledTask, item: &Item, result: &mut Ite
 /// Tells whether a text of the result is too large to keep.
 fn too_large(result: &ItemResult) -> bool {
     result.value.values().any(|value| value.as_str().is_some_and(|text| text.len() > REGISTERED))
-}
-
-impl Slot {
-    /// What the terminal says about the end of a task.
-    pub(super) fn message(&self, result: &ItemResult) -> Option<String> {
-        if result.failed {
-            return self.failure_message();
-        }
-        if self.settled.no_log {
-            return None;
-        }
-        if result.skipped {
-            return result
-                .value
-                .get("skip_reason")
-                .or_else(|| result.value.get("skipped_reason"))
-                .and_then(Value::as_str)
-                .map(str::to_owned);
-        }
-        matches!(self.task.task.module, "debug" | "assert" | "connector_move").then(|| shown(self)).flatten()
-    }
-}
-
-/// What `debug` says, one line for each item.
-fn shown(slot: &Slot) -> Option<String> {
-    let lines: Vec<String> = slot
-        .results
-        .iter()
-        .flatten()
-        .filter(|result| !result.skipped)
-        .filter_map(|result| {
-            result.message().or_else(|| {
-                const HIDDEN: [&str; 6] =
-                    ["changed", "failed", "_ansible_verbose_always", "ansible_loop_var", "skipped", "msg"];
-                let variable = slot.task.task.looping.as_ref().map(|looping| looping.variable.as_str());
-                let (name, value) = result
-                    .value
-                    .iter()
-                    .find(|(name, _)| !HIDDEN.contains(&name.as_str()) && Some(name.as_str()) != variable)?;
-                Some(format!("{name}: {}", serde_json::to_string_pretty(value).ok()?))
-            })
-        })
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
 }
